@@ -1,0 +1,1 @@
+//! A simulator of the Hugging Face Inference router.

@@ -1,0 +1,1 @@
+//! Translation between bytes and values.
