@@ -1,2 +1,3 @@
-//! The program.
+//! The `tollgate` program.
+
 fn main() {}

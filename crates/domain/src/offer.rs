@@ -1,0 +1,58 @@
+//! Offers, and the route of offers that a call tries.
+
+use std::sync::Arc;
+
+use crate::price::{Price, Pricing};
+
+/// What a model can do at a provider; `None` where nobody said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Abilities {
+    /// Takes tool definitions and calls them.
+    pub tools: Option<bool>,
+    /// Honours a JSON schema.
+    pub structured_output: Option<bool>,
+    /// Takes images.
+    pub vision: Option<bool>,
+}
+
+/// One model at one provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The provider's id in the configuration: `huggingface`.
+    pub provider: Arc<str>,
+    /// The model's id at the gateway, without a suffix.
+    pub model: Arc<str>,
+    /// The model's id in the forwarded body, with its suffix where it has one.
+    pub upstream_model: Arc<str>,
+    /// Which of Hugging Face's own providers serves it, when the suffix pins one.
+    pub inference_provider: Option<Arc<str>>,
+    /// The price to hold at: of this offer, or the dearest live one where the upstream chooses.
+    pub pricing: Pricing,
+    /// Tokens of prompt and answer together, where known.
+    pub context_length: Option<u64>,
+}
+
+/// The ordered offers that a call tries, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Never empty.
+    pub offers: Vec<Offer>,
+    /// One line for response headers and receipts: `catalogue: exact id; cheapest of 3`.
+    pub reason: String,
+}
+
+impl Route {
+    /// The price that covers every offer of the route; `None` when one of them is unpriced.
+    #[must_use]
+    pub fn dearest(&self) -> Option<Price> {
+        let mut prices = self.offers.iter().map(|offer| offer.pricing.price());
+        let first = prices.next()??;
+        prices.try_fold(first, |dearest, price| Some(dearest.dearest(price?)))
+    }
+
+    /// The smallest known context length of the route.
+    #[must_use]
+    pub fn context_length(&self) -> Option<u64> {
+        self.offers.iter().filter_map(|offer| offer.context_length).min()
+    }
+}

@@ -1,0 +1,118 @@
+//! How calls end, and which rule decides what an ending costs.
+
+use crate::usage::{Usage, UsageSource};
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The whole answer was relayed.
+    Complete,
+    /// Refused by the gateway before anything was sent: a bad request, no credit, an unknown model.
+    Refused,
+    /// The upstream answered with an error, before or after its first token.
+    UpstreamError,
+    /// The upstream's stream ended without its end.
+    Cut,
+    /// The upstream went silent for longer than its deadline.
+    Stall,
+    /// The call ran into its total deadline.
+    Timeout,
+    /// The client left before the end.
+    ClientGone,
+    /// The gateway was stopped.
+    Shutdown,
+}
+
+/// Which rule made the charge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BillingRule {
+    /// The upstream's own usage was charged.
+    Reported,
+    /// The upstream gave no usage: what was relayed was counted and charged.
+    Relayed,
+    /// Nothing was generated, so nothing was charged.
+    NothingGenerated,
+    /// The client left, the gateway read on to the upstream's usage and charged that.
+    Drained,
+    /// The call never reached an upstream.
+    NotSent,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Outcome; 8] = [
+        Outcome::Complete,
+        Outcome::Refused,
+        Outcome::UpstreamError,
+        Outcome::Cut,
+        Outcome::Stall,
+        Outcome::Timeout,
+        Outcome::ClientGone,
+        Outcome::Shutdown,
+    ];
+
+    /// The word on receipts.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Complete => "complete",
+            Outcome::Refused => "refused",
+            Outcome::UpstreamError => "upstream_error",
+            Outcome::Cut => "cut",
+            Outcome::Stall => "stall",
+            Outcome::Timeout => "timeout",
+            Outcome::ClientGone => "client_gone",
+            Outcome::Shutdown => "shutdown",
+        }
+    }
+}
+
+impl BillingRule {
+    /// The word on receipts.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BillingRule::Reported => "reported",
+            BillingRule::Relayed => "relayed",
+            BillingRule::NothingGenerated => "nothing_generated",
+            BillingRule::Drained => "drained",
+            BillingRule::NotSent => "not_sent",
+        }
+    }
+}
+
+/// What a call is charged for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Billable {
+    /// The tokens to charge.
+    pub usage: Usage,
+    /// Where they come from.
+    pub source: UsageSource,
+    /// The rule that chose them.
+    pub rule: BillingRule,
+}
+
+/// Chooses the tokens to charge for an ending.
+///
+/// `reported` is the upstream's usage, if it gave one; `relayed` is what the gateway counted itself. A complete
+/// answer without usage is charged as counted. An ending before any output is free, whatever the upstream says of
+/// its prompt: nobody pays for an error.
+#[must_use]
+pub fn bill(outcome: Outcome, reported: Option<Usage>, relayed: Usage) -> Billable {
+    let nothing =
+        Billable { usage: Usage::default(), source: UsageSource::None, rule: BillingRule::NothingGenerated };
+    if outcome == Outcome::Refused {
+        return Billable { rule: BillingRule::NotSent, ..nothing };
+    }
+    let generated = relayed.output > 0 || reported.is_some_and(|usage| usage.output > 0);
+    if outcome != Outcome::Complete && !generated {
+        return nothing;
+    }
+    match reported {
+        Some(usage) if outcome == Outcome::ClientGone => {
+            Billable { usage, source: UsageSource::Reported, rule: BillingRule::Drained }
+        }
+        Some(usage) => Billable { usage, source: UsageSource::Reported, rule: BillingRule::Reported },
+        None => Billable { usage: relayed, source: UsageSource::Estimated, rule: BillingRule::Relayed },
+    }
+}

@@ -1,0 +1,3 @@
+//! The gateway as a library: the binary, the integration tests and the demo start it from here.
+
+pub mod clock;
