@@ -1,3 +1,5 @@
 //! The gateway as a library: the binary, the integration tests and the demo start it from here.
 
 pub mod clock;
+pub mod keys;
+pub mod ledger;
