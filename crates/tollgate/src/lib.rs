@@ -1,3 +1,4 @@
 //! The gateway as a library: the binary, the integration tests and the demo start it from here.
 
 pub mod clock;
+pub mod config;
