@@ -1,6 +1,7 @@
 //! The state that all calls share, and what each worker has of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use domain::CallId;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,8 @@ pub struct Gateway {
     pub clock: Clock,
     /// Cancelled when calls that are still open have to end: the drain deadline of a shutdown has passed.
     pub stop: CancellationToken,
+    /// Set when a shutdown has begun, so that load balancers look elsewhere.
+    pub stopping: AtomicBool,
 }
 
 /// One worker: a thread with its own runtime and its own upstream connections, so that a call never changes threads.

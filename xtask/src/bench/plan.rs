@@ -68,13 +68,13 @@ impl Plan {
     pub(super) fn stream_body(&self) -> Bytes {
         let length = self.streams_window + self.margin * 2;
         let events = length.as_millis() / EVENT_INTERVAL.as_millis();
-        let directive = format!("[[sim tokens={events} token_ms={}]]", EVENT_INTERVAL.as_millis());
+        let directive = format!("[[sim tokens={events} gap_ms={}]]", EVENT_INTERVAL.as_millis());
         body(&directive, events, true)
     }
 
     /// A stream that stays open, at one event per second, while memory is read.
     pub(super) fn open_stream_body(&self) -> Bytes {
-        body("[[sim tokens=20 token_ms=1000]]", 20, true)
+        body("[[sim tokens=20 gap_ms=1000]]", 20, true)
     }
 }
 

@@ -55,7 +55,8 @@ impl ProviderEntry {
     }
 
     pub(super) fn is_called(&self, name: &str) -> bool {
-        self.id.eq_ignore_ascii_case(name) || self.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))
+        self.id.eq_ignore_ascii_case(name)
+            || self.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))
     }
 
     pub(super) fn is_loaded(&self) -> bool {
@@ -115,14 +116,13 @@ impl ProviderEntry {
     }
 
     fn configured_offer(&self, model: &ModelConfig) -> Found {
-        let upstream_model: Arc<str> = model.upstream_model.as_deref().unwrap_or(&model.id).into();
         let offer = Offer {
             provider: Arc::clone(&self.id),
-            model: model.id.as_ref().into(),
+            model: Arc::clone(&model.id),
             inference_provider: None,
             pricing: model.pricing,
             context_length: model.context_length,
-            upstream_model,
+            upstream_model: Arc::clone(&model.upstream_model),
         };
         Found { offers: vec![offer], how: "configured".to_owned() }
     }

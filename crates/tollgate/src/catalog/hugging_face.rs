@@ -73,7 +73,8 @@ struct Naming<'a> {
 
 impl Naming<'_> {
     fn pinned_by_caller(&self, slug: &str) -> Result<Found, NotServed> {
-        let named = self.model.offers.iter().find(|offer| offer.inference_provider.eq_ignore_ascii_case(slug));
+        let named =
+            self.model.offers.iter().find(|offer| offer.inference_provider.eq_ignore_ascii_case(slug));
         let Some(offer) = named else {
             let served: Vec<&str> =
                 self.model.offers.iter().map(|offer| offer.inference_provider.as_str()).collect();

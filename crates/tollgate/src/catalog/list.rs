@@ -128,10 +128,11 @@ fn modalities(vision: Option<bool>) -> Vec<&'static str> {
 
 /// `true` if one says so, `false` if all that say anything deny it, nothing if nobody says.
 fn any(mut abilities: impl Iterator<Item = Option<bool>>) -> Option<bool> {
-    abilities.try_fold(None, |known, ability| match ability {
-        Some(true) => Err(()),
-        Some(false) => Ok(Some(false)),
-        None => Ok(known),
-    })
-    .unwrap_or(Some(true))
+    abilities
+        .try_fold(None, |known, ability| match ability {
+            Some(true) => Err(()),
+            Some(false) => Ok(Some(false)),
+            None => Ok(known),
+        })
+        .unwrap_or(Some(true))
 }

@@ -16,8 +16,9 @@ use arc_swap::ArcSwap;
 use domain::{Price, Pricing};
 
 pub use entry::ProviderEntry;
+pub use list::ModelCard;
 pub use resolve::ResolveError;
-pub use sync::run as run_sync;
+pub use sync::{load_copies, run as run_sync};
 
 use crate::config::{Config, RouteConfig};
 
@@ -58,7 +59,7 @@ impl Snapshot {
     fn new(config: &Config) -> Snapshot {
         let providers =
             config.providers.iter().map(|provider| Arc::new(ProviderEntry::new(provider, &config.models)));
-        let routes = config.routes.iter().map(|route| (route.id.clone(), route.clone()));
+        let routes = config.routes.iter().map(|route| (route.name.to_string(), route.clone()));
         Snapshot { providers: providers.collect(), routes: Arc::new(routes.collect()) }
     }
 

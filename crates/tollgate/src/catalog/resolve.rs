@@ -70,7 +70,8 @@ impl Snapshot {
             return Err(ResolveError::UnknownProvider { asked: asked.to_owned(), known });
         };
         // `provider: huggingface` beside `huggingface/org/name` says the same thing twice.
-        let bare = model.split_once('/').filter(|(prefix, _)| provider.is_called(prefix)).map(|(_, rest)| rest);
+        let bare =
+            model.split_once('/').filter(|(prefix, _)| provider.is_called(prefix)).map(|(_, rest)| rest);
         let found = match find(provider, model)? {
             Some(found) => Some(found),
             None => match bare {
@@ -88,25 +89,20 @@ impl Snapshot {
 
     fn resolve_route(&self, configured: &RouteConfig) -> Result<Route, ResolveError> {
         let mut offers: Vec<Offer> = Vec::new();
-        for name in &configured.offers {
+        for entry in &configured.offers {
             // An entry that is not served at present is skipped: that is what the others are for.
-            if let Ok(route) = self.resolve_offer(name) {
+            if let Ok(route) = self.resolve_named(&entry.model, &entry.provider) {
                 offers.extend(route.offers.into_iter().take(1));
             }
         }
         if offers.is_empty() {
-            return Err(ResolveError::NotServed(format!("No offer of the route '{}' is served.", configured.id)));
+            return Err(ResolveError::NotServed(format!(
+                "No offer of the route '{}' is served.",
+                configured.name
+            )));
         }
-        let reason = format!("route {}: ordered, {} offers", configured.id, offers.len());
+        let reason = format!("route {}: ordered, {} offers", configured.name, offers.len());
         Ok(Route { offers, reason })
-    }
-
-    /// An offer of a configured route: `provider/model`.
-    fn resolve_offer(&self, name: &str) -> Result<Route, ResolveError> {
-        match name.split_once('/') {
-            Some((provider, model)) => self.resolve_named(model, provider),
-            None => Err(self.unknown_model(name)),
-        }
     }
 
     fn unknown_model(&self, asked: &str) -> ResolveError {

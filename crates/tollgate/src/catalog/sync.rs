@@ -19,27 +19,36 @@ const REFRESH_EVERY: Duration = Duration::from_secs(300);
 /// Time before another try after a failure.
 const RETRY_AFTER: Duration = Duration::from_secs(15);
 
-/// Loads the last good copies, then refreshes every provider's listing until the task is dropped.
-pub async fn run(catalogue: Arc<Catalogue>, upstreams: Upstreams, ledger: Ledger, clock: Clock) {
-    let syncs = upstreams.iter().filter(|upstream| upstream.config.catalogue != CatalogueKind::None).map(
-        |upstream| async {
-            load_copy(&catalogue, upstream, &ledger).await;
-            loop {
-                let wait = match fetch(&catalogue, upstream, &ledger, &clock).await {
-                    Ok(()) => REFRESH_EVERY,
-                    Err(reason) => {
-                        warn!(provider = %upstream.config.id, reason, "catalogue not refreshed");
-                        RETRY_AFTER
-                    }
-                };
-                tokio::time::sleep(wait).await;
-            }
-        },
-    );
-    futures_util::future::join_all(syncs).await;
+/// Puts the stored copies in place, so that a start without network serves.
+pub async fn load_copies(catalogue: &Catalogue, upstreams: &Upstreams, ledger: &Ledger) {
+    for upstream in listed(upstreams) {
+        load_copy(catalogue, upstream, ledger).await;
+    }
 }
 
-/// Puts the stored copy in place, so that a start without network serves.
+/// Refreshes every provider's listing until the future is dropped. It never ends by itself.
+pub async fn run(catalogue: Arc<Catalogue>, upstreams: Upstreams, ledger: Ledger, clock: Clock) {
+    let syncs = listed(&upstreams).map(|upstream| async {
+        loop {
+            let wait = match fetch(&catalogue, upstream, &ledger, &clock).await {
+                Ok(()) => REFRESH_EVERY,
+                Err(reason) => {
+                    warn!(provider = %upstream.config.id, reason, "catalogue not refreshed");
+                    RETRY_AFTER
+                }
+            };
+            tokio::time::sleep(wait).await;
+        }
+    });
+    futures_util::future::join_all(syncs).await;
+    // Without any provider that has a list there is nothing to do.
+    std::future::pending::<()>().await;
+}
+
+fn listed(upstreams: &Upstreams) -> impl Iterator<Item = &Upstream> {
+    upstreams.iter().filter(|upstream| upstream.config.catalogue != CatalogueKind::None)
+}
+
 async fn load_copy(catalogue: &Catalogue, upstream: &Upstream, ledger: &Ledger) {
     let id = &upstream.config.id;
     match ledger.load_catalogue(id).await {

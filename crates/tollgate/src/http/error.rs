@@ -29,9 +29,13 @@ pub struct ApiError {
 impl ApiError {
     /// An error with a status, OpenAI's `type`, a stable `code` and a message.
     #[must_use]
-    pub fn new(status: StatusCode, kind: &'static str, code: &'static str, message: impl Into<String>) -> Self {
-        let body =
-            ErrorBody { message: message.into(), kind, param: None, code: Some(Cow::Borrowed(code)) };
+    pub fn new(
+        status: StatusCode,
+        kind: &'static str,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        let body = ErrorBody { message: message.into(), kind, param: None, code: Some(Cow::Borrowed(code)) };
         ApiError { status, body, retry_after: None, should_retry: None }
     }
 
@@ -153,7 +157,9 @@ impl From<&Failure> for ApiError {
             Failure::InBand(error) => {
                 bad_gateway("upstream_error", format!("The provider reported an error: {}", error.message))
             }
-            Failure::Malformed(why) => bad_gateway("upstream_malformed", format!("The provider's answer is no valid one: {why}.")),
+            Failure::Malformed(why) => {
+                bad_gateway("upstream_malformed", format!("The provider's answer is no valid one: {why}."))
+            }
             Failure::Cut => bad_gateway("upstream_cut", "The provider's answer was cut off before its end."),
             Failure::Stall => timed_out("The provider went silent in the middle of its answer."),
             Failure::Timeout => timed_out("The call took longer than the total deadline of its provider."),
@@ -191,7 +197,8 @@ fn insufficient_credits(no_credit: &NoCredit) -> ApiError {
         "The call could cost ${}, and the account has ${} available. {advice}",
         no_credit.needed, no_credit.available
     );
-    ApiError::new(StatusCode::PAYMENT_REQUIRED, "insufficient_quota", "insufficient_credits", message).retry(false)
+    ApiError::new(StatusCode::PAYMENT_REQUIRED, "insufficient_quota", "insufficient_credits", message)
+        .retry(false)
 }
 
 fn no_route(error: ResolveError) -> ApiError {
@@ -229,7 +236,10 @@ fn no_route(error: ResolveError) -> ApiError {
 fn from_status(status: u16, error: &wire::error::UpstreamError, retry_after: Option<Duration>) -> ApiError {
     let said = &error.message;
     match status {
-        401 | 403 => bad_gateway("upstream_auth", "The provider refused the gateway's own credential. The operator has to mend it."),
+        401 | 403 => bad_gateway(
+            "upstream_auth",
+            "The provider refused the gateway's own credential. The operator has to mend it.",
+        ),
         402 => ApiError::server(
             StatusCode::SERVICE_UNAVAILABLE,
             "upstream_quota_exhausted",

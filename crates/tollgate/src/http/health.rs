@@ -1,6 +1,7 @@
 //! `GET /healthz` says that the process lives, `GET /readyz` that it can serve calls.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::extract::State;
@@ -25,7 +26,7 @@ pub(super) async fn ready(State(worker): State<Arc<Worker>>) -> Response {
     let gateway = &worker.gateway;
     let catalogue = gateway.catalogue.snapshot().is_loaded();
     let ledger = gateway.ledger.is_healthy();
-    let ready = catalogue && ledger && !gateway.is_stopping();
+    let ready = catalogue && ledger && !gateway.stopping.load(Ordering::Relaxed);
     let health = Health {
         status: if ready { "ready" } else { "not ready" },
         catalogue: if catalogue { "loaded" } else { "not loaded yet" },

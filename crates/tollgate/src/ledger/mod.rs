@@ -131,6 +131,12 @@ impl Ledger {
         self.account(id).map(|account| account.balance())
     }
 
+    /// Whether the store takes settlements. While it does not, nothing is admitted.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        !self.shared.failing.load(Ordering::Acquire)
+    }
+
     /// Admits a call: reserves the place of its ending. Take the hold with [`Admission::hold`].
     pub fn try_admit(&self, account: &Arc<Account>) -> Result<Admission, Unavailable> {
         if self.shared.failing.load(Ordering::Acquire) {

@@ -10,7 +10,11 @@ use super::{NoCredit, Refusal};
 const QUOTES_MAX: usize = 8;
 
 /// Takes the hold. Returns the output limit to write into the body, where the caller named none.
-pub(super) fn admit(record: &mut Record, request: &ChatRequest, route: &Route) -> Result<Option<u64>, Refusal> {
+pub(super) fn admit(
+    record: &mut Record,
+    request: &ChatRequest,
+    route: &Route,
+) -> Result<Option<u64>, Refusal> {
     let Some(price) = price(record, route)? else { return Ok(None) };
     let bound = request.bound();
     let mut refused = None;

@@ -129,7 +129,7 @@ async fn read_whole(response: Response<Incoming>) -> Result<Answer, Failure> {
     match ChatReply::parse(body) {
         Ok(reply) => Ok(Answer::Whole(reply)),
         Err(ReplyFault::Error(error)) => Err(Failure::InBand(error)),
-        Err(ReplyFault::Malformed(why)) => Err(Failure::Malformed(why)),
+        Err(ReplyFault::Malformed(why)) => Err(Failure::Malformed(why.to_owned())),
     }
 }
 

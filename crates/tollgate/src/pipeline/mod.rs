@@ -54,7 +54,7 @@ pub async fn serve(worker: &Arc<Worker>, request: Request<Body>) -> Response {
     let call = worker.gateway.next_call_id();
     let (head, body) = request.into_parts();
     let opened = authenticate(&worker.gateway, &head.headers)
-        .and_then(|principal| Record::open(&worker.gateway, call, principal));
+        .and_then(|principal| Record::open(&worker.gateway, call, &principal));
     let mut record = match opened {
         Ok(record) => record,
         Err(refusal) => return reply::refused(call, refusal.into()),
@@ -81,7 +81,8 @@ async fn prepare(
     let request = ChatRequest::parse(bytes).map_err(Refusal::Request)?;
     record.asked(&request);
     let named = headers.get(PROVIDER_HEADER).and_then(|value| value.to_str().ok());
-    let route = record.snapshot().resolve(request.model(), request.provider().or(named)).map_err(Refusal::Route)?;
+    let route =
+        record.snapshot().resolve(request.model(), request.provider().or(named)).map_err(Refusal::Route)?;
     record.routed(&route);
     let output_limit = admit::admit(record, &request, &route)?;
     Ok(Prepared { request, route, output_limit })
@@ -104,7 +105,12 @@ async fn dispatch(worker: &Arc<Worker>, record: Record, prepared: Prepared) -> R
 }
 
 /// Attempt, then relay or settle. Nothing here is cancelled when the client leaves.
-async fn run(worker: Arc<Worker>, mut record: Record, prepared: Prepared, mut answer: oneshot::Sender<Reply>) {
+async fn run(
+    worker: Arc<Worker>,
+    mut record: Record,
+    prepared: Prepared,
+    mut answer: oneshot::Sender<Reply>,
+) {
     let (policy, cap, deadline) = record.deadlines(&worker, &prepared.route);
     let stop = worker.gateway.stop.clone();
     let result = tokio::select! {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use domain::outcome::{Billable, bill};
 use domain::usage::estimate_tokens;
-use domain::{AccountKind, BillingRule, CallId, Money, Offer, Outcome, Price, Refused, Route, Usage, UsageSource};
+use domain::{
+    AccountKind, BillingRule, CallId, Money, Offer, Outcome, Price, Refused, Route, Usage, UsageSource,
+};
 use tokio::time::Instant;
 use tracing::{debug, info};
 use wire::chat::{ChatRequest, Tally};
@@ -40,13 +42,14 @@ pub(super) struct Closed {
 
 impl Record {
     /// Opens the record of a call, which reserves the place of its settlement.
-    pub(super) fn open(gateway: &Gateway, call: CallId, principal: Principal) -> Result<Record, Refusal> {
-        let admission = gateway.ledger.try_admit(&principal.account).map_err(|unavailable| match unavailable {
-            Unavailable::Busy => Refusal::Busy,
-            Unavailable::Failing => Refusal::LedgerFailing,
-            Unavailable::Closed => Refusal::Closing,
-        })?;
-        let receipt = Receipt::open(call, principal.account.id, principal.key.id, gateway.clock.now_ms(), "chat");
+    pub(super) fn open(gateway: &Gateway, call: CallId, principal: &Principal) -> Result<Record, Refusal> {
+        let admission =
+            gateway.ledger.try_admit(&principal.account).map_err(|unavailable| match unavailable {
+                Unavailable::Busy => Refusal::Busy,
+                Unavailable::Failing => Refusal::LedgerFailing,
+                Unavailable::Closed => Refusal::Closing,
+            })?;
+        let receipt = blank(call, principal, gateway.clock.now_ms());
         Ok(Record {
             admission,
             receipt,
@@ -101,7 +104,9 @@ impl Record {
 
     /// Notes which inference provider the upstream says has served, and takes its price where it is known.
     pub(super) fn served_by(&mut self, inference_provider: String) {
-        let (Some(provider), Some(model)) = (&self.receipt.provider, &self.receipt.model_served) else { return };
+        let (Some(provider), Some(model)) = (&self.receipt.provider, &self.receipt.model_served) else {
+            return;
+        };
         if let Some(price) = self.snapshot.served_price(provider, model, &inference_provider) {
             self.price = Some(price);
         }
@@ -213,6 +218,37 @@ impl Record {
             ..Usage::default()
         };
         bill(outcome, tally.reported, relayed)
+    }
+}
+
+/// A receipt of which nothing is known yet but who calls.
+fn blank(call: CallId, principal: &Principal, started_at_ms: i64) -> Receipt {
+    Receipt {
+        call,
+        account: principal.account.id,
+        key: principal.key.id,
+        started_at_ms,
+        dialect: "chat",
+        stream: false,
+        model_asked: String::new(),
+        model_served: None,
+        provider: None,
+        inference_provider: None,
+        route_reason: String::new(),
+        usage: Usage::default(),
+        usage_source: UsageSource::None,
+        usage_suspect: false,
+        price: None,
+        cost: None,
+        outcome: Outcome::Refused,
+        rule: BillingRule::NotSent,
+        status: 0,
+        error_code: None,
+        first_token_us: None,
+        total_us: 0,
+        attempts: 0,
+        finish_reason: None,
+        upstream_id: None,
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use domain::{Money, Outcome, retry};
 use thiserror::Error;
-use wire::error::UpstreamError;
 use wire::chat::RequestError;
+use wire::error::UpstreamError;
 
 use crate::catalog::ResolveError;
 use crate::upstream::SendError;

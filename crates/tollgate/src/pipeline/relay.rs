@@ -80,27 +80,41 @@ impl Relay {
             return Poll::Ready(Turn::Frame(first));
         }
         match self.poll_upstream(cx) {
-            Poll::Ready(turn) => Poll::Ready(self.deadlines.heard().map_or(turn, |failure| Turn::End(Err(failure)))),
+            Poll::Ready(turn) => {
+                Poll::Ready(self.deadlines.heard().map_or(turn, |failure| Turn::End(Err(failure))))
+            }
             Poll::Pending => self.deadlines.poll(cx),
         }
     }
 
     fn poll_upstream(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
         loop {
-            match self.decoder.next_event() {
+            let event = match self.decoder.next_event() {
+                Ok(None) if self.body_ended => self.decoder.finish(),
+                event => event,
+            };
+            match event {
                 Err(error) => return Poll::Ready(Turn::End(Err(Failure::Malformed(error.to_string())))),
-                Ok(Some(event)) => match self.chat.event(event.data) {
-                    Step::Forward(frame) => return Poll::Ready(Turn::Frame(frame)),
-                    Step::Skip => {}
-                    Step::Done => return Poll::Ready(Turn::End(self.end())),
-                    Step::Error(error) => return Poll::Ready(Turn::End(Err(Failure::InBand(error)))),
-                    Step::Malformed => {
-                        let why = "an event of the stream is not JSON".to_owned();
-                        return Poll::Ready(Turn::End(Err(Failure::Malformed(why))));
+                Ok(Some(event)) => {
+                    if let Some(turn) = self.translate(event.data) {
+                        return Poll::Ready(turn);
                     }
-                },
+                }
                 Ok(None) if self.body_ended => return Poll::Ready(Turn::End(self.end())),
                 Ok(None) => std::task::ready!(self.poll_body(cx)),
+            }
+        }
+    }
+
+    fn translate(&mut self, data: Bytes) -> Option<Turn> {
+        match self.chat.event(data) {
+            Step::Forward(frame) => Some(Turn::Frame(frame)),
+            Step::Skip => None,
+            Step::Done => Some(Turn::End(self.end())),
+            Step::Error(error) => Some(Turn::End(Err(Failure::InBand(error)))),
+            Step::Malformed => {
+                let why = "an event of the stream is not JSON".to_owned();
+                Some(Turn::End(Err(Failure::Malformed(why))))
             }
         }
     }
@@ -114,10 +128,7 @@ impl Relay {
                     self.decoder.feed(data);
                 }
             }
-            Some(Err(_)) | None => {
-                self.body_ended = true;
-                self.decoder.close();
-            }
+            Some(Err(_)) | None => self.body_ended = true,
         }
         Poll::Ready(())
     }

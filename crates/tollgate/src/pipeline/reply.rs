@@ -54,7 +54,8 @@ pub(super) fn render(call: CallId, answer: Result<Reply, RecvError>) -> Response
         }
         Err(_) => {
             let message = "The gateway failed. Nothing was charged.";
-            let error = ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "internal_error", message);
+            let error =
+                ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "internal_error", message);
             return refused(call, error);
         }
     };

@@ -95,9 +95,9 @@ impl Upstreams {
 
 impl Upstream {
     fn new(config: &ProviderConfig) -> Result<Upstream, String> {
-        let base = config.base_url.to_string();
-        let base = base.trim_end_matches('/');
-        let uri = |path: &str| format!("{base}{path}").parse().map_err(|error| format!("{error}"));
+        let uri = |path: &str| {
+            config.base_url.join(path).ok_or_else(|| format!("no address: {} with {path}", config.base_url))
+        };
         Ok(Upstream {
             client: client(config.timeouts.connect),
             chat_uri: uri("/chat/completions")?,
@@ -169,8 +169,7 @@ fn headers(config: &ProviderConfig) -> Result<HeaderMap, String> {
         headers.insert(name.clone(), value.clone());
     }
     if let Some(organisation) = &config.bill_to {
-        let value = HeaderValue::from_str(organisation);
-        headers.insert(BILL_TO, value.map_err(|_| "bill_to is no valid header value".to_owned())?);
+        headers.insert(BILL_TO, organisation.clone());
     }
     if let Some(key) = &config.api_key {
         let value = HeaderValue::from_str(&format!("Bearer {}", key.expose()));

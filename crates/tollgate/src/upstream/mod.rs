@@ -2,4 +2,4 @@
 
 mod client;
 
-pub use client::{SendError, Upstream, Upstreams};
+pub use client::{BadProvider, SendError, Upstream, Upstreams};
