@@ -9,10 +9,14 @@ const SECRET_PREFIXES: [&str; 3] = ["hf_", "sk-", "tg-"];
 /// Fewer characters than this after a prefix are a word, not a secret.
 const SECRET_LEN_MIN: usize = 6;
 
+/// Characters that are read for one that is kept: masks and control characters only shorten a text.
+const READ_PER_KEPT: usize = 16;
+
 /// `text` without control characters and secrets, trimmed and cut to `chars_max` characters.
 pub(crate) fn clean(text: &str, chars_max: usize) -> String {
     let printable: String = text
         .chars()
+        .take(chars_max.saturating_mul(READ_PER_KEPT))
         .filter_map(|c| match c {
             '\n' | '\r' | '\t' => Some(' '),
             c if c.is_control() => None,

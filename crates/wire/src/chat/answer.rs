@@ -9,6 +9,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+/// The body of an error, for an answer that says no more of its end than the finish reason `error`.
+pub(super) const FINISHED_WITH_ERROR: &str = "\"the upstream ended the answer with finish_reason error\"";
+
 /// A chunk, or a whole answer.
 #[derive(Deserialize)]
 pub(super) struct Answer<'a> {
@@ -30,6 +33,8 @@ pub(super) struct Answer<'a> {
     pub(super) error: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) message: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) msg: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) detail: Option<&'a RawValue>,
 }
@@ -104,7 +109,7 @@ impl<'a> Answer<'a> {
 
     /// Whether this is an error in one of its spellings.
     pub(super) fn is_error(&self) -> bool {
-        let flat = self.choices.is_none() && (self.message.is_some() || self.detail.is_some());
+        let flat = self.message.or(self.msg).or(self.detail).is_some() && self.choices.is_none();
         self.error.is_some() || flat || self.object.is_some_and(|object| object.get() == "\"error\"")
     }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use domain::{Money, Usage, UsageSource};
 use thiserror::Error;
 
-use super::answer::Answer;
+use super::answer::{Answer, FINISHED_WITH_ERROR};
 use super::tally::Tally;
 use super::{rewrite, usage};
 use crate::error::UpstreamError;
@@ -83,8 +83,7 @@ fn read(answer: &Answer<'_>, tally: &mut Tally) -> Result<(), ReplyFault> {
         match tally.note_choice(choice) {
             None => return Err(ReplyFault::Malformed("a choice has no finish_reason: it is not whole")),
             Some("\"error\"") => {
-                let text = b"\"the upstream ended the answer with finish_reason error\"";
-                return Err(ReplyFault::Error(UpstreamError::read(200, text)));
+                return Err(ReplyFault::Error(UpstreamError::read(200, FINISHED_WITH_ERROR.as_bytes())));
             }
             Some(_) => {}
         }

@@ -35,9 +35,10 @@ const TOP_LOGPROBS_MAX: u64 = 20;
 
 /// Every field that the gateway reads. Another spelling of one of them (`Max_Tokens`) is refused, because servers
 /// that match keys without regard to case would read it.
-const READ: [&str; 19] = [
+const READ: [&str; 20] = [
     "audio",
     "best_of",
+    "chat_template",
     "functions",
     "input",
     "max_completion_tokens",

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use domain::{Money, Usage, UsageSource};
 
-use super::answer::{Answer, Choice};
+use super::answer::{Answer, Choice, FINISHED_WITH_ERROR};
 use super::tally::Tally;
 use super::{rewrite, usage};
 use crate::error::{ErrorBody, UpstreamError};
@@ -98,15 +98,20 @@ impl ChatStream {
             }
             return self.malformed();
         };
+        let found = answer.usage();
+        if let Some(found) = found {
+            self.tally.note_usage(usage::read(found));
+        }
         if answer.is_error() {
             return self.error(text);
         }
         self.note(&answer);
         if self.failed {
-            return self.error("\"the upstream ended the answer with finish_reason error\"");
+            return self.error(FINISHED_WITH_ERROR);
         }
-        let Some(found) = answer.usage() else { return Step::Forward(sse::frame(&data)) };
-        self.tally.note_usage(usage::read(found));
+        if found.is_none() {
+            return Step::Forward(sse::frame(&data));
+        }
         if !answer.has_choices() {
             return Step::Skip;
         }
