@@ -6,6 +6,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
+use crate::dialect::json::object;
+
 /// The built-in catalogue: real-looking entries with optional fields really missing.
 const BUILT_IN: &str = include_str!("../fixtures/models.json");
 
@@ -137,8 +139,10 @@ pub(crate) struct Listing {
 impl Listing {
     pub(crate) fn new(catalogue: Catalogue) -> Self {
         let index = catalogue.data.iter().enumerate().map(|(at, model)| (model.id.clone(), at)).collect();
-        let list = serde_json::json!({ "object": "list", "data": catalogue.data });
-        Self { list_json: Bytes::from(list.to_string()), index, catalogue }
+        // A list of maps with text keys can always be written.
+        let models = serde_json::to_string(&catalogue.data).unwrap_or_default();
+        let list_json = object(&[("object", "\"list\""), ("data", &models)]);
+        Self { list_json: list_json.into(), index, catalogue }
     }
 
     pub(crate) fn model(&self, id: &str) -> Option<&Model> {

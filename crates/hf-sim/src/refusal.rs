@@ -2,9 +2,9 @@
 //! `{"error":"text"}` and `{"error":{message,type,param,code}}`.
 
 use hyper::StatusCode;
-use serde_json::{Value, json};
 
 use crate::config::UnmappedError;
+use crate::dialect::json::{object, quoted};
 use crate::reply::Reply;
 
 pub(crate) enum Refusal {
@@ -33,10 +33,10 @@ pub(crate) const NO_PERMISSION: &str = "This authentication method does not have
 impl Refusal {
     pub(crate) fn reply(&self, unmapped: UnmappedError) -> Reply {
         let (status, body) = self.body(unmapped);
-        Reply::json(status, body.to_string())
+        Reply::json(status, body)
     }
 
-    fn body(&self, unmapped: UnmappedError) -> (StatusCode, Value) {
+    fn body(&self, unmapped: UnmappedError) -> (StatusCode, String) {
         let bad = StatusCode::BAD_REQUEST;
         match self {
             Self::BadToken => (StatusCode::UNAUTHORIZED, text(BAD_TOKEN)),
@@ -72,19 +72,22 @@ impl Refusal {
     }
 }
 
-fn not_supported(asked: &str) -> Value {
+fn not_supported(asked: &str) -> String {
     model_error(asked, "is not supported by any provider you have enabled.", "model_not_supported")
 }
 
-fn model_error(asked: &str, what: &str, code: &str) -> Value {
+fn model_error(asked: &str, what: &str, code: &str) -> String {
     let message = format!("The requested model '{asked}' {what}");
     nested(&message, "invalid_request_error", Some("model"), code)
 }
 
-fn text(message: &str) -> Value {
-    json!({ "error": message })
+fn text(message: &str) -> String {
+    object(&[("error", &quoted(message))])
 }
 
-fn nested(message: &str, kind: &str, param: Option<&str>, code: &str) -> Value {
-    json!({ "error": { "message": message, "type": kind, "param": param, "code": code } })
+fn nested(message: &str, kind: &str, param: Option<&str>, code: &str) -> String {
+    let param = param.map_or("null".to_owned(), quoted);
+    let words =
+        [("message", &quoted(message)), ("type", &quoted(kind)), ("param", &param), ("code", &quoted(code))];
+    object(&[("error", &object(&words.map(|(key, value)| (key, value.as_str()))))])
 }

@@ -1,13 +1,15 @@
 //! Errors as the providers, and the proxies before them, write them.
 
-use serde_json::{Value, json};
-
+use super::json::{object, quoted};
 use super::{Dialect, DialectName, ErrorShape};
 use crate::refusal::{BAD_TOKEN, NO_CREDIT, NO_PERMISSION};
 use crate::script::{ErrorBody, Script, StreamError};
 
 /// An error body may be this big; four mebibytes are more than any sane reader keeps.
 const HUGE_BYTES: usize = 4 << 20;
+
+/// A body without any `error` key, as a proxy before a provider writes it.
+const REASON: &str = "{\"message\":\"upstream provider failed\",\"reason\":\"timeout\"}";
 
 /// What an error says.
 pub(crate) struct ErrorWords {
@@ -57,63 +59,69 @@ pub(crate) fn error_body(
         Some(ErrorBody::Huge) => return ("text/plain", "overloaded ".repeat(HUGE_BYTES / 11 + 1)),
         Some(ErrorBody::Json) => shape(ErrorShape::Nested, words),
         Some(ErrorBody::Flat) => shape(ErrorShape::Flat, words),
-        Some(ErrorBody::String) => json!({ "error": message }),
+        Some(ErrorBody::String) => object(&[("error", &quoted(message))]),
         Some(ErrorBody::Detail) => shape(ErrorShape::Detail, words),
-        Some(ErrorBody::Reason) => json!({ "message": "upstream provider failed", "reason": "timeout" }),
+        Some(ErrorBody::Reason) => REASON.to_owned(),
         Some(ErrorBody::Cold) => {
-            json!({ "error": format!("Model {model} is currently loading"), "estimated_time": 118.03 })
+            let loading = quoted(&format!("Model {model} is currently loading"));
+            object(&[("error", &loading), ("estimated_time", "118.03")])
         }
         // These come from the router, whichever provider would have served.
-        None if matches!(status, 401 | 402 | 403 | 410) && code_is_plain(code) => json!({ "error": message }),
+        None if matches!(status, 401 | 402 | 403 | 410) && code_is_plain(code) => {
+            object(&[("error", &quoted(message))])
+        }
         Some(ErrorBody::Dialect) | None => shape(dialect.errors, words),
     };
-    ("application/json", value.to_string())
+    ("application/json", value)
 }
 
 /// The `data:` payload of an error inside a stream.
 pub(crate) fn stream_error(dialect: &Dialect, words: &ErrorWords, way: Option<StreamError>) -> String {
     let message = &words.message;
     match way {
-        Some(StreamError::String) => json!({ "error": message, "error_type": "generation" }).to_string(),
-        Some(StreamError::Object) => shape(ErrorShape::Nested, words).to_string(),
+        Some(StreamError::String) => object(&[("error", &quoted(message)), ("error_type", "\"generation\"")]),
+        Some(StreamError::Object) => shape(ErrorShape::Nested, words),
         Some(StreamError::Dialect) | None => match dialect.name {
             DialectName::Tgi => {
-                json!({ "error": { "message": message, "http_status_code": words.status } }).to_string()
+                let inner =
+                    object(&[("message", &quoted(message)), ("http_status_code", &words.status.to_string())]);
+                object(&[("error", &inner)])
             }
-            DialectName::Sglang => json!({ "error": shape(ErrorShape::FlatObject, words) }).to_string(),
+            DialectName::Sglang => object(&[("error", &shape(ErrorShape::FlatObject, words))]),
             // The text goes out as it is: quotes in it break the JSON, as they do there.
             DialectName::Transformers => format!("{{\"error\": \"{message} (at \"generate\")\"}}"),
-            _ => shape(dialect.errors, words).to_string(),
+            _ => shape(dialect.errors, words),
         },
     }
 }
 
-fn shape(shape: ErrorShape, words: &ErrorWords) -> Value {
+fn shape(shape: ErrorShape, words: &ErrorWords) -> String {
     let ErrorWords { status, message, code } = words;
-    let kind = kind(*status);
-    let nested = json!({ "message": message, "type": kind, "param": null, "code": code });
+    let (message, number) = (&quoted(message), &status.to_string());
+    let (kind, class) = (&quoted(kind(*status)), &quoted(class_name(*status)));
+    let plain = object(&[("message", message), ("type", kind), ("param", "null"), ("code", &quoted(code))]);
+    let numbered = [("message", message.as_str()), ("type", class), ("param", "null"), ("code", number)];
     match shape {
-        ErrorShape::Nested => json!({ "error": nested }),
-        ErrorShape::NestedId => json!({ "id": "oSim-error", "error": nested }),
+        ErrorShape::Nested => object(&[("error", &plain)]),
+        ErrorShape::NestedId => object(&[("id", "\"oSim-error\""), ("error", &plain)]),
         ErrorShape::NestedRequestId => {
-            let code = code.to_uppercase();
-            let inner = json!({ "message": message, "type": kind, "object": "error", "code": code });
-            json!({ "error": inner, "request_id": "chatcmpl-sim-error" })
+            let code = quoted(&code.to_uppercase());
+            let inner =
+                object(&[("object", "\"error\""), ("type", kind), ("code", &code), ("message", message)]);
+            object(&[("error", &inner), ("request_id", "\"sim-error\"")])
         }
-        ErrorShape::NestedNumber => {
-            json!({ "error": { "message": message, "type": class_name(*status), "param": null, "code": status } })
-        }
+        ErrorShape::NestedNumber => object(&[("error", &object(&numbered))]),
         ErrorShape::NumericText => {
-            let code = if code_is_plain(code) { numeric(*status) } else { code };
-            json!({ "error": { "code": code, "message": message } })
+            let code = quoted(if code_is_plain(code) { numeric(*status) } else { code });
+            object(&[("error", &object(&[("code", &code), ("message", message)]))])
         }
-        ErrorShape::Flat => nested,
-        ErrorShape::FlatObject => {
-            json!({ "object": "error", "message": message, "type": class_name(*status), "param": null, "code": status })
+        ErrorShape::Flat => plain,
+        ErrorShape::FlatObject => object(&[&[("object", "\"error\"")], &numbered[..]].concat()),
+        ErrorShape::Typed => object(&[("error", message), ("error_type", &quoted(typed(*status)))]),
+        ErrorShape::LlamaCpp => {
+            object(&[("error", &object(&[("code", number), ("message", message), ("type", kind)]))])
         }
-        ErrorShape::Typed => json!({ "error": message, "error_type": typed(*status) }),
-        ErrorShape::LlamaCpp => json!({ "error": { "code": status, "message": message, "type": kind } }),
-        ErrorShape::Detail => json!({ "detail": message }),
+        ErrorShape::Detail => object(&[("detail", message)]),
     }
 }
 

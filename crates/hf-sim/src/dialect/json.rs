@@ -18,3 +18,15 @@ pub(super) fn member(out: &mut Vec<u8>, key: &str, text: &str) {
     raw(out, "\":");
     string(out, text);
 }
+
+/// An object with its members in the order given; the values are JSON already. Real bodies have an order, and
+/// generic maps would sort it away.
+pub(crate) fn object(members: &[(&str, &str)]) -> String {
+    let inside: Vec<String> = members.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+    format!("{{{}}}", inside.join(","))
+}
+
+/// `text` as a JSON string.
+pub(crate) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

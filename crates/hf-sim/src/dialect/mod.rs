@@ -3,7 +3,7 @@
 
 mod error;
 mod extras;
-mod json;
+pub(crate) mod json;
 mod logprobs;
 mod stream;
 mod table;
