@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -19,6 +20,7 @@ use crate::gateway::{Gateway, Worker};
 use crate::keys::{AdminKey, Entropy, KeyRing, Secret};
 use crate::ledger::{Ledger, LedgerError, StoreConfig};
 use crate::serve::Workers;
+use crate::signals::Signals;
 use crate::upstream::{BadProvider, Upstreams};
 
 /// How long calls that were told to end have to settle, when the gateway stops.
@@ -141,6 +143,32 @@ impl Running {
         gateway.ledger.clone().close().await;
         info!(drained, "stopped");
         drained
+    }
+}
+
+/// Serves until a signal comes, with `beside` running next to it. `false` when calls were left open: a second signal
+/// does not wait for them.
+pub async fn until_stopped(running: Running, beside: impl Future<Output = ()>) -> io::Result<bool> {
+    let mut signals = Signals::listen()?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = running.run(async {
+        // Either way it is time to stop.
+        let _ = stopped.await;
+    });
+    tokio::pin!(serving);
+    let beside = async {
+        beside.await;
+        std::future::pending().await
+    };
+    tokio::select! {
+        drained = &mut serving => return Ok(drained),
+        () = signals.next() => {}
+        () = beside => {}
+    }
+    drop(stop);
+    tokio::select! {
+        drained = &mut serving => Ok(drained),
+        () = signals.next() => Ok(false),
     }
 }
 
