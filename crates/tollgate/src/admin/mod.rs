@@ -1,0 +1,3 @@
+//! The admin API: accounts, credit, keys and receipts, on a listener of its own.
+
+pub mod view;
