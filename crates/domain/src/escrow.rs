@@ -78,6 +78,15 @@ pub struct Settled {
     pub uncollected: Money,
 }
 
+impl Settled {
+    /// What a cost comes to under a hold of `held`.
+    #[must_use]
+    pub fn of(held: Money, cost: Money) -> Settled {
+        let charge = cost.min(held);
+        Settled { charge, uncollected: cost.saturating_sub(charge) }
+    }
+}
+
 /// The escrow of one account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Escrow {
@@ -147,16 +156,17 @@ impl Escrow {
     }
 
     /// Ends `hold`: charges `cost`, at most the hold, and gives the rest back.
+    #[expect(clippy::needless_pass_by_value, reason = "taking the hold away is what makes it end once")]
     pub fn settle(&mut self, hold: Hold, cost: Money) -> Settled {
         let Hold { amount } = hold;
-        let charge = cost.min(amount);
+        let settled = Settled::of(amount, cost);
         // Neither clamps: the hold is a part of `held`, and `spent + held` was bounded when it was taken.
         self.held = self.held.saturating_sub(amount);
-        self.spent = Money::saturating_from(sum(self.spent, charge));
+        self.spent = Money::saturating_from(sum(self.spent, settled.charge));
         if self.kind == AccountKind::Metered {
             self.granted = self.granted.max(self.spent);
         }
-        Settled { charge, uncollected: cost.saturating_sub(charge) }
+        settled
     }
 
     fn free(&self) -> Money {

@@ -65,9 +65,24 @@ impl Outcome {
             Outcome::Shutdown => "shutdown",
         }
     }
+
+    /// The outcome of that word.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Outcome> {
+        Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == text)
+    }
 }
 
 impl BillingRule {
+    /// Every rule.
+    pub const ALL: [BillingRule; 5] = [
+        BillingRule::Reported,
+        BillingRule::Relayed,
+        BillingRule::NothingGenerated,
+        BillingRule::Drained,
+        BillingRule::NotSent,
+    ];
+
     /// The word on receipts.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -78,6 +93,12 @@ impl BillingRule {
             BillingRule::Drained => "drained",
             BillingRule::NotSent => "not_sent",
         }
+    }
+
+    /// The rule of that word.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<BillingRule> {
+        BillingRule::ALL.into_iter().find(|rule| rule.as_str() == text)
     }
 }
 

@@ -50,6 +50,9 @@ pub enum UsageSource {
 }
 
 impl UsageSource {
+    /// Every source.
+    pub const ALL: [UsageSource; 3] = [UsageSource::Reported, UsageSource::Estimated, UsageSource::None];
+
     /// The word on receipts.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -58,6 +61,12 @@ impl UsageSource {
             UsageSource::Estimated => "estimated",
             UsageSource::None => "none",
         }
+    }
+
+    /// The source of that word.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<UsageSource> {
+        UsageSource::ALL.into_iter().find(|source| source.as_str() == text)
     }
 }
 

@@ -4,4 +4,6 @@ pub mod admin;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod keys;
+pub mod ledger;
 pub mod telemetry;

@@ -1,0 +1,109 @@
+//! An admitted call: its place in the writer's queue, its hold, and its one ending.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use domain::{Hold, Money, Refused};
+use tokio::sync::{mpsc, oneshot};
+
+use super::SettleError;
+use super::account::Account;
+use super::receipt::Receipt;
+use super::store::Settlement;
+use super::writer::Ending;
+
+/// An admitted call. It ends once: settled, or dropped, which gives its hold back.
+#[must_use = "dropping an admission gives its hold back"]
+#[derive(Debug)]
+pub struct Admission {
+    account: Arc<Account>,
+    hold: Option<Hold>,
+    /// Taken when the call ends. Because it was reserved at admission, ending can neither fail nor wait.
+    place: Option<mpsc::OwnedPermit<Ending>>,
+}
+
+impl Admission {
+    pub(super) fn new(account: Arc<Account>, place: mpsc::OwnedPermit<Ending>) -> Admission {
+        Admission { account, hold: None, place: Some(place) }
+    }
+
+    /// Reserves `amount`, or refuses. A second hold takes the place of the first.
+    pub fn hold(&mut self, amount: Money) -> Result<(), Refused> {
+        if let Some(earlier) = self.hold.take() {
+            self.account.settle(earlier, Money::ZERO);
+        }
+        self.hold = Some(self.account.hold(amount)?);
+        Ok(())
+    }
+
+    /// What is reserved.
+    #[must_use]
+    pub fn held(&self) -> Money {
+        self.hold.as_ref().map_or(Money::ZERO, Hold::amount)
+    }
+
+    /// The account that pays.
+    #[must_use]
+    pub fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
+    /// Ends the call with `receipt`: the account pays the receipt's cost, at most the hold, and gets the rest back.
+    ///
+    /// The settlement is sent off here and now, and the account is the admission's. The answer comes when it is
+    /// committed.
+    pub fn settle(mut self, mut receipt: Receipt) -> Settling {
+        let (ack, answer) = oneshot::channel();
+        receipt.account = self.account.id;
+        let settlement = Settlement { receipt, kind: self.account.kind, hold: self.held() };
+        let waiting = Waiting { account: Arc::clone(&self.account), hold: self.hold.take(), ack };
+        if let Some(place) = self.place.take() {
+            place.send(Ending::Settle(Box::new((settlement, waiting))));
+        }
+        Settling { answer }
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        if let (Some(place), Some(hold)) = (self.place.take(), self.hold.take()) {
+            place.send(Ending::Release(Arc::clone(&self.account), hold));
+        }
+    }
+}
+
+/// The part of a settlement that stays in memory until its commit.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) account: Arc<Account>,
+    pub(super) hold: Option<Hold>,
+    pub(super) ack: oneshot::Sender<Charged>,
+}
+
+/// What a committed settlement did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charged {
+    /// What the account paid.
+    pub charge: Money,
+    /// The part of the cost above the hold, which nobody pays.
+    pub uncollected: Money,
+    /// When it was committed, in milliseconds since the Unix epoch.
+    pub committed_at_ms: i64,
+}
+
+/// A settlement on its way. It happens whether or not this is awaited.
+#[must_use = "the last frame waits for the commit"]
+#[derive(Debug)]
+pub struct Settling {
+    answer: oneshot::Receiver<Charged>,
+}
+
+impl Future for Settling {
+    type Output = Result<Charged, SettleError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.answer).poll(cx).map(|answer| answer.map_err(|_| SettleError::Closed))
+    }
+}

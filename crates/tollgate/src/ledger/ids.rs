@@ -1,0 +1,30 @@
+//! New identifiers: UUIDs of version 7, so that they are unique everywhere and ordered in time.
+
+use domain::{AccountId, CallId, GrantId, KeyId};
+use uuid::{NoContext, Timestamp, Uuid};
+
+use crate::clock::Clock;
+
+/// A new call.
+#[must_use]
+pub fn call_id(clock: &Clock) -> CallId {
+    CallId::from_bits(uuid(clock))
+}
+
+pub(crate) fn account_id(clock: &Clock) -> AccountId {
+    AccountId::from_bits(uuid(clock))
+}
+
+pub(crate) fn grant_id(clock: &Clock) -> GrantId {
+    GrantId::from_bits(uuid(clock))
+}
+
+pub(crate) fn key_id(clock: &Clock) -> KeyId {
+    KeyId::from_bits(uuid(clock))
+}
+
+fn uuid(clock: &Clock) -> u128 {
+    let now_ms = clock.now_ms().max(0).unsigned_abs();
+    let nanos = u32::try_from(now_ms % 1_000 * 1_000_000).unwrap_or(0);
+    Uuid::new_v7(Timestamp::from_unix(NoContext, now_ms / 1_000, nanos)).as_u128()
+}

@@ -1,0 +1,111 @@
+//! The record of one call: what the pipeline hands in, and what is read back.
+
+use std::sync::Arc;
+
+use domain::usage::{Usage, UsageSource};
+use domain::{AccountId, BillingRule, CallId, KeyId, Money, Outcome, Price, Settled};
+
+/// The dialects that a receipt can name.
+pub const DIALECTS: [&str; 3] = ["chat", "responses", "messages"];
+
+/// What the pipeline knows of a call when it ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The call. Ids are ordered in time, so receipts are listed by them.
+    pub call: CallId,
+    /// Who pays.
+    pub account: AccountId,
+    /// The key that authenticated.
+    pub key: KeyId,
+    /// When the call was accepted, in milliseconds since the Unix epoch.
+    pub started_at_ms: i64,
+    /// One of [`DIALECTS`].
+    pub dialect: &'static str,
+    /// Whether the client asked for a stream.
+    pub stream: bool,
+    /// The model as the client wrote it.
+    pub model_asked: String,
+    /// The model that answered, as its provider calls it.
+    pub model_served: Option<String>,
+    /// The provider that answered: `huggingface`.
+    pub provider: Option<Arc<str>>,
+    /// Which of Hugging Face's own providers answered, where it said so.
+    pub inference_provider: Option<String>,
+    /// Why the route was what it was.
+    pub route_reason: String,
+    /// The tokens that are charged.
+    pub usage: Usage,
+    /// Where the tokens come from.
+    pub usage_source: UsageSource,
+    /// Whether the upstream's usage contradicted itself or was cut to a bound.
+    pub usage_suspect: bool,
+    /// The price of the offer that answered.
+    pub price: Option<Price>,
+    /// The usage at that price; `None` when the price is unknown, and then nothing is charged.
+    pub cost: Option<Money>,
+    /// How the call ended.
+    pub outcome: Outcome,
+    /// The rule that chose the tokens.
+    pub rule: BillingRule,
+    /// The HTTP status that the client got.
+    pub status: u16,
+    /// The error's code, as the client saw it.
+    pub error_code: Option<String>,
+    /// Microseconds from acceptance to the first token.
+    pub first_token_us: Option<u64>,
+    /// Microseconds from acceptance to the end.
+    pub total_us: u64,
+    /// Tries at offers.
+    pub attempts: u32,
+    /// The upstream's finish reason.
+    pub finish_reason: Option<String>,
+    /// The upstream's id of the answer.
+    pub upstream_id: Option<String>,
+}
+
+impl Receipt {
+    /// What the call comes to under a hold of `held`.
+    #[must_use]
+    pub fn settled(&self, held: Money) -> Settled {
+        Settled::of(held, self.cost.unwrap_or(Money::ZERO))
+    }
+
+    /// Output tokens per second of generation, in thousandths: from the first token to the end.
+    ///
+    /// `None` without a first token, or when no time passed.
+    #[must_use]
+    pub fn output_milli_tokens_per_second(&self) -> Option<u64> {
+        let generating_us = self.total_us.checked_sub(self.first_token_us?)?;
+        let milli_tokens_us = u128::from(self.usage.output) * 1_000_000_000;
+        u64::try_from(milli_tokens_us.checked_div(u128::from(generating_us))?).ok()
+    }
+}
+
+/// A receipt as stored, with what its settlement did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredReceipt {
+    /// What the pipeline handed in.
+    pub receipt: Receipt,
+    /// What was reserved for the call.
+    pub hold: Money,
+    /// What the account paid: at most the hold.
+    pub charge: Money,
+    /// The part of the cost above the hold, which nobody pays.
+    pub uncollected: Money,
+    /// When it was committed, in milliseconds since the Unix epoch.
+    pub settled_at_ms: i64,
+}
+
+/// A page of an account's receipts, newest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// How many at most. Cut down to [`Page::LIMIT_MAX`].
+    pub limit: u32,
+    /// Only calls older than this one: the last of the page before.
+    pub before: Option<CallId>,
+}
+
+impl Page {
+    /// The most receipts that one read returns: about half a megabyte.
+    pub const LIMIT_MAX: u32 = 1_000;
+}

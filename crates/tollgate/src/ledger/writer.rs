@@ -1,0 +1,172 @@
+//! The one thread that writes: it commits whatever has arrived in one transaction, then settles the holds in memory.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use domain::{Hold, Money};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tracing::{error, info};
+
+use super::account::Account;
+use super::admission::{Charged, Waiting};
+use super::store::{Booked, Settlement, Store};
+use crate::clock::Clock;
+
+/// The most endings in one transaction. Beyond it a commit costs hardly less per call, and the first one waits longer.
+const BATCH_MAX: usize = 256;
+
+/// The first wait after a failed commit; each further one doubles.
+const RETRY_FIRST: Duration = Duration::from_millis(20);
+
+/// The longest wait after a failed commit.
+const RETRY_MAX: Duration = Duration::from_secs(1);
+
+/// How an admitted call ends.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// With a receipt.
+    Settle(Box<(Settlement, Waiting)>),
+    /// Without one: its hold goes back.
+    Release(Arc<Account>, Hold),
+    /// Not a call: answers when everything before it is committed.
+    Barrier(oneshot::Sender<()>),
+}
+
+/// What runs on the writer's thread.
+type Work = dyn FnOnce(&mut dyn Store) + Send;
+
+/// Work on the store between two batches.
+pub(super) enum Command {
+    /// Runs on the writer's thread.
+    Run(Box<Work>),
+    /// Takes no new calls, and ends when those in flight have ended.
+    Close,
+}
+
+/// The writer's side of the ledger.
+pub(super) struct Writer {
+    pub(super) store: Box<dyn Store>,
+    pub(super) endings: mpsc::Receiver<Ending>,
+    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) failing: Arc<AtomicBool>,
+    pub(super) clock: Clock,
+}
+
+/// Starts the writer's thread. Its runtime waits on two queues and on the clock, and does no I/O.
+pub(super) fn start(writer: Writer) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    std::thread::Builder::new()
+        .name("ledger-writer".to_owned())
+        .spawn(move || runtime.block_on(writer.run()))?;
+    Ok(())
+}
+
+impl Writer {
+    /// Writes until every call has ended and the ledger is closed or dropped.
+    pub(super) async fn run(mut self) {
+        let mut endings = Vec::with_capacity(BATCH_MAX);
+        loop {
+            tokio::select! {
+                Some(command) = self.commands.recv() => self.execute(command),
+                count = self.endings.recv_many(&mut endings, BATCH_MAX) => {
+                    if count == 0 {
+                        break;
+                    }
+                    self.commit(&mut endings).await;
+                }
+            }
+        }
+        // The store goes first, so that whoever sees the queues closed may open it again.
+        let Writer { store, .. } = self;
+        drop(store);
+    }
+
+    fn execute(&mut self, command: Command) {
+        match command {
+            Command::Run(work) => work(&mut *self.store),
+            Command::Close => self.endings.close(),
+        }
+    }
+
+    async fn commit(&mut self, endings: &mut Vec<Ending>) {
+        let mut settlements = Vec::with_capacity(endings.len());
+        let mut waiting = Vec::with_capacity(endings.len());
+        let mut barriers = Vec::new();
+        for ending in endings.drain(..) {
+            match ending {
+                Ending::Settle(parts) => {
+                    let (settlement, waits) = *parts;
+                    settlements.push(settlement);
+                    waiting.push(waits);
+                }
+                Ending::Release(account, hold) => {
+                    account.settle(hold, Money::ZERO);
+                }
+                Ending::Barrier(reached) => barriers.push(reached),
+            }
+        }
+        if !settlements.is_empty() {
+            let booked = self.store_at_last(&settlements).await;
+            for (waits, booked) in waiting.into_iter().zip(booked) {
+                finish(waits, booked);
+            }
+        }
+        for reached in barriers {
+            // Nobody waits any more: nothing to tell.
+            let _ = reached.send(());
+        }
+    }
+
+    /// Stores the batch, however often it takes. Meanwhile nothing is admitted, and commands still run.
+    async fn store_at_last(&mut self, batch: &[Settlement]) -> Vec<Booked> {
+        let mut pause = RETRY_FIRST;
+        let mut failed = false;
+        loop {
+            match self.store.settle(batch, self.clock.now_ms()) {
+                Ok(mut booked) => {
+                    if failed {
+                        // What the store has of this batch it has from a try of ours that seemed to fail.
+                        booked.iter_mut().for_each(|booked| booked.repeated = false);
+                        self.failing.store(false, Ordering::Release);
+                        info!(settlements = batch.len(), "the store takes settlements again");
+                    }
+                    return booked;
+                }
+                Err(reason) => {
+                    if !failed {
+                        failed = true;
+                        self.failing.store(true, Ordering::Release);
+                        error!(%reason, settlements = batch.len(), "the store fails: calls are refused until it works");
+                    }
+                }
+            }
+            self.serve_commands(Instant::now() + pause).await;
+            pause = (pause * 2).min(RETRY_MAX);
+        }
+    }
+
+    async fn serve_commands(&mut self, until: Instant) {
+        while let Ok(Some(command)) = timeout_at(until, self.commands.recv()).await {
+            self.execute(command);
+        }
+        sleep_until(until).await;
+    }
+}
+
+/// Moves the money in memory as it was moved in the store, and tells the call.
+fn finish(waits: Waiting, booked: Booked) {
+    if let Some(hold) = waits.hold {
+        let charge = if booked.repeated { Money::ZERO } else { booked.settled.charge };
+        waits.account.settle(hold, charge);
+    }
+    let charged = Charged {
+        charge: booked.settled.charge,
+        uncollected: booked.settled.uncollected,
+        committed_at_ms: booked.at_ms,
+    };
+    // A client that left does not wait for the answer; the settlement stands.
+    let _ = waits.ack.send(charged);
+}
