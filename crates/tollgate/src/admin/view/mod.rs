@@ -1,0 +1,36 @@
+//! What the admin API answers, as JSON: the same structs are written by the gateway and read by the command line.
+//!
+//! Money is a string of decimal US dollars. Times are RFC 3339 in UTC, durations milliseconds.
+
+mod account;
+mod key;
+mod number;
+mod receipt;
+mod time;
+
+use serde::{Deserialize, Serialize};
+
+pub use account::{AccountView, BalanceView, GrantView};
+pub use key::{KeyView, NewKeyView};
+pub use number::Thousandths;
+pub use receipt::{PriceView, ReceiptView, TokensView};
+pub use time::rfc3339;
+
+/// A page of a list.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ListView<T> {
+    /// Always `list`.
+    pub object: String,
+    /// The items.
+    pub data: Vec<T>,
+    /// What to send as `cursor` for the next page; `null` at the end.
+    pub next_cursor: Option<String>,
+}
+
+impl<T> ListView<T> {
+    /// A list.
+    #[must_use]
+    pub fn new(data: Vec<T>, next_cursor: Option<String>) -> ListView<T> {
+        ListView { object: "list".to_owned(), data, next_cursor }
+    }
+}

@@ -1,0 +1,94 @@
+//! Receipts as JSON.
+
+use serde::{Deserialize, Serialize};
+
+use super::number::Thousandths;
+
+/// The record of one call.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ReceiptView {
+    /// `call_…`.
+    pub call_id: String,
+    /// Who pays.
+    pub account_id: String,
+    /// The key that authenticated.
+    pub key_id: String,
+    /// When the call was accepted.
+    pub started_at: String,
+    /// When it was committed.
+    pub settled_at: String,
+    /// `chat`, `responses` or `messages`.
+    pub dialect: String,
+    /// Whether the client asked for a stream.
+    pub stream: bool,
+    /// The model as the client wrote it.
+    pub model_asked: String,
+    /// The model that answered, as its provider calls it.
+    pub model_served: Option<String>,
+    /// The provider that answered.
+    pub provider: Option<String>,
+    /// Which of Hugging Face's own providers answered.
+    pub inference_provider: Option<String>,
+    /// Why the route was what it was.
+    pub route_reason: String,
+    /// The tokens that are charged.
+    pub usage: TokensView,
+    /// `reported`, `estimated` or `none`.
+    pub usage_source: String,
+    /// Whether the upstream's usage contradicted itself or was cut to a bound.
+    pub usage_suspect: bool,
+    /// The price of the offer that answered.
+    pub price: Option<PriceView>,
+    /// The usage at that price.
+    pub cost: Option<String>,
+    /// What was reserved.
+    pub hold: String,
+    /// What the account paid: at most the hold.
+    pub charge: String,
+    /// The part of the cost above the hold, which nobody pays.
+    pub uncollected: String,
+    /// How the call ended.
+    pub outcome: String,
+    /// The rule that chose the tokens.
+    pub rule: String,
+    /// The HTTP status that the client got.
+    pub status: u16,
+    /// The error's code, as the client saw it.
+    pub error_code: Option<String>,
+    /// From acceptance to the first token.
+    pub first_token_ms: Option<Thousandths>,
+    /// From acceptance to the end.
+    pub total_ms: Option<Thousandths>,
+    /// From the first token to the end.
+    pub output_tokens_per_second: Option<Thousandths>,
+    /// Tries at offers.
+    pub attempts: u32,
+    /// The upstream's finish reason.
+    pub finish_reason: Option<String>,
+    /// The upstream's id of the answer.
+    pub upstream_id: Option<String>,
+}
+
+/// Tokens by kind.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct TokensView {
+    /// Of the prompt.
+    pub input_tokens: u64,
+    /// Of those, read from the upstream's cache.
+    pub cached_input_tokens: u64,
+    /// Of the answer.
+    pub output_tokens: u64,
+    /// Of those, reasoning.
+    pub reasoning_tokens: u64,
+}
+
+/// US dollars per million tokens.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct PriceView {
+    /// Of the prompt.
+    pub input: String,
+    /// Of the answer.
+    pub output: String,
+    /// Of prompt tokens read from the upstream's cache.
+    pub cached_input: Option<String>,
+}

@@ -1,0 +1,89 @@
+//! `tollgate account`: create, list, show.
+
+use clap::{Args, Subcommand};
+use domain::AccountId;
+use serde_json::json;
+
+use crate::admin::view::{AccountView, ListView};
+
+use super::remote::RemoteArgs;
+use super::table::{pairs, table};
+use super::{Failure, Out};
+
+/// `tollgate account …`.
+#[derive(Args, Debug)]
+#[command(arg_required_else_help = true, after_help = EXAMPLES)]
+pub(super) struct AccountArgs {
+    #[command(flatten)]
+    remote: RemoteArgs,
+    #[command(subcommand)]
+    action: Action,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tollgate account create team-blue
+  tollgate account create my-own-use --metered
+  tollgate account list --json";
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Create an account. It is prepaid: it spends what it was granted, and not a nano-dollar more.
+    Create {
+        /// What people call it.
+        name: String,
+        /// The name of its set of limits.
+        #[arg(long)]
+        plan: Option<String>,
+        /// No cap: calls are metered and billed afterwards.
+        #[arg(long)]
+        metered: bool,
+    },
+    /// List every account with its balance.
+    List,
+    /// Show one account.
+    Show {
+        /// The account's id: acct_…
+        account: AccountId,
+    },
+}
+
+/// Does it.
+pub(super) async fn account(args: &AccountArgs, out: &mut Out) -> Result<(), Failure> {
+    let remote = args.remote.connect()?;
+    match &args.action {
+        Action::Create { name, plan, metered } => {
+            let kind = if *metered { "metered" } else { "prepaid" };
+            let body = json!({ "name": name, "plan": plan, "kind": kind });
+            remote.post("/admin/accounts", &body).await?.show(out, describe)
+        }
+        Action::List => remote.get("/admin/accounts").await?.show(out, describe_all),
+        Action::Show { account } => remote.get(&format!("/admin/accounts/{account}")).await?.show(out, describe),
+    }
+}
+
+/// One account for people.
+pub(super) fn describe(account: &AccountView) -> String {
+    pairs(&[
+        ("id", account.id.clone()),
+        ("name", account.name.clone()),
+        ("kind", account.kind.clone()),
+        ("plan", account.plan.clone().unwrap_or_default()),
+        ("created", account.created_at.clone()),
+        ("granted", account.balance.granted.clone()),
+        ("available", account.balance.available.clone()),
+        ("held", account.balance.held.clone()),
+        ("spent", account.balance.spent.clone()),
+    ])
+}
+
+fn describe_all(accounts: &ListView<AccountView>) -> String {
+    let headings = ["id", "name", "kind", "available", "held", "spent", "granted"];
+    let rows = accounts.data.iter().map(|account| {
+        let balance = &account.balance;
+        let money = [&balance.available, &balance.held, &balance.spent, &balance.granted];
+        let texts = [&account.id, &account.name, &account.kind].into_iter().chain(money);
+        texts.cloned().collect()
+    });
+    table(&headings, &headings[3..], rows.collect())
+}

@@ -1,0 +1,1 @@
+//! `tollgate audit`: every invariant of the ledger, checked on its database file.

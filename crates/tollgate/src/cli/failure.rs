@@ -1,0 +1,38 @@
+//! Why a command failed, in words for the person at the terminal.
+
+use crate::config::ConfigError;
+
+use super::Out;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub struct Failure {
+    message: Option<String>,
+}
+
+impl Failure {
+    /// A failure with the message to show.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Failure {
+        Failure { message: Some(message.into()) }
+    }
+
+    /// A failure that the command's own output has told already.
+    #[must_use]
+    pub fn told() -> Failure {
+        Failure { message: None }
+    }
+
+    /// Shows it on standard error.
+    pub(super) fn tell(&self, out: &mut Out) {
+        if let Some(message) = &self.message {
+            out.complain(&format!("tollgate: {message}"));
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Failure {
+        Failure::new(error.to_string())
+    }
+}
