@@ -25,7 +25,7 @@ def gateway(tmp_path_factory):
     simulator = [path_from("HF_SIM_BIN"), "--listen", "127.0.0.1:0", "--json"]
     model = Program("real-llm", server, folder)
     router = Program("hf-sim", simulator, folder)
-    running = Gateway(folder, router.ready["url"].rstrip("/"), model.ready["url"].rstrip("/"))
+    running = Gateway(folder, router.ready["url"], model.ready["base_url"])
     yield running
     exit_code = running.program.stop()
     router.stop()

@@ -17,11 +17,11 @@ SETTLE_SECONDS_MAX = 20
 
 CONFIG = """
 [providers.huggingface]
-base_url = "{router_url}/v1"
+base_url = "{router_url}"
 api_key = "env:HUG_API_KEY"
 
 [providers.local]
-base_url = "{model_url}/v1"
+base_url = "{model_url}"
 
 [models."smollm2-135m"]
 provider = "local"

@@ -7,8 +7,13 @@ use crate::console::say;
 use crate::failure::{Failure, Result};
 use crate::step::run;
 
-/// Installs `package`, which brings `what`. Only for root on a system with apt.
-pub(crate) fn install(package: &str, what: &str) -> Result<()> {
+/// Makes sure that `program` runs; else installs `package`, which brings `what`.
+pub(crate) fn require(program: &str, arguments: &[&str], package: &str, what: &str) -> Result<()> {
+    if answers(program, arguments) { Ok(()) } else { install(package, what) }
+}
+
+/// Only for root on a system with apt.
+fn install(package: &str, what: &str) -> Result<()> {
     if !(is_root() && Path::new("/usr/bin/apt-get").exists()) {
         return Err(Failure::new(format!(
             "{what} is missing. Install it (on Debian and Ubuntu: `sudo apt-get install {package}`) and run this again"

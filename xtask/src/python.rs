@@ -77,8 +77,5 @@ fn require_python() -> Result<()> {
     if !debian::answers("python3", &["-c", "import sys; sys.exit(sys.version_info < (3, 10))"]) {
         return Err(Failure::new("python3 (3.10 or newer) is missing: install it and run this again"));
     }
-    if debian::answers("python3", &["-c", "import ensurepip, venv"]) {
-        return Ok(());
-    }
-    debian::install("python3-venv", "Python's venv module")
+    debian::require("python3", &["-c", "import ensurepip, venv"], "python3-venv", "Python's venv module")
 }

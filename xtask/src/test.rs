@@ -5,6 +5,7 @@ use std::process::Command;
 use clap::Args;
 
 use crate::console::say;
+use crate::debian;
 use crate::failure::Result;
 use crate::python::Environment;
 use crate::step::Steps;
@@ -30,6 +31,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut steps = Steps::default();
     if !options.rust_only {
         // First, so that a missing Python shows before minutes of building.
+        steps.work("curl", || debian::require("curl", &["--version"], "curl", "curl"))?;
         steps.work("python packages", || Environment::clients(workspace).ready())?;
         steps.work("real model", || Environment::real_llm(workspace).ready())?;
     }

@@ -26,10 +26,7 @@ pub(super) struct Nginx {
 impl Nginx {
     /// Installs nginx from Debian when it is missing and we may.
     pub(super) fn ready() -> Result<()> {
-        if !debian::answers("nginx", &["-v"]) {
-            debian::install("nginx", "nginx")?;
-        }
-        Ok(())
+        debian::require("nginx", &["-v"], "nginx", "nginx")
     }
 
     pub(super) fn start(folder: &Path, upstream: SocketAddr, workers: usize) -> Result<Self> {

@@ -25,7 +25,7 @@ struct Ready {
 impl Simulator {
     pub(super) fn start(workspace: &Workspace) -> Result<Self> {
         let mut command = Command::new(workspace.binary("dist", "hf-sim"));
-        command.args(["--listen", "127.0.0.1:0", "--json", "--workers", "1"]);
+        command.args(["--listen", "127.0.0.1:0", "--json", "--workers", "1", "--no-record"]);
         let (server, ready): (_, Ready) = Server::announced("hf-sim", &mut command)?;
         Ok(Self { _server: server, address: address_of(&ready.url)? })
     }
