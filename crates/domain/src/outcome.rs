@@ -34,6 +34,8 @@ pub enum BillingRule {
     NothingGenerated,
     /// The client left, the gateway read on to the upstream's usage and charged that.
     Drained,
+    /// The client left, and the provider does not bill what a client did not stay for.
+    Waived,
     /// The call never reached an upstream.
     NotSent,
 }
@@ -91,6 +93,7 @@ impl BillingRule {
             BillingRule::Relayed => "relayed",
             BillingRule::NothingGenerated => "nothing_generated",
             BillingRule::Drained => "drained",
+            BillingRule::Waived => "waived",
             BillingRule::NotSent => "not_sent",
         }
     }

@@ -43,7 +43,7 @@ pub fn decide(failure: Failure, attempt: u32, has_other_offer: bool, jitter: u8)
         Failure::Status(status, retry_after) => {
             let transient = matches!(status, 408 | 429 | 500 | 502 | 503 | 504 | 529);
             // An account's or a model's refusal does not go away, but another offer may not share it.
-            let elsewhere = has_other_offer && matches!(status, 402 | 404 | 410);
+            let elsewhere = has_other_offer && matches!(status, 401..=404 | 410);
             if !transient && !elsewhere {
                 return Verdict::GiveUp;
             }

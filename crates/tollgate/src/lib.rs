@@ -1,9 +1,20 @@
 //! The gateway as a library: the binary, the integration tests and the demo start it from here.
 
 pub mod admin;
+pub mod app;
+pub mod catalog;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
+pub mod first_start;
+pub mod gateway;
+pub mod http;
 pub mod keys;
 pub mod ledger;
+pub mod pipeline;
+pub mod serve;
+pub mod signals;
 pub mod telemetry;
+pub mod upstream;
+pub mod usd;

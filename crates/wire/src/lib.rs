@@ -1,1 +1,12 @@
-//! Translation between bytes and values.
+//! Translation between bytes and values: server-sent events, chat completions, catalogues, errors.
+//!
+//! Everything here is pure: bytes in, values out. There is no I/O, no async and no clock. Nothing panics on hostile
+//! bytes, and every loop and buffer has a limit.
+
+pub mod catalogue;
+pub mod chat;
+pub mod error;
+mod json;
+mod scrub;
+pub mod sse;
+mod upstream_error;

@@ -12,6 +12,7 @@ pub mod ids;
 mod memory;
 mod reader;
 mod receipt;
+mod sqlite;
 pub(crate) mod store;
 mod writer;
 
@@ -36,6 +37,7 @@ pub use store::{CatalogueCopy, GrantRow, KeyRow};
 use crate::clock::Clock;
 use memory::MemoryStore;
 use reader::Read;
+use sqlite::{SqliteReceipts, SqliteStore};
 use store::{NewGrant, Store, UsageStore};
 use writer::{Command, Ending, Writer};
 
@@ -81,7 +83,11 @@ impl Ledger {
                 let store = MemoryStore::default();
                 Ledger::start(Box::new(store.clone()), Box::new(store), clock)
             }
-            StoreConfig::Sqlite(_path) => Err(LedgerError::Invalid("not yet")),
+            StoreConfig::Sqlite(path) => {
+                let store = SqliteStore::open(&path)?;
+                let receipts = SqliteReceipts::open(&path)?;
+                Ledger::start(Box::new(store), Box::new(receipts), clock)
+            }
         }
     }
 
@@ -129,6 +135,12 @@ impl Ledger {
     #[must_use]
     pub fn balance(&self, id: AccountId) -> Option<Balance> {
         self.account(id).map(|account| account.balance())
+    }
+
+    /// Whether the store takes settlements. While it does not, nothing is admitted.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        !self.shared.failing.load(Ordering::Acquire)
     }
 
     /// Admits a call: reserves the place of its ending. Take the hold with [`Admission::hold`].

@@ -1,0 +1,194 @@
+//! What a model says: decided from the prompt alone, before any dialect shapes it.
+
+mod arch_router;
+mod schema;
+mod tools;
+mod words;
+
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+
+use crate::dice::Dice;
+use crate::prompt::{Last, Prompt};
+use crate::request::ChatRequest;
+use crate::script::{Script, ToolFault};
+
+/// No answer is longer, whatever a script or a request says.
+const ANSWER_TOKENS_MAX: usize = 200_000;
+/// How many tokens a thinking model thinks when nothing else is said.
+const REASONING_TOKENS: usize = 12;
+
+/// One token's text.
+pub(crate) type Piece = Cow<'static, str>;
+
+pub(crate) struct Answer {
+    pub(crate) choices: Vec<Choice>,
+}
+
+#[derive(Default)]
+pub(crate) struct Choice {
+    pub(crate) reasoning: Vec<Piece>,
+    pub(crate) content: Vec<Piece>,
+    pub(crate) tools: Vec<ToolCall>,
+    pub(crate) finish: Finish,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Finish {
+    #[default]
+    Stop,
+    StopSequence,
+    Length,
+    ToolCalls,
+}
+
+pub(crate) struct ToolCall {
+    pub(crate) name: String,
+    pub(crate) arguments: Vec<Piece>,
+}
+
+impl Answer {
+    /// The answer to `request`. `cap` is the provider's output limit for requests that name none.
+    pub(crate) fn compose(
+        request: &ChatRequest<'_>,
+        prompt: &Prompt,
+        model_id: &str,
+        thinking: bool,
+        script: &Script,
+        cap: Option<usize>,
+    ) -> Self {
+        let max = request.max_tokens().or(script.cap).or(cap).unwrap_or(ANSWER_TOKENS_MAX);
+        let choices = (0..u64::from(request.choices())).map(|at| {
+            let mut dice = Dice::new(prompt.hash.wrapping_add(at));
+            let mut choice = choice(request, prompt, model_id, script, &mut dice);
+            let thoughts = script.reasoning.unwrap_or(if thinking && request.wants_reasoning() {
+                REASONING_TOKENS
+            } else {
+                0
+            });
+            if thoughts > 0 {
+                let mut pieces = words::sentence(&mut dice, thoughts.min(ANSWER_TOKENS_MAX));
+                pieces.append(&mut choice.reasoning);
+                choice.reasoning = pieces;
+            }
+            choice.stop_at(request.stop());
+            choice.limit(max.min(ANSWER_TOKENS_MAX));
+            choice
+        });
+        Self { choices: choices.collect() }
+    }
+
+    pub(crate) fn completion_tokens(&self) -> u64 {
+        self.choices.iter().map(Choice::tokens).sum()
+    }
+
+    pub(crate) fn reasoning_tokens(&self) -> u64 {
+        self.choices.iter().map(|choice| choice.reasoning.len() as u64).sum()
+    }
+}
+
+impl Choice {
+    fn text(text: &str) -> Self {
+        Self { content: words::pieces(text), ..Self::default() }
+    }
+
+    fn tokens(&self) -> u64 {
+        let tools: u64 = self.tools.iter().map(ToolCall::tokens).sum();
+        (self.reasoning.len() + self.content.len()) as u64 + tools
+    }
+
+    /// Ends the content before the first stop sequence.
+    fn stop_at(&mut self, stops: &[String]) {
+        if stops.is_empty() {
+            return;
+        }
+        let text = self.content.concat();
+        let hits = stops.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| text.find(stop.as_str()));
+        if let Some(end) = hits.min() {
+            self.content = words::pieces(&text[..end]);
+            self.finish = Finish::StopSequence;
+        }
+    }
+
+    /// Ends the answer after `max` tokens.
+    fn limit(&mut self, max: usize) {
+        if self.tokens() <= max as u64 {
+            return;
+        }
+        self.finish = Finish::Length;
+        self.reasoning.truncate(max);
+        self.content.truncate(max - self.reasoning.len());
+        let mut left = max - self.reasoning.len() - self.content.len();
+        for tool in &mut self.tools {
+            tool.arguments.truncate(left.saturating_sub(1));
+            left = left.saturating_sub(1 + tool.arguments.len());
+        }
+        // A call whose name did not fit was never begun.
+        let mut room = max - self.reasoning.len() - self.content.len();
+        self.tools.retain(|tool| {
+            let fits = room > 0;
+            room = room.saturating_sub(1 + tool.arguments.len());
+            fits
+        });
+    }
+}
+
+impl ToolCall {
+    /// One token for the name, the rest for the arguments.
+    pub(crate) fn tokens(&self) -> u64 {
+        1 + self.arguments.len() as u64
+    }
+}
+
+fn choice(
+    request: &ChatRequest<'_>,
+    prompt: &Prompt,
+    model_id: &str,
+    script: &Script,
+    dice: &mut Dice,
+) -> Choice {
+    if let Some(text) = &script.text {
+        return Choice::text(text);
+    }
+    if let Some(route) = arch_router::answer(model_id, &prompt.question) {
+        return Choice::text(&route);
+    }
+    let asks = matches!(prompt.last, Last::Question) && script.tool != Some(ToolFault::None);
+    if asks && let Some(choice) = tools::call(request, script.tool, dice) {
+        return choice;
+    }
+    if let Some(schema) = request.response_format.as_ref().and_then(wanted_schema) {
+        return Choice::text(&schema::example(&schema, dice).to_string());
+    }
+    let mut content = Vec::new();
+    if let Last::ToolResult(result) = &prompt.last {
+        let shown: String = result.chars().take(200).collect();
+        content = words::pieces(&format!("The tool says: {shown} —"));
+    }
+    let length = script.tokens.unwrap_or_else(|| 16 + dice.below(33)).min(ANSWER_TOKENS_MAX);
+    content.append(&mut words::sentence(dice, length.saturating_sub(content.len())));
+    if script.none_filler {
+        content = vec!["No".into(), "ne".into()];
+    }
+    if let Last::Begun(begun) = &prompt.last
+        && let Some(rest) = content.concat().strip_prefix(begun.as_str())
+    {
+        content = words::pieces(rest);
+    }
+    Choice { content, ..Choice::default() }
+}
+
+/// The schema that a `response_format` asks for, in any provider's spelling.
+fn wanted_schema(format: &Value) -> Option<Value> {
+    let kind = format.get("type")?.as_str()?;
+    let inside = format.get("json_schema").unwrap_or(format);
+    let schema = ["schema", "value"].iter().find_map(|key| inside.get(key));
+    match (kind, schema) {
+        ("json_schema" | "json_object" | "json", Some(schema)) => Some(schema.clone()),
+        ("json_object", None) => {
+            Some(json!({ "type": "object", "properties": { "answer": { "type": "string" } } }))
+        }
+        _ => None,
+    }
+}

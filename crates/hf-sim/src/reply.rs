@@ -1,0 +1,94 @@
+//! A reply as a plan: decided in full by pure functions, then played to the client step by step.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+};
+use hyper::{Response, StatusCode};
+
+use crate::playback::Playback;
+use crate::record::Ticket;
+
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) before: Before,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) bill: Bill,
+}
+
+/// What happens before the status line.
+pub(crate) enum Before {
+    Nothing,
+    Wait(Duration),
+    Hang,
+}
+
+pub(crate) enum Step {
+    /// One write: these bytes, which carry this many output tokens.
+    Send(Bytes, u32),
+    Wait(Duration),
+    /// Silence with the connection open.
+    Hang,
+    /// The connection breaks.
+    Cut,
+}
+
+/// What the caller pays besides the output tokens, which are counted as they are sent.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Bill {
+    pub(crate) prompt_tokens: u64,
+    pub(crate) cached_tokens: u64,
+    pub(crate) reasoning_tokens: u64,
+}
+
+impl Reply {
+    pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Self {
+        Self::whole(status, "application/json", body.into())
+    }
+
+    /// A reply of known length.
+    pub(crate) fn whole(status: StatusCode, content_type: &'static str, body: Bytes) -> Self {
+        let mut reply = Self::stream(content_type, Vec::new()).with(CONTENT_LENGTH, body.len().into());
+        reply.status = status;
+        if !body.is_empty() {
+            reply.steps.push(Step::Send(body, 0));
+        }
+        reply
+    }
+
+    /// A reply whose end is told by the chunked encoding.
+    pub(crate) fn stream(content_type: &'static str, steps: Vec<Step>) -> Self {
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        Self { status: StatusCode::OK, headers, before: Before::Nothing, steps, bill: Bill::default() }
+    }
+
+    pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    pub(crate) fn steps(mut self, steps: Vec<Step>) -> Self {
+        self.steps = steps;
+        self
+    }
+
+    /// Waits or hangs as planned, then hands the rest to the server.
+    pub(crate) async fn begin(self, mut ticket: Ticket) -> Response<Playback> {
+        match self.before {
+            Before::Nothing => {}
+            Before::Wait(time) => tokio::time::sleep(time).await,
+            Before::Hang => std::future::pending().await,
+        }
+        ticket.note_status(self.status.as_u16());
+        ticket.bill(self.bill.prompt_tokens, self.bill.cached_tokens);
+        let mut response = Response::new(Playback::new(self.steps, self.bill.reasoning_tokens, ticket));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+}

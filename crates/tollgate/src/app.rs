@@ -1,0 +1,197 @@
+//! Starts the gateway from its configuration, and stops it without losing anything.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::admin::{self, AdminState};
+use crate::catalog::{self, Catalogue};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::gateway::{Gateway, Worker};
+use crate::keys::{AdminKey, Entropy, KeyRing, Secret};
+use crate::ledger::{Ledger, LedgerError, StoreConfig};
+use crate::serve::Workers;
+use crate::signals::Signals;
+use crate::upstream::{BadProvider, Upstreams};
+
+/// How long calls that were told to end have to settle, when the gateway stops.
+const SETTLE_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// A gateway that is listening. Run it with [`Running::run`].
+#[derive(Debug)]
+pub struct Running {
+    /// The shared state.
+    pub gateway: Arc<Gateway>,
+    /// Where clients connect.
+    pub listen: SocketAddr,
+    /// Where operators connect.
+    pub admin_listen: SocketAddr,
+    /// The admin key, if it was made just now: it is shown once.
+    pub admin_key: Option<Secret>,
+    public: TcpListener,
+    admin: TcpListener,
+    admin_state: AdminState,
+    workers: Workers,
+    sync_upstreams: Upstreams,
+}
+
+/// Why the gateway did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The ledger was not opened.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A provider's row cannot be used.
+    #[error(transparent)]
+    Provider(#[from] BadProvider),
+    /// An address is not free, or not ours.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system gave no thread or runtime.
+    #[error("cannot start a worker: {0}")]
+    Worker(#[source] io::Error),
+}
+
+/// Opens the store, loads keys and catalogue, and listens. Nothing is accepted before [`Running::run`].
+pub async fn start(config: Config) -> Result<Running, StartError> {
+    let clock = Clock::System;
+    let entropy = Entropy::System;
+    raise_file_limit();
+    let ledger = Ledger::open(StoreConfig::Sqlite(config.store.path.clone()), clock.clone())?;
+    let given = config.admin.key.as_ref().map(|key| key.expose().to_owned());
+    let (admin_auth, admin_key) = AdminKey::load_or_create(given.as_deref(), &ledger, &entropy).await?;
+    let keys = KeyRing::open(ledger.clone(), entropy).await?;
+    let catalogue = Arc::new(Catalogue::new(&config));
+    let sync_upstreams = Upstreams::new(&config.providers)?;
+    catalog::load_copies(&catalogue, &sync_upstreams, &ledger).await;
+    let (public, listen) = bind(config.server.listen).await?;
+    let (admin, admin_listen) = bind(config.admin.listen).await?;
+    let admin_state = AdminState::new(ledger.clone(), keys.clone(), admin_auth, admin_listen);
+    let gateway = Arc::new(Gateway {
+        config,
+        ledger,
+        keys,
+        catalogue,
+        clock,
+        stop: CancellationToken::new(),
+        stopping: AtomicBool::new(false),
+    });
+    let workers = (0..gateway.config.server.workers).map(|_| {
+        let upstreams = Upstreams::new(&gateway.config.providers)?;
+        Ok(Arc::new(Worker { gateway: Arc::clone(&gateway), upstreams }))
+    });
+    let workers = Workers::start(workers.collect::<Result<_, BadProvider>>()?).map_err(StartError::Worker)?;
+    info!(%listen, %admin_listen, "listening");
+    Ok(Running {
+        gateway,
+        listen,
+        admin_listen,
+        admin_key,
+        public,
+        admin,
+        admin_state,
+        workers,
+        sync_upstreams,
+    })
+}
+
+impl Running {
+    /// The URL for clients, up to and without `/v1`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.listen)
+    }
+
+    /// The URL for operators, up to and without `/admin`.
+    #[must_use]
+    pub fn admin_url(&self) -> String {
+        format!("http://{}", self.admin_listen)
+    }
+
+    /// Serves until `stop` is ready, then drains: nothing new is accepted, open calls may end in their own time up
+    /// to the drain deadline, and everything is settled. `true` when nothing was left open.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> bool {
+        let Running { gateway, public, admin, admin_state, mut workers, sync_upstreams, .. } = self;
+        let (ledger, clock) = (gateway.ledger.clone(), gateway.clock.clone());
+        let sync = catalog::run_sync(Arc::clone(&gateway.catalogue), sync_upstreams, ledger, clock);
+        let admin = axum::serve(admin, admin::router(admin_state));
+        tokio::select! {
+            () = workers.accept(public) => warn!("the listener ended"),
+            result = admin => warn!(?result, "the admin listener ended"),
+            () = sync => {}
+            () = stop => {}
+        }
+        info!("stopping: open calls may end");
+        gateway.stopping.store(true, Ordering::Relaxed);
+        workers.close();
+        let drained = drain(&gateway).await;
+        workers.join().await;
+        gateway.ledger.clone().close().await;
+        info!(drained, "stopped");
+        drained
+    }
+}
+
+/// Serves until a signal comes, with `beside` running next to it. `false` when calls were left open: a second signal
+/// does not wait for them.
+pub async fn until_stopped(running: Running, beside: impl Future<Output = ()>) -> io::Result<bool> {
+    let mut signals = Signals::listen()?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = running.run(async {
+        // Either way it is time to stop.
+        let _ = stopped.await;
+    });
+    tokio::pin!(serving);
+    let beside = async {
+        beside.await;
+        std::future::pending().await
+    };
+    tokio::select! {
+        drained = &mut serving => return Ok(drained),
+        () = signals.next() => {}
+        () = beside => {}
+    }
+    drop(stop);
+    tokio::select! {
+        drained = &mut serving => Ok(drained),
+        () = signals.next() => Ok(false),
+    }
+}
+
+/// Waits for open calls; those that are still open at the deadline are told to end, and settled.
+async fn drain(gateway: &Gateway) -> bool {
+    if gateway.ledger.drain(gateway.config.server.drain).await {
+        return true;
+    }
+    warn!("calls are still open at the drain deadline: they end with an error event");
+    gateway.stop.cancel();
+    gateway.ledger.drain(SETTLE_TIME_MAX).await
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let listen = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(listen)?;
+    let bound = listener.local_addr().map_err(listen)?;
+    Ok((listener, bound))
+}
+
+/// A stream takes two open files, and the usual limit of 1,024 is met by 500 of them.
+fn raise_file_limit() {
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        warn!(%error, "the limit on open files was not raised");
+    }
+}

@@ -1,0 +1,129 @@
+//! One provider's part of the catalogue: the models that it lists and those that the configuration gives it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use domain::{Offer, Pricing};
+use wire::catalogue::ListedModel;
+
+use super::hugging_face;
+use crate::config::{CatalogueKind, ModelConfig, ProviderConfig};
+
+/// The offers of one provider.
+#[derive(Clone, Debug)]
+pub struct ProviderEntry {
+    /// The provider's id in the configuration.
+    pub id: Arc<str>,
+    aliases: Arc<[String]>,
+    kind: CatalogueKind,
+    configured: Arc<HashMap<String, ModelConfig>>,
+    listed: HashMap<String, Arc<ListedModel>>,
+    /// Lower-case id to id, for callers who spell a known id in another case.
+    by_lower_case: HashMap<String, String>,
+    loaded: bool,
+}
+
+/// Offers found for a name, and how.
+pub(super) struct Found {
+    pub(super) offers: Vec<Offer>,
+    pub(super) how: String,
+}
+
+/// The model is known, but not served as asked.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NotServed(pub(super) String);
+
+impl ProviderEntry {
+    pub(super) fn new(provider: &ProviderConfig, models: &[ModelConfig]) -> ProviderEntry {
+        let configured = models.iter().filter(|model| model.provider == provider.id);
+        ProviderEntry {
+            id: Arc::clone(&provider.id),
+            aliases: provider.aliases.clone().into(),
+            kind: provider.catalogue,
+            configured: Arc::new(configured.map(|model| (model.id.to_string(), model.clone())).collect()),
+            listed: HashMap::new(),
+            by_lower_case: HashMap::new(),
+            loaded: false,
+        }
+    }
+
+    pub(super) fn with_listing(&self, models: &[ListedModel]) -> ProviderEntry {
+        let listed = models.iter().map(|model| (model.id.clone(), Arc::new(model.clone()))).collect();
+        let by_lower_case =
+            models.iter().map(|model| (model.id.to_ascii_lowercase(), model.id.clone())).collect();
+        ProviderEntry { listed, by_lower_case, loaded: true, ..self.clone() }
+    }
+
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        self.id.eq_ignore_ascii_case(name)
+            || self.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))
+    }
+
+    pub(super) fn is_loaded(&self) -> bool {
+        self.loaded || self.kind != CatalogueKind::HuggingFace
+    }
+
+    /// The listed model of that id, in any case.
+    pub(super) fn listed(&self, id: &str) -> Option<&ListedModel> {
+        self.listed
+            .get(id)
+            .or_else(|| self.listed.get(self.by_lower_case.get(&id.to_ascii_lowercase())?))
+            .map(Arc::as_ref)
+    }
+
+    pub(super) fn listed_models(&self) -> impl Iterator<Item = &ListedModel> {
+        self.listed.values().map(Arc::as_ref)
+    }
+
+    pub(super) fn configured_models(&self) -> impl Iterator<Item = &ModelConfig> {
+        self.configured.values()
+    }
+
+    /// The offers for a model name of this provider, or `None` when it knows no such model.
+    pub(super) fn find(&self, name: &str) -> Result<Option<Found>, NotServed> {
+        if let Some(model) = self.configured.get(name) {
+            return Ok(Some(self.configured_offer(model)));
+        }
+        match self.kind {
+            CatalogueKind::HuggingFace => {
+                let (id, suffix) = hugging_face::split_suffix(name);
+                let Some(model) = self.listed(id) else { return Ok(None) };
+                hugging_face::offers(&self.id, model, suffix).map(Some)
+            }
+            CatalogueKind::OpenAi | CatalogueKind::None => Ok(self.listed(name).map(|model| {
+                let context = model.context_length;
+                self.single(&model.id, context, "listed by the provider")
+            })),
+        }
+    }
+
+    /// An offer for a name that nobody lists, at a provider that may serve it all the same.
+    pub(super) fn pass_through(&self, name: &str) -> Option<Found> {
+        let may_serve = self.kind != CatalogueKind::HuggingFace;
+        may_serve.then(|| self.single(name, None, "not listed, passed through"))
+    }
+
+    fn single(&self, model: &str, context_length: Option<u64>, how: &str) -> Found {
+        let offer = Offer {
+            provider: Arc::clone(&self.id),
+            model: model.into(),
+            upstream_model: model.into(),
+            inference_provider: None,
+            pricing: Pricing::Unpriced,
+            context_length,
+        };
+        Found { offers: vec![offer], how: how.to_owned() }
+    }
+
+    fn configured_offer(&self, model: &ModelConfig) -> Found {
+        let offer = Offer {
+            provider: Arc::clone(&self.id),
+            model: Arc::clone(&model.id),
+            inference_provider: None,
+            pricing: model.pricing,
+            context_length: model.context_length,
+            upstream_model: Arc::clone(&model.upstream_model),
+        };
+        Found { offers: vec![offer], how: "configured".to_owned() }
+    }
+}

@@ -1,0 +1,138 @@
+//! The model list of the public API: OpenAI's shape, plus price, context length and abilities.
+
+use domain::{Pricing, Rate};
+use serde::Serialize;
+use wire::catalogue::{ListedModel, ListedOffer};
+
+use super::Snapshot;
+use super::entry::ProviderEntry;
+use crate::config::ModelConfig;
+
+/// One model as `GET /v1/models` shows it. Prices are US dollars per million tokens, as decimal strings.
+#[derive(Debug, Serialize)]
+pub struct ModelCard {
+    /// The id that calls use.
+    pub id: String,
+    object: &'static str,
+    created: i64,
+    owned_by: String,
+    /// The gateway's provider that serves it.
+    provider: String,
+    context_length: Option<u64>,
+    /// The dearest of the offers that a call may be served by; absent when none has a price.
+    pricing: Option<PriceCard>,
+    supports_tools: Option<bool>,
+    supports_structured_output: Option<bool>,
+    input_modalities: Vec<&'static str>,
+    offers: Vec<OfferCard>,
+}
+
+#[derive(Debug, Serialize)]
+struct PriceCard {
+    input: String,
+    output: String,
+    free: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct OfferCard {
+    inference_provider: String,
+    status: &'static str,
+    context_length: Option<u64>,
+    pricing: Option<PriceCard>,
+    supports_tools: Option<bool>,
+    supports_structured_output: Option<bool>,
+}
+
+impl Snapshot {
+    /// Every model, sorted by id. A model that two providers list is shown once, as a call would resolve it.
+    #[must_use]
+    pub fn models(&self) -> Vec<ModelCard> {
+        let mut cards: Vec<ModelCard> = Vec::new();
+        for provider in &self.providers {
+            cards.extend(provider.configured_models().map(|model| configured_card(provider, model)));
+            cards.extend(provider.listed_models().map(|model| listed_card(provider, model)));
+        }
+        // Stable, so that the first provider's card, which a call would resolve to, is the one that is kept.
+        cards.sort_by(|a, b| a.id.cmp(&b.id));
+        cards.dedup_by(|later, first| later.id == first.id);
+        cards
+    }
+
+    /// One model by its id, in any case.
+    #[must_use]
+    pub fn model(&self, id: &str) -> Option<ModelCard> {
+        self.providers.iter().find_map(|provider| {
+            let configured = provider.configured_models().find(|model| &*model.id == id);
+            configured
+                .map(|model| configured_card(provider, model))
+                .or_else(|| provider.listed(id).map(|model| listed_card(provider, model)))
+        })
+    }
+}
+
+fn configured_card(provider: &ProviderEntry, model: &ModelConfig) -> ModelCard {
+    ModelCard {
+        id: model.id.to_string(),
+        object: "model",
+        created: 0,
+        owned_by: provider.id.to_string(),
+        provider: provider.id.to_string(),
+        context_length: model.context_length,
+        pricing: price_card(&model.pricing),
+        supports_tools: model.abilities.tools,
+        supports_structured_output: model.abilities.structured_output,
+        input_modalities: modalities(model.abilities.vision),
+        offers: Vec::new(),
+    }
+}
+
+fn listed_card(provider: &ProviderEntry, model: &ListedModel) -> ModelCard {
+    let live = || model.offers.iter().filter(|offer| offer.live);
+    let dearest = live().filter_map(|offer| offer.pricing.price()).reduce(domain::Price::dearest);
+    ModelCard {
+        id: model.id.clone(),
+        object: "model",
+        created: model.created,
+        owned_by: model.owned_by.clone(),
+        provider: provider.id.to_string(),
+        context_length: model.context_length.or_else(|| live().filter_map(|o| o.context_length).max()),
+        pricing: dearest.and_then(|price| price_card(&Pricing::Priced(price))),
+        supports_tools: any(live().map(|offer| offer.tools)),
+        supports_structured_output: any(live().map(|offer| offer.structured_output)),
+        input_modalities: modalities(model.vision),
+        offers: model.offers.iter().map(offer_card).collect(),
+    }
+}
+
+fn offer_card(offer: &ListedOffer) -> OfferCard {
+    OfferCard {
+        inference_provider: offer.inference_provider.clone(),
+        status: if offer.live { "live" } else { "error" },
+        context_length: offer.context_length,
+        pricing: price_card(&offer.pricing),
+        supports_tools: offer.tools,
+        supports_structured_output: offer.structured_output,
+    }
+}
+
+fn price_card(pricing: &Pricing) -> Option<PriceCard> {
+    let price = pricing.price()?;
+    let free = price.input == Rate::ZERO && price.output == Rate::ZERO;
+    Some(PriceCard { input: price.input.to_string(), output: price.output.to_string(), free })
+}
+
+fn modalities(vision: Option<bool>) -> Vec<&'static str> {
+    if vision == Some(true) { vec!["text", "image"] } else { vec!["text"] }
+}
+
+/// `true` if one says so, `false` if all that say anything deny it, nothing if nobody says.
+fn any(mut abilities: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    abilities
+        .try_fold(None, |known, ability| match ability {
+            Some(true) => Err(()),
+            Some(false) => Ok(Some(false)),
+            None => Ok(known),
+        })
+        .unwrap_or(Some(true))
+}

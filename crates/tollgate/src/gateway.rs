@@ -1,0 +1,53 @@
+//! The state that all calls share, and what each worker has of its own.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use domain::CallId;
+use tokio_util::sync::CancellationToken;
+
+use crate::catalog::Catalogue;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::keys::KeyRing;
+use crate::ledger::Ledger;
+use crate::upstream::Upstreams;
+
+/// The state that all workers share.
+#[derive(Debug)]
+pub struct Gateway {
+    /// The configuration it was started with.
+    pub config: Config,
+    /// Accounts, holds and settlements.
+    pub ledger: Ledger,
+    /// The keys, in memory.
+    pub keys: KeyRing,
+    /// Models, offers and prices.
+    pub catalogue: Arc<Catalogue>,
+    /// The wall clock.
+    pub clock: Clock,
+    /// Cancelled when calls that are still open have to end: the drain deadline of a shutdown has passed.
+    pub stop: CancellationToken,
+    /// Set when a shutdown has begun, so that load balancers look elsewhere.
+    pub stopping: AtomicBool,
+}
+
+/// One worker: a thread with its own runtime and its own upstream connections, so that a call never changes threads.
+#[derive(Debug)]
+pub struct Worker {
+    /// The shared state.
+    pub gateway: Arc<Gateway>,
+    /// This worker's connections.
+    pub upstreams: Upstreams,
+}
+
+impl Gateway {
+    /// A new call id. Ids sort by time.
+    #[must_use]
+    pub fn next_call_id(&self) -> CallId {
+        let millis = u64::try_from(self.clock.now_ms()).unwrap_or(0);
+        let nanos = u32::try_from(millis % 1000).unwrap_or(0) * 1_000_000;
+        let timestamp = uuid::Timestamp::from_unix(uuid::NoContext, millis / 1000, nanos);
+        CallId::from_bits(uuid::Uuid::new_v7(timestamp).as_u128())
+    }
+}

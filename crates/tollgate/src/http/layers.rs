@@ -1,0 +1,46 @@
+//! What all routes share: the call id on every reply, and errors for what is no route.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::CallId;
+use hyper::header::{HeaderMap, HeaderValue};
+use hyper::{Method, StatusCode, Uri};
+
+use super::ApiError;
+use crate::gateway::Worker;
+
+/// The header that names the call. Its receipt is found by it.
+const CALL_ID: &str = "x-tollgate-call-id";
+
+/// Names the call on a reply, also in the header that SDKs show as the request's id.
+pub fn set_call_id(headers: &mut HeaderMap, call: CallId) {
+    if let Ok(value) = HeaderValue::try_from(call.to_string()) {
+        headers.insert(CALL_ID, value.clone());
+        headers.insert("x-request-id", value);
+    }
+}
+
+/// Gives a call id to the replies that have none.
+pub(super) async fn ensure_call_id(State(worker): State<Arc<Worker>>, mut response: Response) -> Response {
+    if !response.headers().contains_key(CALL_ID) {
+        set_call_id(response.headers_mut(), worker.gateway.next_call_id());
+    }
+    response
+}
+
+pub(super) async fn no_such_route(uri: Uri) -> ApiError {
+    let path: String = uri.path().chars().take(200).collect();
+    let hint = if path.starts_with("/v1/") { "" } else { " The API is below /v1." };
+    ApiError::invalid(StatusCode::NOT_FOUND, "not_found", format!("There is no route {path}.{hint}"))
+}
+
+pub(super) async fn no_such_method(method: Method, uri: Uri) -> ApiError {
+    let path: String = uri.path().chars().take(200).collect();
+    ApiError::invalid(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        format!("{path} does not take {method}."),
+    )
+}

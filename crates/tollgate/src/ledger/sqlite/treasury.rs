@@ -1,0 +1,193 @@
+//! Accounts, grants and settlements in SQLite.
+
+use std::collections::BTreeMap;
+
+use domain::{AccountId, AccountKind, CallId, Money};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+
+use super::SqliteStore;
+use super::columns::{ColumnId, ISSUED, REVENUE, read_money, read_word};
+use super::receipts;
+use crate::ledger::LedgerError;
+use crate::ledger::account::AccountRow;
+use crate::ledger::store::{Booked, GrantRow, NewGrant, Settlement, Treasury};
+
+const INSERT_JOURNAL: &str =
+    "INSERT INTO journal (reason, ref, debit, credit, amount_nanos, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+impl Treasury for SqliteStore {
+    fn accounts(&mut self) -> Result<Vec<AccountRow>, LedgerError> {
+        let mut statement = self.connection.prepare(
+            "SELECT id, name, kind, plan, granted_nanos, spent_nanos, created_at_ms FROM accounts ORDER BY id",
+        )?;
+        let rows = statement.query_map([], account_row)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn create_account(&mut self, row: &AccountRow) -> Result<(), LedgerError> {
+        self.connection.execute(
+            "INSERT INTO accounts (id, name, kind, plan, granted_nanos, spent_nanos, created_at_ms)
+             VALUES (?1, ?2, ?3, ?4, 0, 0, ?5)",
+            params![row.id.column(), row.name, row.kind.as_str(), row.plan, row.created_at_ms],
+        )?;
+        Ok(())
+    }
+
+    fn grant(&mut self, grant: &NewGrant<'_>) -> Result<GrantRow, LedgerError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if let Some(earlier) = earlier_grant(&transaction, grant)? {
+            return if earlier.amount == grant.amount { Ok(earlier) } else { Err(LedgerError::Conflict) };
+        }
+        let (granted, spent) = totals(&transaction, grant.account)?;
+        let granted = granted.checked_add(grant.amount).ok_or(LedgerError::TooLarge)?;
+        let balance = granted.saturating_sub(spent);
+        let (id, account, amount) = (grant.id.column(), grant.account.column(), grant.amount.nanos());
+        transaction.execute(
+            "INSERT INTO grants (id, account, reference, amount_nanos, balance_nanos, created_at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![id, account, grant.reference, amount, balance.nanos(), grant.at_ms],
+        )?;
+        transaction.execute(INSERT_JOURNAL, params!["grant", id, ISSUED, account, amount, grant.at_ms])?;
+        transaction.execute(
+            "UPDATE accounts SET granted_nanos = ?1 WHERE id = ?2",
+            params![granted.nanos(), account],
+        )?;
+        transaction.commit()?;
+        Ok(GrantRow {
+            id: grant.id,
+            account: grant.account,
+            amount: grant.amount,
+            reference: grant.reference.to_owned(),
+            balance,
+            created_at_ms: grant.at_ms,
+            repeated: false,
+        })
+    }
+
+    fn settle(&mut self, batch: &[Settlement], at_ms: i64) -> Result<Vec<Booked>, LedgerError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let (booked, sums) = book_calls(&transaction, batch, at_ms)?;
+        for (account, sum) in sums {
+            charge_account(&transaction, account, &sum, at_ms)?;
+        }
+        transaction.commit()?;
+        Ok(booked)
+    }
+}
+
+/// What a batch charges one account.
+struct Sum {
+    kind: AccountKind,
+    charge: Money,
+    /// One call of the sum, which names it in the journal.
+    call: CallId,
+}
+
+/// Writes the receipts and the charges of a batch, and adds the charges up by account.
+fn book_calls(
+    connection: &Connection,
+    batch: &[Settlement],
+    at_ms: i64,
+) -> Result<(Vec<Booked>, BTreeMap<AccountId, Sum>), LedgerError> {
+    let mut insert_receipt = connection.prepare_cached(receipts::INSERT)?;
+    let mut insert_journal = connection.prepare_cached(INSERT_JOURNAL)?;
+    let mut booked = Vec::with_capacity(batch.len());
+    let mut sums = BTreeMap::new();
+    for settlement in batch {
+        let receipt = &settlement.receipt;
+        let settled = receipt.settled(settlement.hold);
+        if !receipts::insert(&mut insert_receipt, settlement, settled, at_ms)? {
+            booked.push(receipts::booked(connection, receipt.account, receipt.call)?);
+            continue;
+        }
+        booked.push(Booked { settled, at_ms, repeated: false });
+        if settled.charge.is_zero() {
+            continue;
+        }
+        let (call, account) = (receipt.call.column(), receipt.account.column());
+        insert_journal.execute(params!["charge", call, account, REVENUE, settled.charge.nanos(), at_ms])?;
+        let sum = sums.entry(receipt.account).or_insert_with(|| Sum {
+            kind: settlement.kind,
+            charge: Money::ZERO,
+            call: receipt.call,
+        });
+        sum.charge = sum.charge.checked_add(settled.charge).ok_or(LedgerError::TooLarge)?;
+    }
+    Ok((booked, sums))
+}
+
+/// Adds a batch's charge to an account. What a metered account uses beyond its grants is granted to it.
+fn charge_account(
+    connection: &Connection,
+    account: AccountId,
+    sum: &Sum,
+    at_ms: i64,
+) -> Result<(), LedgerError> {
+    let mut credit_line = Money::ZERO;
+    if sum.kind == AccountKind::Metered {
+        let (granted, spent) = totals(connection, account)?;
+        credit_line = sum.charge.saturating_sub(granted.saturating_sub(spent));
+    }
+    let id = account.column();
+    if !credit_line.is_zero() {
+        connection.prepare_cached(INSERT_JOURNAL)?.execute(params![
+            "credit_line",
+            sum.call.column(),
+            ISSUED,
+            id,
+            credit_line.nanos(),
+            at_ms
+        ])?;
+    }
+    let changed = connection
+        .prepare_cached(
+            "UPDATE accounts SET granted_nanos = granted_nanos + ?1, spent_nanos = spent_nanos + ?2 WHERE id = ?3",
+        )?
+        .execute(params![credit_line.nanos(), sum.charge.nanos(), id])?;
+    if changed == 1 { Ok(()) } else { Err(LedgerError::UnknownAccount) }
+}
+
+/// Granted and spent.
+fn totals(connection: &Connection, account: AccountId) -> Result<(Money, Money), LedgerError> {
+    connection
+        .prepare_cached("SELECT granted_nanos, spent_nanos FROM accounts WHERE id = ?1")?
+        .query_row([account.column()], |row| {
+            Ok((read_money(row, "granted_nanos")?, read_money(row, "spent_nanos")?))
+        })
+        .optional()?
+        .ok_or(LedgerError::UnknownAccount)
+}
+
+fn earlier_grant(connection: &Connection, grant: &NewGrant<'_>) -> Result<Option<GrantRow>, LedgerError> {
+    let earlier = connection
+        .query_row(
+            "SELECT id, amount_nanos, balance_nanos, created_at_ms FROM grants
+             WHERE account = ?1 AND reference = ?2",
+            params![grant.account.column(), grant.reference],
+            |row| {
+                Ok(GrantRow {
+                    id: ColumnId::read(row, "id")?,
+                    account: grant.account,
+                    amount: read_money(row, "amount_nanos")?,
+                    reference: grant.reference.to_owned(),
+                    balance: read_money(row, "balance_nanos")?,
+                    created_at_ms: row.get("created_at_ms")?,
+                    repeated: true,
+                })
+            },
+        )
+        .optional()?;
+    Ok(earlier)
+}
+
+fn account_row(row: &Row<'_>) -> rusqlite::Result<AccountRow> {
+    Ok(AccountRow {
+        id: ColumnId::read(row, "id")?,
+        name: row.get("name")?,
+        kind: read_word(row, "kind", AccountKind::parse)?,
+        plan: row.get("plan")?,
+        granted: read_money(row, "granted_nanos")?,
+        spent: read_money(row, "spent_nanos")?,
+        created_at_ms: row.get("created_at_ms")?,
+    })
+}

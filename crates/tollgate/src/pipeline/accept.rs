@@ -1,0 +1,40 @@
+//! Step 1: the bytes of a request, within limits.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body as _;
+use hyper::header::{CONTENT_TYPE, HeaderMap};
+use tokio::time::timeout;
+
+use super::Refusal;
+
+/// The longest that a body may take to arrive: 20 MiB at a slow 350 kB/s.
+const BODY_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Reads the whole body, declared as JSON and at most `bytes_max` long.
+pub async fn read_body(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
+    check_content_type(headers)?;
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(Refusal::BodyTooLarge(bytes_max));
+    }
+    match timeout(BODY_TIME_MAX, Limited::new(body, bytes_max).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge(bytes_max)),
+        Ok(Err(_)) => Err(Refusal::BodyBroken("The body could not be read to its end.")),
+        Err(_) => Err(Refusal::BodyBroken("The body did not arrive in time.")),
+    }
+}
+
+fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let text = value.to_str().unwrap_or("");
+    let essence = text.split(';').next().unwrap_or("").trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        Ok(())
+    } else {
+        Err(Refusal::ContentType(essence.chars().take(100).collect()))
+    }
+}

@@ -1,0 +1,54 @@
+//! Step 5: the hold. The worst case of the call at the dearest offer of its route is reserved, or the call is refused.
+
+use domain::{AccountKind, Money, Price, Route};
+use wire::chat::ChatRequest;
+
+use super::record::Record;
+use super::{NoCredit, Refusal};
+
+/// Times that a hold is quoted anew when other calls changed the balance between quote and hold.
+const QUOTES_MAX: usize = 8;
+
+/// Takes the hold. Returns the output limit to write into the body, where the caller named none.
+pub(super) fn admit(
+    record: &mut Record,
+    request: &ChatRequest,
+    route: &Route,
+) -> Result<Option<u64>, Refusal> {
+    let Some(price) = price(record, route)? else { return Ok(None) };
+    let bound = request.bound();
+    let mut refused = None;
+    for _ in 0..QUOTES_MAX {
+        let budget = record.budget();
+        let quote = bound.quote(&price, route.context_length(), budget).map_err(|unaffordable| {
+            Refusal::NoCredit(NoCredit {
+                needed: unaffordable.needed,
+                available: budget.unwrap_or(Money::MAX),
+                affordable_output_tokens: unaffordable.affordable_output_tokens,
+            })
+        })?;
+        match record.hold(quote.amount) {
+            Ok(()) => return Ok(quote.clamped.then_some(quote.output_tokens)),
+            Err(refusal) => {
+                refused = Some(NoCredit {
+                    needed: refusal.needed,
+                    available: refusal.available,
+                    affordable_output_tokens: 0,
+                });
+            }
+        }
+    }
+    Err(refused.map_or(Refusal::Busy, Refusal::NoCredit))
+}
+
+/// The price to hold at; `None` for an unpriced model on a metered account, which is held at nothing.
+fn price(record: &Record, route: &Route) -> Result<Option<Price>, Refusal> {
+    match (route.dearest(), record.account_kind()) {
+        (Some(price), _) => Ok(Some(price)),
+        (None, AccountKind::Metered) => Ok(None),
+        (None, AccountKind::Prepaid) => {
+            let model = route.offers.first().map_or_else(String::new, |offer| offer.model.to_string());
+            Err(Refusal::Unpriced(model))
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Step 7, second half, and step 8 for streams: the response body, which relays, settles before its last frame, and
+//! hands itself over to be drained when the client leaves.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use domain::outcome::Billable;
+use domain::{Money, Outcome};
+use hyper::body::{Body, Frame};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, Sleep, Timeout, sleep, timeout};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use wire::sse;
+
+use super::Failure;
+use super::drain::drain;
+use super::record::{Closed, Record};
+use super::relay::{Relay, Turn};
+use super::reply::Reply;
+use super::whole::SETTLE_TIME_MAX;
+use crate::gateway::Gateway;
+use crate::http::ApiError;
+use crate::ledger::Settling;
+
+/// The body of a streamed response.
+pub(super) struct MeteredBody {
+    state: State,
+    keep_alive: Duration,
+    stop: CancellationToken,
+    stopped: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+/// A stream in progress and its record.
+pub(super) struct Open {
+    pub(super) relay: Relay,
+    pub(super) record: Record,
+}
+
+enum State {
+    /// The upstream has not answered yet, and the client gets comments meanwhile.
+    Waiting { answer: oneshot::Receiver<Reply>, tick: Pin<Box<Sleep>> },
+    /// Events are relayed.
+    Open(Box<Open>),
+    /// The stream has ended and its charge is being committed: the last frame waits for it.
+    Settling(Box<Last>),
+    /// The last frame has left.
+    Done,
+}
+
+/// What the last frame needs.
+struct Last {
+    relay: Relay,
+    settling: Pin<Box<Timeout<Settling>>>,
+    billable: Billable,
+    priced: bool,
+    failure: Option<Failure>,
+}
+
+impl MeteredBody {
+    /// The body of a stream that has begun.
+    pub(super) fn open(relay: Relay, record: Record, gateway: &Gateway) -> MeteredBody {
+        MeteredBody::new(State::Open(Box::new(Open { relay, record })), gateway)
+    }
+
+    /// The body of a stream whose call is still being attempted.
+    pub(super) fn waiting(answer: oneshot::Receiver<Reply>, gateway: &Gateway) -> MeteredBody {
+        // The first comment leaves at once: the keep-alive interval has just passed.
+        let tick = Box::pin(sleep(Duration::ZERO));
+        MeteredBody::new(State::Waiting { answer, tick }, gateway)
+    }
+
+    fn new(state: State, gateway: &Gateway) -> MeteredBody {
+        let stop = gateway.stop.clone();
+        let stopped = Box::pin(stop.clone().cancelled_owned());
+        MeteredBody { state, keep_alive: gateway.config.server.keep_alive, stop, stopped }
+    }
+
+    /// Waits for the attempt. Its result takes this body's place; an error becomes an event, since 200 has left.
+    fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let State::Waiting { answer, tick } = &mut self.state else { return Poll::Ready(None) };
+        if let Poll::Ready(reply) = Pin::new(answer).poll(cx) {
+            return match reply {
+                Ok(Reply::Stream { mut body, .. }) => {
+                    std::mem::swap(&mut self.state, &mut body.state);
+                    self.poll_bytes(cx)
+                }
+                Ok(Reply::Error { error, .. }) => self.end_with(&error),
+                Ok(Reply::Whole { .. }) | Err(_) => self.end_with(&ApiError::from(&Failure::Cut)),
+            };
+        }
+        ready!(tick.as_mut().poll(cx));
+        tick.as_mut().reset(Instant::now() + self.keep_alive);
+        // The timer was moved after it fired, so it has to be asked again to be heard.
+        let _ = tick.as_mut().poll(cx);
+        Poll::Ready(Some(Bytes::from_static(sse::KEEP_ALIVE)))
+    }
+
+    fn end_with(&mut self, error: &ApiError) -> Poll<Option<Bytes>> {
+        self.state = State::Done;
+        Poll::Ready(Some(sse::frame(&error.body.render())))
+    }
+
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let State::Open(open) = &mut self.state else { return Poll::Ready(None) };
+        let result = if self.stopped.as_mut().poll(cx).is_ready() {
+            Err(Failure::Shutdown)
+        } else {
+            match ready!(open.relay.poll_turn(cx)) {
+                Turn::Frame(frame) => {
+                    open.record.first_token();
+                    return Poll::Ready(Some(frame));
+                }
+                Turn::End(result) => result,
+            }
+        };
+        let State::Open(open) = std::mem::replace(&mut self.state, State::Done) else {
+            return Poll::Ready(None);
+        };
+        self.state = State::Settling(Box::new(Last::new(*open, result)));
+        self.poll_last(cx)
+    }
+
+    fn poll_last(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let State::Settling(last) = &mut self.state else { return Poll::Ready(None) };
+        let charged = ready!(last.settling.as_mut().poll(cx));
+        let frame = match (charged, &last.failure) {
+            (Ok(Ok(charged)), None) => last.success(charged.charge),
+            (Ok(Ok(_)), Some(failure)) => last.error(failure),
+            (Ok(Err(_)) | Err(_), _) => last.error(&Failure::Unsettled),
+        };
+        self.state = State::Done;
+        Poll::Ready(Some(frame))
+    }
+
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        match self.state {
+            State::Waiting { .. } => self.poll_waiting(cx),
+            State::Open(_) => self.poll_open(cx),
+            State::Settling(_) => self.poll_last(cx),
+            State::Done => Poll::Ready(None),
+        }
+    }
+}
+
+impl Last {
+    /// Closes the record, which sends the settlement on its way.
+    fn new(open: Open, result: Result<(), Failure>) -> Last {
+        let Open { relay, record } = open;
+        let priced = record.is_priced();
+        let (Closed { settling, billable }, failure) = match result {
+            Ok(()) => (record.finish(Outcome::Complete, relay.chat.tally()), None),
+            Err(failure) => (record.fail(&failure, Some(relay.chat.tally())), Some(failure)),
+        };
+        let settling = Box::pin(timeout(SETTLE_TIME_MAX, settling));
+        Last { relay, settling, billable, priced, failure }
+    }
+
+    /// The usage, if the client asked for it, and the end mark.
+    fn success(&self, charge: Money) -> Bytes {
+        if !self.relay.usage_asked {
+            return Bytes::from_static(sse::DONE);
+        }
+        let cost = self.priced.then_some(charge);
+        let usage = self.relay.chat.usage_chunk(&self.billable.usage, cost, self.billable.source);
+        let mut frame = BytesMut::with_capacity(usage.len() + sse::DONE.len());
+        frame.extend_from_slice(&usage);
+        frame.extend_from_slice(sse::DONE);
+        frame.freeze()
+    }
+
+    /// An error event. There is no end mark after it: the stream did not end well.
+    fn error(&self, failure: &Failure) -> Bytes {
+        self.relay.chat.error_event(&ApiError::from(failure).body)
+    }
+}
+
+impl Body for MeteredBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let bytes = ready!(self.poll_bytes(cx));
+        Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
+}
+
+/// A body that is dropped in mid-stream has lost its client. What is left is handed over, not accounted for here.
+impl Drop for MeteredBody {
+    fn drop(&mut self) {
+        if let State::Open(open) = std::mem::replace(&mut self.state, State::Done)
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(drain(*open, self.stop.clone()));
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The life of a call, in one straight line: [`serve`] is the function to read first.
+
+mod accept;
+mod admit;
+mod attempt;
+mod authenticate;
+mod body;
+mod drain;
+mod record;
+mod refusal;
+mod relay;
+mod reply;
+mod whole;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::Response;
+use hyper::Request;
+use hyper::header::HeaderMap;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use wire::chat::ChatRequest;
+
+pub use accept::read_body;
+pub use authenticate::{Principal, authenticate};
+pub use refusal::{Failure, NoCredit, Refusal};
+
+use crate::config::AbortPolicy;
+use crate::gateway::Worker;
+use crate::http::ApiError;
+use attempt::{Answer, attempt};
+use body::MeteredBody;
+use domain::Route;
+use record::Record;
+use reply::Reply;
+
+/// The request header that names a provider, for clients that cannot add a body field.
+const PROVIDER_HEADER: &str = "x-tollgate-provider";
+
+/// A call that may be sent: parsed, resolved, and with its worst case held.
+struct Prepared {
+    request: ChatRequest,
+    route: Route,
+    /// The output limit to write into the body, where the caller named none.
+    output_limit: Option<u64>,
+}
+
+/// Serves one chat call from its bytes to its receipt.
+///
+/// The steps up to the hold run here and refuse. What follows runs as a task of its own, because it has to reach its
+/// settlement also when the client leaves and this future is dropped.
+pub async fn serve(worker: &Arc<Worker>, request: Request<Body>) -> Response {
+    let call = worker.gateway.next_call_id();
+    let (head, body) = request.into_parts();
+    let opened = authenticate(&worker.gateway, &head.headers)
+        .and_then(|principal| Record::open(&worker.gateway, call, &principal));
+    let mut record = match opened {
+        Ok(record) => record,
+        Err(refusal) => return reply::refused(call, refusal.into()),
+    };
+    match prepare(worker, &mut record, &head.headers, body).await {
+        Ok(prepared) => dispatch(worker, record, prepared).await,
+        Err(refusal) => {
+            let error = ApiError::from(refusal);
+            record.refuse(&error).await;
+            reply::refused(call, error)
+        }
+    }
+}
+
+/// Accept, parse, resolve, admit.
+async fn prepare(
+    worker: &Worker,
+    record: &mut Record,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Prepared, Refusal> {
+    let bytes_max = worker.gateway.config.server.body_bytes_max;
+    let bytes = read_body(headers, body, bytes_max).await?;
+    let request = ChatRequest::parse(bytes).map_err(Refusal::Request)?;
+    record.asked(&request);
+    let named = headers.get(PROVIDER_HEADER).and_then(|value| value.to_str().ok());
+    let route =
+        record.snapshot().resolve(request.model(), request.provider().or(named)).map_err(Refusal::Route)?;
+    record.routed(&route);
+    let output_limit = admit::admit(record, &request, &route)?;
+    Ok(Prepared { request, route, output_limit })
+}
+
+/// Starts the call's task and waits for what the client is to see, or for the time of the first keep-alive.
+async fn dispatch(worker: &Arc<Worker>, record: Record, prepared: Prepared) -> Response {
+    let call = record.call();
+    let streams = prepared.request.stream();
+    let (answer, mut waiting) = oneshot::channel();
+    tokio::spawn(run(Arc::clone(worker), record, prepared, answer));
+    if streams {
+        let keep_alive = worker.gateway.config.server.keep_alive;
+        return match timeout(keep_alive, &mut waiting).await {
+            Ok(answer) => reply::render(call, answer),
+            Err(_) => reply::keep_waiting(call, MeteredBody::waiting(waiting, &worker.gateway)),
+        };
+    }
+    reply::render(call, waiting.await)
+}
+
+/// Attempt, then relay or settle. Nothing here is cancelled when the client leaves.
+async fn run(
+    worker: Arc<Worker>,
+    mut record: Record,
+    prepared: Prepared,
+    mut answer: oneshot::Sender<Reply>,
+) {
+    let (policy, cap, deadline) = record.deadlines(&worker, &prepared.route);
+    let stop = worker.gateway.stop.clone();
+    let result = tokio::select! {
+        result = timeout_at(deadline, attempt(&worker, &mut record, &prepared, deadline)) => {
+            result.unwrap_or(Err(Failure::Timeout))
+        }
+        () = abandoned(&mut answer, policy, cap) => Err(Failure::ClientGone),
+        () = stop.cancelled() => Err(Failure::Shutdown),
+    };
+    let head = record.head(prepared.output_limit);
+    let reply = match result {
+        Ok(Answer::Stream(relay)) => {
+            Reply::Stream { body: MeteredBody::open(*relay, record, &worker.gateway), head }
+        }
+        Ok(Answer::Whole(whole)) => whole::settle(record, &whole, answer.is_closed(), head).await,
+        Err(failure) => whole::fail(record, &failure, head).await,
+    };
+    // If nobody waits any more, a stream comes back here and is dropped, which drains it.
+    let _ = answer.send(reply);
+}
+
+/// Returns when the client has left and its provider's policy does not want the call to go on.
+async fn abandoned(answer: &mut oneshot::Sender<Reply>, policy: AbortPolicy, cap: std::time::Duration) {
+    answer.closed().await;
+    if policy == AbortPolicy::Drain {
+        sleep(cap).await;
+    }
+}
+
+/// A deadline that is far enough never to be met, for providers that were removed from the configuration.
+fn far_future() -> Instant {
+    Instant::now() + std::time::Duration::from_secs(86_400)
+}

@@ -1,0 +1,269 @@
+//! The record of one call while it runs: its hold, and the receipt as far as it is known. Every ending closes it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::outcome::{Billable, bill};
+use domain::usage::estimate_tokens;
+use domain::{
+    AccountKind, BillingRule, CallId, Money, Offer, Outcome, Price, Refused, Route, Usage, UsageSource,
+};
+use tokio::time::Instant;
+use tracing::{debug, info};
+use wire::chat::{ChatRequest, Tally};
+
+use super::reply::Head;
+use super::{Failure, Principal, Refusal};
+use crate::catalog::Snapshot;
+use crate::config::AbortPolicy;
+use crate::gateway::{Gateway, Worker};
+use crate::http::ApiError;
+use crate::ledger::{Admission, Receipt, Settling, Unavailable};
+
+/// One call on its way from admission to settlement.
+pub(super) struct Record {
+    admission: Admission,
+    receipt: Receipt,
+    started: Instant,
+    /// The catalogue at the start: a call keeps the prices that it was admitted with.
+    snapshot: Arc<Snapshot>,
+    /// The price of the offer that is being tried.
+    price: Option<Price>,
+    prompt_text_bytes: u64,
+    abort: AbortPolicy,
+    drain_cap: Duration,
+}
+
+/// A closed record: the settlement under way, and what is being charged for.
+pub(super) struct Closed {
+    pub(super) settling: Settling,
+    pub(super) billable: Billable,
+}
+
+impl Record {
+    /// Opens the record of a call, which reserves the place of its settlement.
+    pub(super) fn open(gateway: &Gateway, call: CallId, principal: &Principal) -> Result<Record, Refusal> {
+        let admission =
+            gateway.ledger.try_admit(&principal.account).map_err(|unavailable| match unavailable {
+                Unavailable::Busy => Refusal::Busy,
+                Unavailable::Failing => Refusal::LedgerFailing,
+                Unavailable::Closed => Refusal::Closing,
+            })?;
+        let receipt = blank(call, principal, gateway.clock.now_ms());
+        Ok(Record {
+            admission,
+            receipt,
+            started: Instant::now(),
+            snapshot: gateway.catalogue.snapshot(),
+            price: None,
+            prompt_text_bytes: 0,
+            abort: AbortPolicy::Drain,
+            drain_cap: Duration::ZERO,
+        })
+    }
+
+    pub(super) fn call(&self) -> CallId {
+        self.receipt.call
+    }
+
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    pub(super) fn account_kind(&self) -> AccountKind {
+        self.admission.account().kind
+    }
+
+    /// What the account can still hold; `None` when it has no cap.
+    pub(super) fn budget(&self) -> Option<Money> {
+        self.admission.account().budget()
+    }
+
+    pub(super) fn hold(&mut self, amount: Money) -> Result<(), Refused> {
+        self.admission.hold(amount)
+    }
+
+    pub(super) fn asked(&mut self, request: &ChatRequest) {
+        self.receipt.model_asked = request.model().to_owned();
+        self.receipt.stream = request.stream();
+        self.prompt_text_bytes = request.prompt_text_bytes();
+    }
+
+    pub(super) fn routed(&mut self, route: &Route) {
+        self.receipt.route_reason.clone_from(&route.reason);
+    }
+
+    /// Notes the offer that the `attempt`-th try goes to.
+    pub(super) fn tries(&mut self, attempt: u32, offer: &Offer) {
+        self.receipt.attempts = attempt;
+        self.receipt.provider = Some(Arc::clone(&offer.provider));
+        self.receipt.model_served = Some(offer.model.to_string());
+        self.receipt.inference_provider = offer.inference_provider.as_ref().map(|slug| slug.to_string());
+        self.price = offer.pricing.price();
+    }
+
+    /// Notes which inference provider the upstream says has served, and takes its price where it is known.
+    pub(super) fn served_by(&mut self, inference_provider: String) {
+        let (Some(provider), Some(model)) = (&self.receipt.provider, &self.receipt.model_served) else {
+            return;
+        };
+        if let Some(price) = self.snapshot.served_price(provider, model, &inference_provider) {
+            self.price = Some(price);
+        }
+        self.receipt.inference_provider = Some(inference_provider);
+    }
+
+    /// Notes that the first event goes to the client.
+    pub(super) fn first_token(&mut self) {
+        if self.receipt.first_token_us.is_none() {
+            self.receipt.first_token_us = Some(micros(self.started.elapsed()));
+        }
+    }
+
+    /// Whether the offer that is being tried has a price.
+    pub(super) fn is_priced(&self) -> bool {
+        self.price.is_some()
+    }
+
+    /// The abort policy, its cap and the total deadline, by the provider of the route's first offer.
+    pub(super) fn deadlines(&mut self, worker: &Worker, route: &Route) -> (AbortPolicy, Duration, Instant) {
+        let upstream = route.offers.first().and_then(|offer| worker.upstreams.get(&offer.provider));
+        let Some(upstream) = upstream else {
+            return (self.abort, self.drain_cap, super::far_future());
+        };
+        self.abort = upstream.config.abort;
+        self.drain_cap = upstream.config.drain_cap;
+        (self.abort, self.drain_cap, self.started + upstream.config.timeouts.total)
+    }
+
+    pub(super) fn abort_policy(&self) -> (AbortPolicy, Duration) {
+        (self.abort, self.drain_cap)
+    }
+
+    /// What the response's headers say of the call.
+    pub(super) fn head(&self, output_limit: Option<u64>) -> Head {
+        Head {
+            call: self.receipt.call,
+            provider: self.receipt.provider.clone(),
+            model: self.receipt.model_served.clone(),
+            inference_provider: self.receipt.inference_provider.clone(),
+            reason: self.receipt.route_reason.clone(),
+            attempts: self.receipt.attempts,
+            output_limit,
+        }
+    }
+
+    /// Closes a call that was never sent, and waits until its receipt is stored.
+    pub(super) async fn refuse(mut self, error: &ApiError) {
+        self.receipt.status = error.status.as_u16();
+        self.receipt.error_code = error.code().map(str::to_owned);
+        let closed = self.close(Outcome::Refused, None);
+        // Nothing is charged, so an answer does not depend on the receipt.
+        let _ = closed.settling.await;
+    }
+
+    /// Closes a call that failed at the upstream.
+    pub(super) fn fail(mut self, failure: &Failure, tally: Option<&Tally>) -> Closed {
+        let error = ApiError::from(failure);
+        // A stream that had begun was answered 200, whatever came after.
+        self.receipt.status = if self.receipt.first_token_us.is_some() { 200 } else { error.status.as_u16() };
+        self.receipt.error_code = error.code().map(str::to_owned);
+        self.close(failure.outcome(), tally)
+    }
+
+    /// Closes a call whose answer is whole, or whose client has left.
+    pub(super) fn finish(mut self, outcome: Outcome, tally: &Tally) -> Closed {
+        self.receipt.status = 200;
+        self.close(outcome, Some(tally))
+    }
+
+    fn close(mut self, outcome: Outcome, tally: Option<&Tally>) -> Closed {
+        let billable = self.billable(outcome, tally);
+        let receipt = &mut self.receipt;
+        receipt.outcome = outcome;
+        receipt.rule = billable.rule;
+        receipt.usage = billable.usage;
+        receipt.usage_source = billable.source;
+        receipt.price = self.price;
+        receipt.cost = match (self.price, billable.source) {
+            (_, UsageSource::None) => Some(Money::ZERO),
+            (Some(price), _) => Some(price.cost(&billable.usage)),
+            (None, _) => None,
+        };
+        receipt.total_us = micros(self.started.elapsed());
+        if let Some(tally) = tally {
+            receipt.usage_suspect = tally.usage_suspect;
+            receipt.finish_reason = tally.finish_reason.as_ref().map(ToString::to_string);
+            receipt.upstream_id.clone_from(&tally.upstream_id);
+        }
+        log(receipt);
+        Closed { settling: self.admission.settle(self.receipt), billable }
+    }
+
+    fn billable(&self, outcome: Outcome, tally: Option<&Tally>) -> Billable {
+        let nothing = Billable {
+            usage: Usage::default(),
+            source: UsageSource::None,
+            rule: BillingRule::NothingGenerated,
+        };
+        if outcome == Outcome::ClientGone && self.abort == AbortPolicy::Void {
+            return Billable { rule: BillingRule::Waived, ..nothing };
+        }
+        let Some(tally) = tally else {
+            return bill(outcome, None, Usage::default());
+        };
+        let relayed = Usage {
+            input: estimate_tokens(self.prompt_text_bytes),
+            output: estimate_tokens(tally.relayed_bytes),
+            ..Usage::default()
+        };
+        bill(outcome, tally.reported, relayed)
+    }
+}
+
+/// A receipt of which nothing is known yet but who calls.
+fn blank(call: CallId, principal: &Principal, started_at_ms: i64) -> Receipt {
+    Receipt {
+        call,
+        account: principal.account.id,
+        key: principal.key.id,
+        started_at_ms,
+        dialect: "chat",
+        stream: false,
+        model_asked: String::new(),
+        model_served: None,
+        provider: None,
+        inference_provider: None,
+        route_reason: String::new(),
+        usage: Usage::default(),
+        usage_source: UsageSource::None,
+        usage_suspect: false,
+        price: None,
+        cost: None,
+        outcome: Outcome::Refused,
+        rule: BillingRule::NotSent,
+        status: 0,
+        error_code: None,
+        first_token_us: None,
+        total_us: 0,
+        attempts: 0,
+        finish_reason: None,
+        upstream_id: None,
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// One line per call that did not simply succeed. Prompts, answers and keys are not in it.
+fn log(receipt: &Receipt) {
+    let (call, account, key) = (receipt.call, receipt.account, receipt.key);
+    let (outcome, status, total_us) = (receipt.outcome.as_str(), receipt.status, receipt.total_us);
+    let code = receipt.error_code.as_deref();
+    if receipt.outcome == Outcome::Complete {
+        debug!(%call, %account, %key, outcome, status, total_us, "call");
+    } else {
+        info!(%call, %account, %key, outcome, status, code, total_us, "call");
+    }
+}

@@ -1,0 +1,123 @@
+//! Why a call got no answer: refused by the gateway before it was sent, or failed at the upstream.
+
+use std::time::Duration;
+
+use domain::{Money, Outcome, retry};
+use thiserror::Error;
+use wire::chat::RequestError;
+use wire::error::UpstreamError;
+
+use crate::catalog::ResolveError;
+use crate::upstream::SendError;
+
+/// Why the gateway did not send a call.
+#[derive(Debug)]
+pub enum Refusal {
+    /// No credential came with the request.
+    NoKey,
+    /// The key is unknown or revoked.
+    BadKey,
+    /// Too many calls are in flight.
+    Busy,
+    /// The ledger cannot commit, and there is no free traffic.
+    LedgerFailing,
+    /// The gateway is stopping.
+    Closing,
+    /// The body is not declared as JSON.
+    ContentType(String),
+    /// The body is over the limit of this many bytes.
+    BodyTooLarge(usize),
+    /// The body did not arrive in time or its connection broke.
+    BodyBroken(&'static str),
+    /// The body is no valid request.
+    Request(RequestError),
+    /// There is no route for the model.
+    Route(ResolveError),
+    /// The model has no price, and the account pays.
+    Unpriced(String),
+    /// The balance does not cover the call.
+    NoCredit(NoCredit),
+}
+
+/// A balance that does not cover a call.
+#[derive(Debug)]
+pub struct NoCredit {
+    /// What the call would reserve.
+    pub needed: Money,
+    /// What the account has.
+    pub available: Money,
+    /// The output limit that the balance would pay for.
+    pub affordable_output_tokens: u64,
+}
+
+/// Why the upstreams gave no answer.
+#[derive(Debug, Error)]
+pub enum Failure {
+    /// No response.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// An error status.
+    #[error("status {status}: {}", .error.message)]
+    Status {
+        /// The upstream's status.
+        status: u16,
+        /// What it said, made safe to show.
+        error: UpstreamError,
+        /// How long it asked to wait.
+        retry_after: Option<Duration>,
+    },
+    /// A success status with an error in it.
+    #[error("{}", .0.message)]
+    InBand(UpstreamError),
+    /// An answer that is none.
+    #[error("{0}")]
+    Malformed(String),
+    /// The stream ended before its end.
+    #[error("the upstream's answer was cut off")]
+    Cut,
+    /// Silence for longer than the idle deadline.
+    #[error("the upstream went silent")]
+    Stall,
+    /// The call took longer than its total deadline.
+    #[error("the call took longer than its deadline")]
+    Timeout,
+    /// The gateway was stopped.
+    #[error("the gateway is stopping")]
+    Shutdown,
+    /// The client left.
+    #[error("the client left")]
+    ClientGone,
+    /// The ledger did not commit the charge in time, so the answer must not end as a success.
+    #[error("the charge could not be recorded")]
+    Unsettled,
+}
+
+impl Failure {
+    /// The word for the receipt.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Failure::Send(SendError::Timeout(_)) | Failure::Timeout => Outcome::Timeout,
+            Failure::Send(_) | Failure::Status { .. } | Failure::InBand(_) | Failure::Malformed(_) => {
+                Outcome::UpstreamError
+            }
+            Failure::Cut => Outcome::Cut,
+            Failure::Stall => Outcome::Stall,
+            Failure::Shutdown => Outcome::Shutdown,
+            Failure::ClientGone => Outcome::ClientGone,
+            Failure::Unsettled => Outcome::UpstreamError,
+        }
+    }
+
+    /// The same, as the retry rules see it.
+    #[must_use]
+    pub fn for_retry(&self) -> retry::Failure {
+        match self {
+            Failure::Send(SendError::Connect(_)) => retry::Failure::Connect,
+            Failure::Status { status, retry_after, .. } => retry::Failure::Status(*status, *retry_after),
+            // An error instead of a first token is an upstream's 502 in another dress.
+            Failure::InBand(_) => retry::Failure::Status(502, None),
+            _ => retry::Failure::Ambiguous,
+        }
+    }
+}

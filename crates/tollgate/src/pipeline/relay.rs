@@ -1,0 +1,193 @@
+//! Step 7, first half: the upstream's stream, event by event, with its deadlines.
+//!
+//! Nothing is buffered beyond one event: the next one is read when the client has taken the last.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Incoming};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use wire::chat::{ChatStream, End, Step};
+use wire::sse::{self, Decoder};
+
+use super::Failure;
+use crate::config::ProviderConfig;
+
+/// The longest event that is relayed. Tool arguments in one chunk are the longest seen, tens of kilobytes.
+const EVENT_BYTES_MAX: usize = 1 << 20;
+
+/// An upstream's stream on its way to a client.
+pub(super) struct Relay {
+    body: Incoming,
+    decoder: Decoder,
+    /// What was translated and counted so far.
+    pub(super) chat: ChatStream,
+    /// Whether the client asked to see the usage.
+    pub(super) usage_asked: bool,
+    first: Option<Bytes>,
+    body_ended: bool,
+    deadlines: Deadlines,
+}
+
+/// One step of a relay.
+pub(super) enum Turn {
+    /// Bytes for the client.
+    Frame(Bytes),
+    /// The stream is over.
+    End(Result<(), Failure>),
+}
+
+impl Relay {
+    pub(super) fn new(
+        body: Incoming,
+        usage_asked: bool,
+        provider: &ProviderConfig,
+        keep_alive: Duration,
+        deadline: Instant,
+    ) -> Relay {
+        Relay {
+            body,
+            decoder: Decoder::new(EVENT_BYTES_MAX),
+            chat: ChatStream::new(usage_asked),
+            usage_asked,
+            first: None,
+            body_ended: false,
+            deadlines: Deadlines::new(provider.timeouts.idle, keep_alive, deadline),
+        }
+    }
+
+    /// Waits for the first event that the client is to see, and keeps it.
+    pub(super) async fn read_first(&mut self, deadline: Duration) -> Result<(), Failure> {
+        let silent = || Failure::Send(crate::upstream::SendError::Timeout(deadline));
+        let first = timeout(deadline, poll_fn(|cx| self.poll_upstream(cx))).await.map_err(|_| silent())?;
+        match first {
+            Turn::Frame(frame) => {
+                self.first = Some(frame);
+                self.deadlines.heard();
+                Ok(())
+            }
+            Turn::End(Err(failure)) => Err(failure),
+            Turn::End(Ok(())) => Err(Failure::Malformed("the stream has no content".to_owned())),
+        }
+    }
+
+    /// The next thing to do, with keep-alive comments while the upstream is slow.
+    pub(super) fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Turn::Frame(first));
+        }
+        match self.poll_upstream(cx) {
+            Poll::Ready(turn) => {
+                Poll::Ready(self.deadlines.heard().map_or(turn, |failure| Turn::End(Err(failure))))
+            }
+            Poll::Pending => self.deadlines.poll(cx),
+        }
+    }
+
+    fn poll_upstream(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+        loop {
+            let event = match self.decoder.next_event() {
+                Ok(None) if self.body_ended => self.decoder.finish(),
+                event => event,
+            };
+            match event {
+                Err(error) => return Poll::Ready(Turn::End(Err(Failure::Malformed(error.to_string())))),
+                Ok(Some(event)) => {
+                    if let Some(turn) = self.translate(event.data) {
+                        return Poll::Ready(turn);
+                    }
+                }
+                Ok(None) if self.body_ended => return Poll::Ready(Turn::End(self.end())),
+                Ok(None) => std::task::ready!(self.poll_body(cx)),
+            }
+        }
+    }
+
+    fn translate(&mut self, data: Bytes) -> Option<Turn> {
+        match self.chat.event(data) {
+            Step::Forward(frame) => Some(Turn::Frame(frame)),
+            Step::Skip => None,
+            Step::Done => Some(Turn::End(self.end())),
+            Step::Error(error) => Some(Turn::End(Err(Failure::InBand(error)))),
+            Step::Malformed => {
+                let why = "an event of the stream is not JSON".to_owned();
+                Some(Turn::End(Err(Failure::Malformed(why))))
+            }
+        }
+    }
+
+    /// Feeds the decoder. A broken connection is an end like any other: whether the answer was complete is decided
+    /// by what it said, not by how it stopped.
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match std::task::ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    self.decoder.feed(data);
+                }
+            }
+            Some(Err(_)) | None => self.body_ended = true,
+        }
+        Poll::Ready(())
+    }
+
+    fn end(&self) -> Result<(), Failure> {
+        match self.chat.end() {
+            End::Complete => Ok(()),
+            End::Cut => Err(Failure::Cut),
+        }
+    }
+}
+
+/// The clocks of a stream: silence of the upstream, silence towards the client, and the end of it all.
+struct Deadlines {
+    idle: Duration,
+    keep_alive: Duration,
+    total: Instant,
+    /// When the upstream last said something.
+    heard: Instant,
+    /// When the client last got something.
+    sent: Instant,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Deadlines {
+    fn new(idle: Duration, keep_alive: Duration, total: Instant) -> Deadlines {
+        let now = Instant::now();
+        let timer = Box::pin(sleep_until(total.min(now + keep_alive.min(idle))));
+        Deadlines { idle, keep_alive, total, heard: now, sent: now, timer }
+    }
+
+    /// Notes a sign of life, which may come too late. The timer is left alone: it is set anew when it fires, which is
+    /// cheaper than at every event.
+    fn heard(&mut self) -> Option<Failure> {
+        let now = Instant::now();
+        self.heard = now;
+        self.sent = now;
+        (now >= self.total).then_some(Failure::Timeout)
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            if now >= self.total {
+                return Poll::Ready(Turn::End(Err(Failure::Timeout)));
+            }
+            if now >= self.heard + self.idle {
+                return Poll::Ready(Turn::End(Err(Failure::Stall)));
+            }
+            let due = now >= self.sent + self.keep_alive;
+            if due {
+                self.sent = now;
+            }
+            let next = (self.heard + self.idle).min(self.sent + self.keep_alive).min(self.total);
+            self.timer.as_mut().reset(next);
+            if due {
+                return Poll::Ready(Turn::Frame(Bytes::from_static(sse::KEEP_ALIVE)));
+            }
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,115 @@
+//! What the client sees of a call: status, headers, body.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use domain::{CallId, Money};
+use hyper::StatusCode;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
+use tokio::sync::oneshot::error::RecvError;
+
+use super::body::MeteredBody;
+use crate::http::{ApiError, set_call_id};
+
+/// What the response's headers say of a call.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) call: CallId,
+    pub(super) provider: Option<Arc<str>>,
+    pub(super) model: Option<String>,
+    pub(super) inference_provider: Option<String>,
+    pub(super) reason: String,
+    pub(super) attempts: u32,
+    pub(super) output_limit: Option<u64>,
+}
+
+/// The answer of a call's task.
+pub(super) enum Reply {
+    /// A whole answer, settled.
+    Whole { body: Bytes, cost: Option<Money>, head: Head },
+    /// A stream, which settles itself.
+    Stream { body: MeteredBody, head: Head },
+    /// An error.
+    Error { error: ApiError, head: Head },
+}
+
+/// The response to a call that was refused.
+pub(super) fn refused(call: CallId, error: ApiError) -> Response {
+    let mut response = error.into_response();
+    set_call_id(response.headers_mut(), call);
+    response
+}
+
+/// The response for the answer of a call's task. The task is lost only if it panicked; its hold was released then.
+pub(super) fn render(call: CallId, answer: Result<Reply, RecvError>) -> Response {
+    let (mut response, head) = match answer {
+        Ok(Reply::Whole { body, cost, head }) => (whole(body, cost), head),
+        Ok(Reply::Stream { body, head }) => (stream(body), head),
+        Ok(Reply::Error { mut error, head }) => {
+            // One layer retries: where the gateway did, the client's SDK is told not to.
+            error.should_retry = error.should_retry.or((head.attempts > 1).then_some(false));
+            (error.into_response(), head)
+        }
+        Err(_) => {
+            let message = "The gateway failed. Nothing was charged.";
+            let error =
+                ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "internal_error", message);
+            return refused(call, error);
+        }
+    };
+    set_head(response.headers_mut(), &head);
+    response
+}
+
+/// The response to a call whose upstream is slow: the stream begins now, with comments until there is more.
+pub(super) fn keep_waiting(call: CallId, body: MeteredBody) -> Response {
+    let mut response = stream(body);
+    set_call_id(response.headers_mut(), call);
+    response
+}
+
+fn whole(body: Bytes, cost: Option<Money>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(cost) = cost {
+        set(headers, "x-tollgate-cost", &cost.to_string());
+    }
+    response
+}
+
+fn stream(body: MeteredBody) -> Response {
+    let mut response = Response::new(Body::new(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // nginx and its kin buffer responses unless told not to.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+fn set_head(headers: &mut HeaderMap, head: &Head) {
+    set_call_id(headers, head.call);
+    if let Some(provider) = &head.provider {
+        set(headers, "x-tollgate-provider", provider);
+    }
+    if let Some(model) = &head.model {
+        set(headers, "x-tollgate-model", model);
+    }
+    if let Some(inference_provider) = &head.inference_provider {
+        set(headers, "x-tollgate-inference-provider", inference_provider);
+    }
+    if let Some(limit) = head.output_limit {
+        headers.insert("x-tollgate-max-tokens", HeaderValue::from(limit));
+    }
+    set(headers, "x-tollgate-route", &head.reason);
+}
+
+/// Sets a header unless its value holds bytes that no header may.
+fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}

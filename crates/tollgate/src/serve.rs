@@ -1,0 +1,149 @@
+//! The public listener: one thread accepts, and gives each connection to one of the workers in turn. A worker is a
+//! thread with a runtime of its own, so that a call never changes threads (measured: a third less CPU per paced
+//! event than on a shared runtime).
+
+use std::io;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::gateway::Worker;
+use crate::http;
+
+/// Open connections. Each costs some tens of kilobytes and a file; beyond this, new ones wait to be accepted.
+const CONNECTIONS_MAX: usize = 16_384;
+
+/// Accepted connections that wait for a worker to take them up.
+const HANDOVER_MAX: usize = 1_024;
+
+/// How long a connection may stay without the head of a request: also how long an idle one is kept.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(75);
+
+/// How long the last frames of ended calls have to leave when the gateway stops.
+const FLUSH_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// A connection on its way to a worker, and its place among the open ones.
+type Handover = (TcpStream, OwnedSemaphorePermit);
+
+/// The workers of a running gateway.
+#[derive(Debug)]
+pub struct Workers {
+    threads: Vec<JoinHandle<()>>,
+    senders: Vec<mpsc::Sender<Handover>>,
+    quit: CancellationToken,
+}
+
+impl Workers {
+    /// Starts a thread per worker.
+    pub fn start(workers: Vec<Arc<Worker>>) -> io::Result<Workers> {
+        let quit = CancellationToken::new();
+        let mut started = Workers { threads: Vec::new(), senders: Vec::new(), quit };
+        for (index, worker) in workers.into_iter().enumerate() {
+            let (sender, receiver) = mpsc::channel(HANDOVER_MAX);
+            let quit = started.quit.clone();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let thread = std::thread::Builder::new()
+                .name(format!("worker-{index}"))
+                .spawn(move || runtime.block_on(run(worker, receiver, quit)))?;
+            started.threads.push(thread);
+            started.senders.push(sender);
+        }
+        Ok(started)
+    }
+
+    /// Accepts connections until the future is dropped.
+    pub async fn accept(&self, listener: TcpListener) {
+        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        for next in (0..self.senders.len()).cycle() {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let stream = accept_one(&listener).await;
+            if self.senders[next].send((stream, place)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Lets idle connections go, and busy ones after their call.
+    pub fn close(&mut self) {
+        self.senders.clear();
+    }
+
+    /// Ends the workers, whose calls have all ended, and waits for their threads.
+    pub async fn join(self) {
+        self.quit.cancel();
+        let threads = self.threads;
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                if thread.join().is_err() {
+                    warn!("a worker had panicked");
+                }
+            }
+        });
+        let _ = joined.await;
+    }
+}
+
+/// The next connection, as one that another runtime can take over. Running out of files must not end the loop.
+async fn accept_one(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await.and_then(|(stream, _)| stream.into_std()) {
+            Ok(stream) => return stream,
+            Err(error) => {
+                warn!(%error, "a connection was not accepted");
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn run(worker: Arc<Worker>, mut connections: mpsc::Receiver<Handover>, quit: CancellationToken) {
+    let service = TowerToHyperService::new(http::router(worker));
+    let graceful = GracefulShutdown::new();
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME_MAX)
+        // Bounds what one slow reader can make the gateway buffer.
+        .max_buf_size(64 << 10);
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(128).max_send_buf_size(64 << 10);
+    while let Some((stream, place)) = connections.recv().await {
+        let stream = match tokio::net::TcpStream::from_std(stream) {
+            Ok(stream) => stream,
+            Err(error) => {
+                warn!(%error, "a connection could not be taken over");
+                continue;
+            }
+        };
+        // Without it, small writes wait for the peer's delayed acknowledgement: 40 ms stalls in streams.
+        let _ = stream.set_nodelay(true);
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service.clone());
+        let connection = graceful.watch(connection.into_owned());
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                debug!(%error, "a connection ended");
+            }
+            drop(place);
+        });
+    }
+    let closing = graceful.shutdown();
+    tokio::pin!(closing);
+    tokio::select! {
+        // The connections are gone, but streams without a client may still be drained here.
+        () = &mut closing => quit.cancelled().await,
+        () = quit.cancelled() => {
+            let _ = timeout(FLUSH_TIME_MAX, closing).await;
+        }
+    }
+}

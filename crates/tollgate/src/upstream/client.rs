@@ -1,0 +1,193 @@
+//! The HTTP client of a provider: connections, credential, deadlines. It never follows a redirect, so the credential
+//! goes to the configured origin and nowhere else.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use hyper::{Method, Request, Response, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use thiserror::Error;
+use tokio::time::timeout;
+
+use crate::config::ProviderConfig;
+
+/// Idle connections kept per provider and worker: enough for a burst, far below the usual limit on open files.
+const IDLE_CONNECTIONS_MAX: usize = 256;
+
+/// How long an idle connection is kept. Most servers close theirs after 60 to 120 s.
+const IDLE_CONNECTION_AGE_MAX: Duration = Duration::from_secs(55);
+
+/// The largest catalogue that is read: ten times the largest one seen.
+const CATALOGUE_BYTES_MAX: usize = 16 << 20;
+
+/// The header that bills an organisation (Hugging Face, "Pricing and billing").
+const BILL_TO: HeaderName = HeaderName::from_static("x-hf-bill-to");
+
+/// The providers of one worker, each with its own connections.
+#[derive(Debug)]
+pub struct Upstreams {
+    by_id: HashMap<Arc<str>, Upstream>,
+}
+
+/// One provider: where it is, how to authenticate, and its connections.
+#[derive(Debug)]
+pub struct Upstream {
+    /// The provider's row in the configuration.
+    pub config: ProviderConfig,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    chat_uri: Uri,
+    models_uri: Uri,
+    headers: HeaderMap,
+}
+
+/// Why a request got no response.
+#[derive(Debug, Error)]
+pub enum SendError {
+    /// No connection: nothing was sent.
+    #[error("could not connect: {0}")]
+    Connect(String),
+    /// The connection broke before the response.
+    #[error("the connection broke before the response: {0}")]
+    Broken(String),
+    /// No response within the first-byte deadline.
+    #[error("no response within {} ms", .0.as_millis())]
+    Timeout(Duration),
+}
+
+/// A provider's row cannot be used.
+#[derive(Debug, Error)]
+#[error("provider {provider}: {reason}")]
+pub struct BadProvider {
+    provider: Arc<str>,
+    reason: String,
+}
+
+impl Upstreams {
+    /// Clients for all configured providers.
+    pub fn new(providers: &[ProviderConfig]) -> Result<Upstreams, BadProvider> {
+        let upstreams = providers.iter().map(|config| {
+            let upstream = Upstream::new(config)
+                .map_err(|reason| BadProvider { provider: Arc::clone(&config.id), reason })?;
+            Ok((Arc::clone(&config.id), upstream))
+        });
+        Ok(Upstreams { by_id: upstreams.collect::<Result<_, BadProvider>>()? })
+    }
+
+    /// The provider of that id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Upstream> {
+        self.by_id.get(id)
+    }
+
+    /// All providers, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Upstream> {
+        self.by_id.values()
+    }
+}
+
+impl Upstream {
+    fn new(config: &ProviderConfig) -> Result<Upstream, String> {
+        let uri = |path: &str| {
+            config.base_url.join(path).ok_or_else(|| format!("no address: {} with {path}", config.base_url))
+        };
+        Ok(Upstream {
+            client: client(config.timeouts.connect),
+            chat_uri: uri("/chat/completions")?,
+            models_uri: uri("/models")?,
+            headers: headers(config)?,
+            config: config.clone(),
+        })
+    }
+
+    /// Sends a chat body and waits for the head of the response, at most until the first-byte deadline.
+    pub async fn chat(&self, body: Bytes) -> Result<Response<Incoming>, SendError> {
+        self.send(Method::POST, &self.chat_uri, body).await
+    }
+
+    /// Reads the provider's model list.
+    pub async fn models(&self) -> Result<Bytes, String> {
+        let deadline = self.config.timeouts.connect + Duration::from_secs(15);
+        let read = async {
+            let response = self
+                .send(Method::GET, &self.models_uri, Bytes::new())
+                .await
+                .map_err(|error| error.to_string())?;
+            if !response.status().is_success() {
+                return Err(format!("status {}", response.status().as_u16()));
+            }
+            let body = Limited::new(response.into_body(), CATALOGUE_BYTES_MAX);
+            body.collect().await.map(|body| body.to_bytes()).map_err(|error| error.to_string())
+        };
+        timeout(deadline, read).await.unwrap_or_else(|_| Err("no answer in time".to_owned()))
+    }
+
+    async fn send(&self, method: Method, uri: &Uri, body: Bytes) -> Result<Response<Incoming>, SendError> {
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        let deadline = self.config.timeouts.first_byte;
+        match timeout(deadline, self.client.request(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) if error.is_connect() => Err(SendError::Connect(chain(&error))),
+            Ok(Err(error)) => Err(SendError::Broken(chain(&error))),
+            Err(_) => Err(SendError::Timeout(deadline)),
+        }
+    }
+}
+
+fn client(connect_timeout: Duration) -> Client<HttpsConnector<HttpConnector>, Full<Bytes>> {
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    // Without it, small writes wait for the peer's delayed acknowledgement: 40 ms stalls in streams.
+    http.set_nodelay(true);
+    http.set_connect_timeout(Some(connect_timeout));
+    http.set_keepalive(Some(Duration::from_secs(30)));
+    let https = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_all_versions();
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_CONNECTION_AGE_MAX)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+        .build(https.wrap_connector(http))
+}
+
+/// The headers that every request to the provider carries. No header of a client ever reaches an upstream.
+fn headers(config: &ProviderConfig) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("tollgate/", env!("CARGO_PKG_VERSION"))));
+    for (name, value) in &config.headers {
+        headers.insert(name.clone(), value.clone());
+    }
+    if let Some(organisation) = &config.bill_to {
+        headers.insert(BILL_TO, organisation.clone());
+    }
+    if let Some(key) = &config.api_key {
+        let value = HeaderValue::from_str(&format!("Bearer {}", key.expose()));
+        let mut value = value.map_err(|_| "api_key is no valid header value".to_owned())?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    Ok(headers)
+}
+
+/// An error and its causes in one line. They name addresses and system errors, never headers or bodies.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,164 @@
+//! The parts of an answer that the gateway reads: of a chunk of a stream and of a whole one, which differ little.
+//!
+//! Everything is borrowed from the bytes, and every leaf is raw, because upstreams disagree about types: a content
+//! may be a list, an id a number, an error a string.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// The body of an error, for an answer that says no more of its end than the finish reason `error`.
+pub(super) const FINISHED_WITH_ERROR: &str = "\"the upstream ended the answer with finish_reason error\"";
+
+/// A chunk, or a whole answer.
+#[derive(Deserialize)]
+pub(super) struct Answer<'a> {
+    #[serde(borrow)]
+    pub(super) id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) object: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) created: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) model: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) choices: Option<Choices<'a>>,
+    #[serde(borrow)]
+    pub(super) usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) x_groq: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) message: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) msg: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) detail: Option<&'a RawValue>,
+}
+
+/// One choice.
+#[derive(Deserialize)]
+pub(super) struct Choice<'a> {
+    #[serde(borrow)]
+    pub(super) index: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) delta: Option<Delta<'a>>,
+    #[serde(borrow)]
+    pub(super) message: Option<Delta<'a>>,
+    #[serde(borrow)]
+    pub(super) finish_reason: Option<&'a RawValue>,
+    /// Moonshot puts it here.
+    #[serde(borrow)]
+    pub(super) usage: Option<&'a RawValue>,
+}
+
+/// What a choice adds. Reasoning has four names in the field.
+#[derive(Deserialize)]
+pub(super) struct Delta<'a> {
+    #[serde(borrow)]
+    pub(super) content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) refusal: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) reasoning: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) reasoning_content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) reasoning_text: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) thinking: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) tool_calls: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) function_call: Option<&'a RawValue>,
+}
+
+/// One tool call, or a fragment of one.
+#[derive(Deserialize)]
+pub(super) struct ToolCall<'a> {
+    #[serde(borrow)]
+    pub(super) function: Option<&'a RawValue>,
+}
+
+/// The choices of a chunk: nearly always one, which then costs no allocation.
+#[derive(Default)]
+pub(super) struct Choices<'a> {
+    first: Option<Choice<'a>>,
+    rest: Vec<Choice<'a>>,
+}
+
+impl<'a> Choices<'a> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Choice<'a>> {
+        self.first.iter().chain(&self.rest)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+}
+
+impl<'a> Answer<'a> {
+    /// Reads `text`, which must be a JSON object.
+    pub(super) fn read(text: &'a str) -> Option<Answer<'a>> {
+        // Without this check an array would be taken for the fields in their order.
+        if text.starts_with('{') { serde_json::from_str(text).ok() } else { None }
+    }
+
+    /// Whether this is an error in one of its spellings.
+    pub(super) fn is_error(&self) -> bool {
+        let flat = self.message.or(self.msg).or(self.detail).is_some() && self.choices.is_none();
+        self.error.is_some() || flat || self.object.is_some_and(|object| object.get() == "\"error\"")
+    }
+
+    pub(super) fn choices(&self) -> impl Iterator<Item = &Choice<'a>> {
+        self.choices.iter().flat_map(Choices::iter)
+    }
+
+    pub(super) fn has_choices(&self) -> bool {
+        self.choices.as_ref().is_some_and(|choices| !choices.is_empty())
+    }
+
+    /// The usage, wherever it is.
+    pub(super) fn usage(&self) -> Option<&'a str> {
+        let top = self.usage.map(|raw| raw.get());
+        let in_choice = || self.choices().find_map(|choice| choice.usage).map(|raw| raw.get());
+        let in_groq = || {
+            let extra: GroqExtra<'a> = serde_json::from_str(self.x_groq?.get()).ok()?;
+            extra.usage.map(|raw| raw.get())
+        };
+        top.or_else(in_choice).or_else(in_groq)
+    }
+}
+
+#[derive(Deserialize)]
+struct GroqExtra<'a> {
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Choices<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ChoicesVisitor)
+    }
+}
+
+struct ChoicesVisitor;
+
+impl<'de> Visitor<'de> for ChoicesVisitor {
+    type Value = Choices<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of choices")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut choices = Choices { first: seq.next_element()?, rest: Vec::new() };
+        while let Some(choice) = seq.next_element()? {
+            choices.rest.push(choice);
+        }
+        Ok(choices)
+    }
+}

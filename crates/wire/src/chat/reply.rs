@@ -1,0 +1,95 @@
+//! One whole answer.
+
+use bytes::Bytes;
+use domain::{Money, Usage, UsageSource};
+use thiserror::Error;
+
+use super::answer::{Answer, FINISHED_WITH_ERROR};
+use super::tally::Tally;
+use super::{rewrite, usage};
+use crate::error::UpstreamError;
+
+/// A whole answer that is complete.
+#[derive(Clone, Debug)]
+pub struct ChatReply {
+    body: Bytes,
+    tally: Tally,
+}
+
+/// Why a successful status carries no answer.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ReplyFault {
+    /// The body is an error.
+    #[error("{}", .0.message)]
+    Error(UpstreamError),
+    /// The body is no answer, or not a whole one.
+    #[error("the upstream sent no answer: {0}")]
+    Malformed(&'static str),
+}
+
+impl ChatReply {
+    /// Reads the body of a successful status.
+    ///
+    /// # Errors
+    /// When it is an error after all, or no answer, or one that did not finish.
+    pub fn parse(body: Bytes) -> Result<ChatReply, ReplyFault> {
+        let mut tally = Tally { events: 1, ..Tally::default() };
+        {
+            let text = str::from_utf8(&body).map_err(|_| ReplyFault::Malformed("the body is not UTF-8"))?;
+            let text = text.trim_ascii();
+            if text.is_empty() {
+                return Err(ReplyFault::Malformed("the body is empty"));
+            }
+            if text.starts_with('<') {
+                return Err(ReplyFault::Malformed("the body is HTML"));
+            }
+            let answer = Answer::read(text)
+                .ok_or(ReplyFault::Malformed("the body is not a JSON object of an answer"))?;
+            if answer.is_error() {
+                return Err(ReplyFault::Error(UpstreamError::read(200, text.as_bytes())));
+            }
+            read(&answer, &mut tally)?;
+        }
+        Ok(ChatReply { body, tally })
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// The body with `usage` as its usage, and the cost. Everything else stays as it was written.
+    #[must_use]
+    pub fn with_usage(&self, usage: &Usage, cost: Option<Money>, source: UsageSource) -> Bytes {
+        let text = str::from_utf8(&self.body).unwrap_or_default();
+        match rewrite::with_usage(text, usage, cost, source) {
+            Some(body) => body.into(),
+            // Only an answer with an absurd number of fields comes here: it goes out as it came.
+            None => self.body.clone(),
+        }
+    }
+}
+
+fn read(answer: &Answer<'_>, tally: &mut Tally) -> Result<(), ReplyFault> {
+    if !answer.has_choices() {
+        return Err(ReplyFault::Malformed("it has no choices"));
+    }
+    tally.note_names(answer.id.map(|raw| raw.get()), answer.model.map(|raw| raw.get()));
+    for choice in answer.choices() {
+        if choice.message.is_none() {
+            return Err(ReplyFault::Malformed("a choice has no message"));
+        }
+        match tally.note_choice(choice) {
+            None => return Err(ReplyFault::Malformed("a choice has no finish_reason: it is not whole")),
+            Some("\"error\"") => {
+                return Err(ReplyFault::Error(UpstreamError::read(200, FINISHED_WITH_ERROR.as_bytes())));
+            }
+            Some(_) => {}
+        }
+    }
+    if let Some(found) = answer.usage() {
+        tally.note_usage(usage::read(found));
+    }
+    Ok(())
+}

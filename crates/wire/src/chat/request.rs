@@ -1,0 +1,440 @@
+//! A chat request: what the gateway must know of it, and the body that is sent in its place.
+//!
+//! The body is parsed once, and what is priced is what is sent. Fields that the gateway reads are checked and appear
+//! once; all others pass byte for byte.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use domain::CallBound;
+use thiserror::Error;
+
+use super::prompt::Prompt;
+use crate::json::{self, Field, Unreadable};
+
+/// Arrays and objects that may nest in a body, itself included. Real requests, tool schemas included, stay below 20.
+const DEPTH_MAX: usize = 64;
+
+/// Top-level fields of a body. Real requests have about 10.
+const FIELDS_MAX: usize = 1_000;
+
+/// Characters of a model's name.
+const MODEL_CHARS_MAX: usize = 256;
+
+/// Characters of a provider's name.
+const PROVIDER_CHARS_MAX: usize = 64;
+
+/// The largest output limit: what fits a signed 32-bit integer, which some upstreams parse it as.
+const OUTPUT_TOKENS_MAX: u64 = (1 << 31) - 1;
+
+/// The most choices, as at OpenAI.
+const N_MAX: u64 = 128;
+
+/// The most alternatives per token, as at OpenAI.
+const TOP_LOGPROBS_MAX: u64 = 20;
+
+/// Every field that the gateway reads. Another spelling of one of them (`Max_Tokens`) is refused, because servers
+/// that match keys without regard to case would read it.
+const READ: [&str; 20] = [
+    "audio",
+    "best_of",
+    "chat_template",
+    "functions",
+    "input",
+    "max_completion_tokens",
+    "max_tokens",
+    "media_io_kwargs",
+    "messages",
+    "mm_processor_kwargs",
+    "modalities",
+    "model",
+    "n",
+    "provider",
+    "service_tier",
+    "stream",
+    "stream_options",
+    "tools",
+    "top_logprobs",
+    "web_search_options",
+];
+
+/// Why a request was refused: answered with status 400.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{message}")]
+pub struct RequestError {
+    /// What is wrong, for the caller.
+    pub message: String,
+    /// The field at fault: `messages[3].role`.
+    pub param: Option<String>,
+    /// A stable word: `invalid_json`, `body_too_deep`, `too_many_fields`, `duplicate_parameter`,
+    /// `missing_required_parameter`, `invalid_type`, `invalid_value`, `unsupported_parameter`.
+    pub code: &'static str,
+}
+
+impl RequestError {
+    pub(super) fn new(code: &'static str, param: &str, message: impl Into<String>) -> RequestError {
+        RequestError { message: message.into(), param: Some(param.to_owned()), code }
+    }
+
+    pub(super) fn wrong_type(param: &str, expected: &str) -> RequestError {
+        RequestError::new("invalid_type", param, format!("'{param}' must be {expected}"))
+    }
+
+    pub(super) fn wrong_value(param: &str, expected: &str) -> RequestError {
+        RequestError::new("invalid_value", param, format!("'{param}' must be {expected}"))
+    }
+
+    pub(super) fn duplicate(param: &str) -> RequestError {
+        RequestError::new("duplicate_parameter", param, format!("'{param}' is given twice"))
+    }
+
+    fn missing(param: &str) -> RequestError {
+        RequestError::new("missing_required_parameter", param, format!("'{param}' is missing"))
+    }
+
+    fn body(code: &'static str, message: impl Into<String>) -> RequestError {
+        RequestError { message: message.into(), param: None, code }
+    }
+}
+
+/// How to send a request on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forward<'a> {
+    /// The model's name at the upstream.
+    pub upstream_model: &'a str,
+    /// Writes this output limit, in place of any that the caller named.
+    pub output_tokens: Option<u64>,
+}
+
+/// A checked chat request.
+#[derive(Clone, Debug)]
+pub struct ChatRequest {
+    body: Bytes,
+    /// The fields to send, in order: all but `model` and `provider`.
+    kept: Vec<Kept>,
+    model: String,
+    provider: Option<String>,
+    stream: bool,
+    usage_asked: bool,
+    output_tokens: Option<u64>,
+    n: u32,
+    input_tokens: u64,
+    text_bytes: u64,
+}
+
+/// One field that is sent, as it was written: from its key to the end of its value.
+#[derive(Clone, Debug)]
+struct Kept {
+    role: Role,
+    written: Range<usize>,
+    /// Where in the body the value starts.
+    value_start: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Plain,
+    OutputLimit,
+    StreamOptions,
+}
+
+impl ChatRequest {
+    /// Reads a request body.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it. Refusing a hostile body costs at most a few passes over its bytes.
+    pub fn parse(body: Bytes) -> Result<ChatRequest, RequestError> {
+        let draft = {
+            let text = str::from_utf8(&body)
+                .map_err(|_| RequestError::body("invalid_json", "the body is not valid UTF-8"))?;
+            if json::is_deeper_than(text.as_bytes(), DEPTH_MAX) {
+                let message = format!("the body nests deeper than {DEPTH_MAX} levels");
+                return Err(RequestError::body("body_too_deep", message));
+            }
+            let fields = json::fields(text, FIELDS_MAX).map_err(|error| body_error(&error))?;
+            refuse_ambiguous(&fields)?;
+            let mut draft = Draft::default();
+            for field in &fields {
+                draft.read(text, field)?;
+            }
+            draft
+        };
+        draft.finish(body)
+    }
+
+    /// The model that was asked for; never empty.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// The provider that was asked for, by its name at the gateway.
+    #[must_use]
+    pub fn provider(&self) -> Option<&str> {
+        self.provider.as_deref()
+    }
+
+    /// Whether the answer is to be streamed.
+    #[must_use]
+    pub fn stream(&self) -> bool {
+        self.stream
+    }
+
+    /// Whether the caller of a stream asked for its usage.
+    #[must_use]
+    pub fn usage_asked(&self) -> bool {
+        self.usage_asked
+    }
+
+    /// What bounds the cost of the call.
+    #[must_use]
+    pub fn bound(&self) -> CallBound {
+        CallBound { input_tokens: self.input_tokens, output_tokens: self.output_tokens, n: self.n }
+    }
+
+    /// Bytes of the text that the model reads, for estimates.
+    #[must_use]
+    pub fn prompt_text_bytes(&self) -> u64 {
+        self.text_bytes
+    }
+
+    /// The body to send: the model first, because the Hugging Face router reads it from the start of the body, then
+    /// the fields as they were written. A stream asks for its usage, so that the call can be billed.
+    #[must_use]
+    pub fn forward(&self, to: &Forward<'_>) -> Bytes {
+        let mut out = Vec::with_capacity(self.body.len() + to.upstream_model.len() + 96);
+        out.extend_from_slice(b"{\"model\":");
+        json::write_string(&mut out, to.upstream_model);
+        if let Some(limit) = to.output_tokens {
+            out.extend_from_slice(format!(",\"max_tokens\":{limit}").as_bytes());
+        }
+        let mut usage_included = !self.stream;
+        for field in &self.kept {
+            match field.role {
+                Role::OutputLimit if to.output_tokens.is_some() => continue,
+                Role::StreamOptions if self.stream => {
+                    usage_included = true;
+                    self.write_stream_options(&mut out, &self.body[field.value_start..field.written.end]);
+                }
+                _ => {
+                    out.push(b',');
+                    out.extend_from_slice(&self.body[field.written.clone()]);
+                }
+            }
+        }
+        if !usage_included {
+            self.write_stream_options(&mut out, b"null");
+        }
+        out.push(b'}');
+        out.into()
+    }
+
+    /// Writes the caller's stream options with `include_usage` set.
+    fn write_stream_options(&self, out: &mut Vec<u8>, given: &[u8]) {
+        out.extend_from_slice(b",\"stream_options\":{\"include_usage\":true");
+        let given = str::from_utf8(given).unwrap_or("null");
+        // They were read before; `null` has no fields.
+        for field in json::fields(given, FIELDS_MAX).unwrap_or_default() {
+            if field.key != "include_usage" {
+                out.push(b',');
+                out.extend_from_slice(field.raw_key.as_bytes());
+                out.push(b':');
+                out.extend_from_slice(field.value.as_bytes());
+            }
+        }
+        out.push(b'}');
+    }
+}
+
+/// A request while its fields are read.
+#[derive(Default)]
+struct Draft {
+    kept: Vec<Kept>,
+    model: Option<String>,
+    provider: Option<String>,
+    stream: bool,
+    usage_asked: bool,
+    output_tokens: Option<u64>,
+    n: Option<u32>,
+    has_messages: bool,
+    has_input: bool,
+    prompt: Prompt,
+}
+
+impl Draft {
+    fn read(&mut self, body: &str, field: &Field<'_>) -> Result<(), RequestError> {
+        let value = field.value;
+        let mut role = Role::Plain;
+        match field.key.as_ref() {
+            "model" => self.model = Some(name("model", value, MODEL_CHARS_MAX)?),
+            "provider" => self.provider = Some(provider(value)?),
+            "messages" => {
+                self.has_messages = true;
+                self.prompt.read_messages(value)?;
+            }
+            key @ ("max_tokens" | "max_completion_tokens") => {
+                let limit = integer(key, value, 1, OUTPUT_TOKENS_MAX)?;
+                if self.output_tokens.replace(limit).is_some() {
+                    let message = "give either 'max_tokens' or 'max_completion_tokens', not both";
+                    return Err(RequestError::new("invalid_value", key, message));
+                }
+                role = Role::OutputLimit;
+            }
+            "n" => self.n = u32::try_from(integer("n", value, 1, N_MAX)?).ok(),
+            "top_logprobs" if value != "null" => {
+                integer("top_logprobs", value, 0, TOP_LOGPROBS_MAX)?;
+            }
+            "stream" => self.stream = boolean("stream", value)?,
+            "stream_options" => {
+                self.usage_asked = usage_asked(value)?;
+                role = Role::StreamOptions;
+            }
+            key @ ("tools" | "functions") => self.prompt.read_tools(key, value)?,
+            "input" => self.has_input = true,
+            key => refuse_unpriced(key, value)?,
+        }
+        if matches!(field.key.as_ref(), "model" | "provider") {
+            return Ok(());
+        }
+        let written_value = json::range_in(body, value);
+        let start = json::range_in(body, field.raw_key).start;
+        self.prompt.add_field(&field.key, written_value.end - start);
+        self.kept.push(Kept { role, written: start..written_value.end, value_start: written_value.start });
+        Ok(())
+    }
+
+    fn finish(self, body: Bytes) -> Result<ChatRequest, RequestError> {
+        let model = self.model.ok_or_else(|| RequestError::missing("model"))?;
+        if !self.has_messages {
+            if !self.has_input {
+                return Err(RequestError::missing("messages"));
+            }
+            let message = "this body has 'input' in place of 'messages', which is the shape of /v1/responses: \
+                           send it there, or send 'messages' here";
+            return Err(RequestError::new("missing_required_parameter", "messages", message));
+        }
+        Ok(ChatRequest {
+            body,
+            kept: self.kept,
+            model,
+            provider: self.provider,
+            stream: self.stream,
+            usage_asked: self.stream && self.usage_asked,
+            output_tokens: self.output_tokens,
+            n: self.n.unwrap_or(1),
+            input_tokens: self.prompt.input_tokens(),
+            text_bytes: self.prompt.text_bytes(),
+        })
+    }
+}
+
+fn body_error(error: &Unreadable) -> RequestError {
+    match error {
+        Unreadable::TooMany => {
+            RequestError::body("too_many_fields", format!("the body has more than {FIELDS_MAX} fields"))
+        }
+        Unreadable::Json(error) if error.is_data() => {
+            RequestError::body("invalid_json", "the body must be one JSON object")
+        }
+        Unreadable::Json(error) => {
+            RequestError::body("invalid_json", format!("the body is not JSON: {error}"))
+        }
+    }
+}
+
+/// Refuses keys that stand twice, and keys that some upstream could take for one that the gateway reads.
+fn refuse_ambiguous(fields: &[Field<'_>]) -> Result<(), RequestError> {
+    for (at, field) in fields.iter().enumerate() {
+        if fields[..at].iter().any(|earlier| earlier.key == field.key) {
+            return Err(RequestError::duplicate(&field.key));
+        }
+        refuse_other_spelling(&field.key, &READ, &field.key)?;
+    }
+    Ok(())
+}
+
+/// Refuses `key` when it is one of `names` but for the case of its letters.
+pub(super) fn refuse_other_spelling(key: &str, names: &[&str], param: &str) -> Result<(), RequestError> {
+    if key.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) {
+        return Ok(());
+    }
+    // As Go's JSON decoder folds: it takes the long s and the Kelvin sign for s and k.
+    let folded: String = key.replace('\u{17f}', "s").to_lowercase();
+    match names.iter().find(|name| **name == folded) {
+        Some(name) => {
+            Err(RequestError::new("invalid_value", param, format!("'{param}' must be spelled '{name}'")))
+        }
+        None => Ok(()),
+    }
+}
+
+fn name(param: &str, raw: &str, chars_max: usize) -> Result<String, RequestError> {
+    let text = json::string(raw).ok_or_else(|| RequestError::wrong_type(param, "a string"))?;
+    if text.is_empty() || text.chars().count() > chars_max {
+        return Err(RequestError::wrong_value(param, &format!("1 to {chars_max} characters long")));
+    }
+    Ok(text.into_owned())
+}
+
+fn provider(raw: &str) -> Result<String, RequestError> {
+    if !raw.starts_with('"') {
+        let expected = "the name of a provider; routing objects are not supported";
+        return Err(RequestError::wrong_type("provider", expected));
+    }
+    name("provider", raw, PROVIDER_CHARS_MAX)
+}
+
+/// An integer that is written as one: no sign, no point, no exponent, no quotes.
+fn integer(param: &str, raw: &str, min: u64, max: u64) -> Result<u64, RequestError> {
+    let expected = || format!("an integer from {min} to {max}");
+    if !raw.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(RequestError::wrong_type(param, &expected()));
+    }
+    match raw.parse::<u64>() {
+        Ok(value) if (min..=max).contains(&value) => Ok(value),
+        _ => Err(RequestError::wrong_value(param, &expected())),
+    }
+}
+
+fn boolean(param: &str, raw: &str) -> Result<bool, RequestError> {
+    match raw {
+        "true" => Ok(true),
+        "false" | "null" => Ok(false),
+        _ => Err(RequestError::wrong_type(param, "a boolean")),
+    }
+}
+
+fn usage_asked(raw: &str) -> Result<bool, RequestError> {
+    if raw == "null" {
+        return Ok(false);
+    }
+    let wrong = |_| RequestError::wrong_type("stream_options", "an object");
+    let mut asked = None;
+    for field in json::fields(raw, FIELDS_MAX).map_err(wrong)? {
+        let param = "stream_options.include_usage";
+        refuse_other_spelling(&field.key, &["include_usage"], param)?;
+        if field.key == "include_usage" && asked.replace(boolean(param, field.value)?).is_some() {
+            return Err(RequestError::duplicate(param));
+        }
+    }
+    Ok(asked.unwrap_or(false))
+}
+
+/// Refuses what changes the price of a call in a way that no rate covers.
+fn refuse_unpriced(key: &str, raw: &str) -> Result<(), RequestError> {
+    let priced = match key {
+        "web_search_options" | "audio" => raw == "null",
+        "modalities" => {
+            raw == "null"
+                || json::elements(raw, FIELDS_MAX).is_ok_and(|all| all.iter().all(|one| *one == "\"text\""))
+        }
+        "service_tier" => matches!(raw, "null" | "\"auto\"" | "\"default\"" | "\"flex\""),
+        "best_of" => matches!(raw, "null" | "1"),
+        _ => true,
+    };
+    if priced {
+        return Ok(());
+    }
+    let message = format!("'{key}' with this value cannot be priced, so it is not supported");
+    Err(RequestError::new("unsupported_parameter", key, message))
+}

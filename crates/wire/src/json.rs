@@ -1,0 +1,181 @@
+//! Reading JSON without building a tree: raw fields and elements, nesting depth, the text inside a string.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+use memchr::{memchr, memchr2};
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// One field of an object: the decoded key, and key and value as they were written.
+#[derive(Debug)]
+pub(crate) struct Field<'a> {
+    pub(crate) key: Cow<'a, str>,
+    pub(crate) raw_key: &'a str,
+    pub(crate) value: &'a str,
+}
+
+/// Why an object or an array could not be taken apart.
+#[derive(Debug)]
+pub(crate) enum Unreadable {
+    /// Not JSON, or another type of value.
+    Json(serde_json::Error),
+    /// More parts than the limit.
+    TooMany,
+}
+
+/// The fields of `object` in their order, duplicates included; at most `fields_max`.
+pub(crate) fn fields(object: &str, fields_max: usize) -> Result<Vec<Field<'_>>, Unreadable> {
+    let mut parser = serde_json::Deserializer::from_str(object);
+    let found = parser.deserialize_map(Fields { fields_max }).map_err(Unreadable::Json)?;
+    if found.len() > fields_max {
+        return Err(Unreadable::TooMany);
+    }
+    parser.end().map_err(Unreadable::Json)?;
+    Ok(found)
+}
+
+/// The elements of `array` as they were written; at most `elements_max`.
+pub(crate) fn elements(array: &str, elements_max: usize) -> Result<Vec<&str>, Unreadable> {
+    let mut parser = serde_json::Deserializer::from_str(array);
+    let found = parser.deserialize_seq(Elements { elements_max }).map_err(Unreadable::Json)?;
+    if found.len() > elements_max {
+        return Err(Unreadable::TooMany);
+    }
+    parser.end().map_err(Unreadable::Json)?;
+    Ok(found)
+}
+
+/// The text of a JSON string; `None` when `raw` is something else or has an escape that means no character.
+pub(crate) fn string(raw: &str) -> Option<Cow<'_, str>> {
+    let inside = raw.strip_prefix('"')?.strip_suffix('"')?;
+    if memchr(b'\\', inside.as_bytes()).is_none() {
+        return Some(Cow::Borrowed(inside));
+    }
+    serde_json::from_str::<String>(raw).ok().map(Cow::Owned)
+}
+
+/// Appends `text` as a JSON string.
+pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
+    // Writing a string to memory cannot fail.
+    let _ = serde_json::to_writer(out, text);
+}
+
+/// Bytes of the text in a raw JSON value: the decoded string, nothing for `null`, else the length as written.
+pub(crate) fn text_len(raw: &str) -> u64 {
+    let Some(inside) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return if raw == "null" { 0 } else { raw.len() as u64 };
+    };
+    let mut rest = inside.as_bytes();
+    let mut len = rest.len();
+    while let Some(at) = memchr(b'\\', rest) {
+        let escape = &rest[at..];
+        let (written, decoded) = match escape.get(1) {
+            // A pair of surrogates counts as six bytes instead of four: near enough for an estimate.
+            Some(b'u') => (6, hex_escape_len(escape)),
+            _ => (2, 1),
+        };
+        len = len.saturating_sub(written - decoded);
+        rest = escape.get(written..).unwrap_or_default();
+    }
+    len as u64
+}
+
+/// Whether arrays and objects in `text` nest deeper than `depth_max`. Looks at brackets alone and never recurses.
+pub(crate) fn is_deeper_than(text: &[u8], depth_max: usize) -> bool {
+    let mut depth = 0usize;
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        at += 1;
+        match byte {
+            b'"' => at += string_end(&text[at..]),
+            b'{' | b'[' => {
+                depth += 1;
+                if depth > depth_max {
+                    return true;
+                }
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Where `part` lies in `whole`, of which it must be a slice.
+pub(crate) fn range_in(whole: &str, part: &str) -> Range<usize> {
+    let start = (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
+    start..start + part.len()
+}
+
+/// The offset just behind the closing quote of the string that `text` starts in.
+fn string_end(text: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(found) = text.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += found;
+        if text[at] == b'"' {
+            return at + 1;
+        }
+        at += 2;
+    }
+    text.len()
+}
+
+fn hex_escape_len(escape: &[u8]) -> usize {
+    let digits = escape.get(2..6).and_then(|digits| str::from_utf8(digits).ok());
+    match digits.and_then(|digits| u16::from_str_radix(digits, 16).ok()) {
+        Some(0..=0x7f) => 1,
+        Some(0x80..=0x7ff) => 2,
+        _ => 3,
+    }
+}
+
+struct Fields {
+    fields_max: usize,
+}
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = Vec<Field<'de>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = Vec::new();
+        while let Some(raw_key) = map.next_key::<&'de RawValue>()? {
+            let raw_key = raw_key.get();
+            let key = string(raw_key).ok_or_else(|| de::Error::custom("a key is not a text"))?;
+            found.push(Field { key, raw_key, value: map.next_value::<&'de RawValue>()?.get() });
+            if found.len() > self.fields_max {
+                // The caller sees the length and refuses; the rest is not worth reading.
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+struct Elements {
+    elements_max: usize,
+}
+
+impl<'de> Visitor<'de> for Elements {
+    type Value = Vec<&'de str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut found = Vec::new();
+        while let Some(element) = seq.next_element::<&'de RawValue>()? {
+            found.push(element.get());
+            if found.len() > self.elements_max {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,158 @@
+//! One run: the contestants take turns, round by round, and everything goes into one report.
+
+use std::fs;
+use std::path::PathBuf;
+use std::thread;
+
+use super::gateway::Gateway;
+use super::load::Endpoint;
+use super::measure::{
+    Contestant, calls, latencies, memory_with_open_streams, micros, on_one_thread, streams,
+};
+use super::nginx::Nginx;
+use super::plan::Plan;
+use super::report::{Alone, Machine, Report, Row};
+use super::simulator::{Simulator, TOKEN};
+use super::spread::{Spread, percentile};
+use crate::console::say;
+use crate::failure::{Result, While};
+use crate::workspace::Workspace;
+
+const MEBIBYTE: f64 = 1024.0 * 1024.0;
+
+/// What every measurement needs.
+pub(super) struct Contest<'a> {
+    workspace: &'a Workspace,
+    folder: PathBuf,
+    plan: Plan,
+    workers: usize,
+    simulator: Simulator,
+}
+
+/// Rounds as (nginx, gateway).
+type Rounds = Vec<(f64, f64)>;
+
+#[derive(Default)]
+struct Speed {
+    call_cpu: Rounds,
+    event_cpu: Rounds,
+    added_p50: Rounds,
+    added_p99: Rounds,
+    calls_per_second: Rounds,
+    direct_p50: Vec<f64>,
+}
+
+struct Memory {
+    peaks: (f64, f64),
+    idle: f64,
+    starts: Vec<f64>,
+    program: f64,
+}
+
+impl<'a> Contest<'a> {
+    pub(super) fn hold(workspace: &'a Workspace, plan: Plan) -> Result<Report> {
+        let folder = workspace.target.join("bench");
+        if folder.exists() {
+            fs::remove_dir_all(&folder).during(folder.display())?;
+        }
+        let workers = thread::available_parallelism().map_or(1, usize::from);
+        let simulator = Simulator::start(workspace)?;
+        let contest = Self { workspace, folder, plan, workers, simulator };
+        let (speed, memory) = on_one_thread(async { Ok((contest.speed().await?, contest.memory().await?)) })?;
+        Ok(contest.report(&speed, memory))
+    }
+
+    async fn speed(&self) -> Result<Speed> {
+        let nginx = self.nginx("nginx")?;
+        let (server, endpoint) = self.gateway("gateway")?.start().await?;
+        let yardstick = nginx.contestant()?;
+        let gateway =
+            Contestant { calls: endpoint.clone(), streams: endpoint, processes: server.processes()? };
+        let direct = Endpoint { name: "simulator", address: self.simulator.address, key: TOKEN.to_owned() };
+        let mut speed = Speed::default();
+        for round in 1..=self.plan.rounds {
+            say(format_args!("round {round} of {}: calls, streams, latency", self.plan.rounds));
+            self.round(&direct, &yardstick, &gateway, &mut speed).await?;
+        }
+        Ok(speed)
+    }
+
+    async fn round(
+        &self,
+        direct: &Endpoint,
+        nginx: &Contestant,
+        gateway: &Contestant,
+        speed: &mut Speed,
+    ) -> Result<()> {
+        let plan = &self.plan;
+        let whole = (calls(nginx, plan).await?, calls(gateway, plan).await?);
+        speed.call_cpu.push((whole.0.cpu_us_each, whole.1.cpu_us_each));
+        speed.calls_per_second.push((whole.0.per_second, whole.1.per_second));
+        let paced = (streams(nginx, plan).await?, streams(gateway, plan).await?);
+        speed.event_cpu.push((paced.0.cpu_us_each, paced.1.cpu_us_each));
+        let times = latencies(&[direct.clone(), nginx.calls.clone(), gateway.calls.clone()], plan).await?;
+        let at = |index: usize, percent| micros(percentile(&times[index], percent));
+        speed.direct_p50.push(at(0, 50));
+        for (rounds, percent) in [(&mut speed.added_p50, 50), (&mut speed.added_p99, 99)] {
+            rounds.push((at(1, percent) - at(0, percent), at(2, percent) - at(0, percent)));
+        }
+        Ok(())
+    }
+
+    /// On freshly started processes, so that no earlier load shows in the peak.
+    async fn memory(&self) -> Result<Memory> {
+        say(format_args!(
+            "memory with {} open streams, then {} starts",
+            self.plan.open_streams, self.plan.starts
+        ));
+        let nginx_peak = {
+            let nginx = self.nginx("nginx-memory")?;
+            memory_with_open_streams(&nginx.contestant()?, &self.plan).await?
+        };
+        let gateway = self.gateway("gateway-memory")?;
+        let (server, endpoint) = gateway.start().await?;
+        let processes = server.processes()?;
+        let idle = processes.memory_bytes()? as f64 / MEBIBYTE;
+        let contestant = Contestant { calls: endpoint.clone(), streams: endpoint, processes };
+        let peak = memory_with_open_streams(&contestant, &self.plan).await?;
+        drop(server);
+        let mut starts = Vec::new();
+        for _ in 0..self.plan.starts {
+            let took = gateway.time_to_first_answer(&contestant.calls.key, &self.plan).await?;
+            starts.push(took.as_secs_f64() * 1e3);
+        }
+        let peaks = (nginx_peak as f64 / MEBIBYTE, peak as f64 / MEBIBYTE);
+        Ok(Memory { peaks, idle, starts, program: gateway.program_bytes()? as f64 / MEBIBYTE })
+    }
+
+    fn nginx(&self, folder: &str) -> Result<Nginx> {
+        Nginx::start(&self.folder.join(folder), self.simulator.address, self.workers)
+    }
+
+    fn gateway(&self, folder: &str) -> Result<Gateway> {
+        Gateway::new(self.workspace, &self.folder.join(folder), self.simulator.address)
+    }
+
+    fn report(&self, speed: &Speed, memory: Memory) -> Report {
+        let Plan { connections, streams, rate, open_streams, .. } = self.plan;
+        let rows = vec![
+            Row::new(format!("CPU per call, {connections} connections"), "µs", &speed.call_cpu),
+            Row::new(
+                format!("CPU per streamed event, {streams} streams, one per 10 ms"),
+                "µs",
+                &speed.event_cpu,
+            ),
+            Row::new(format!("added latency at {rate} calls/s, p50"), "µs", &speed.added_p50),
+            Row::new(format!("added latency at {rate} calls/s, p99"), "µs", &speed.added_p99),
+            Row::new(format!("peak memory, {open_streams} open streams"), "MiB", &[memory.peaks]),
+            Row::new(format!("calls per second, {connections} connections"), "/s", &speed.calls_per_second),
+        ];
+        let gateway = Alone {
+            idle_memory_mib: memory.idle,
+            start_to_first_answer_ms: Spread::over(memory.starts),
+            program_mib: memory.program,
+            direct_p50_us: Spread::over(speed.direct_p50.iter().copied()),
+        };
+        Report { machine: Machine::this(), plan: self.plan.clone(), rows, gateway }
+    }
+}
