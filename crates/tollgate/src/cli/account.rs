@@ -58,7 +58,9 @@ pub(super) async fn account(args: &AccountArgs, out: &mut Out) -> Result<(), Fai
             remote.post("/admin/accounts", &body).await?.show(out, describe)
         }
         Action::List => remote.get("/admin/accounts").await?.show(out, describe_all),
-        Action::Show { account } => remote.get(&format!("/admin/accounts/{account}")).await?.show(out, describe),
+        Action::Show { account } => {
+            remote.get(&format!("/admin/accounts/{account}")).await?.show(out, describe)
+        }
     }
 }
 

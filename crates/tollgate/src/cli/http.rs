@@ -92,8 +92,9 @@ impl Http {
 /// Finds the cause that a person can do something about.
 fn explain(host: &str, error: &hyper_util::client::legacy::Error) -> HttpError {
     let host = host.to_owned();
+    let first: &(dyn Error + 'static) = error;
     let causes: Vec<&(dyn Error + 'static)> =
-        std::iter::successors(Some(error as &(dyn Error + 'static)), |cause| cause.source()).collect();
+        std::iter::successors(Some(first), |cause| (*cause).source()).collect();
     let deepest = causes.last().map(ToString::to_string).unwrap_or_default();
     if !error.is_connect() {
         return if causes.iter().any(|cause| cause.to_string().contains("invalid URI")) {

@@ -58,10 +58,13 @@ impl RemoteArgs {
     /// Finds the address and the key.
     pub(super) fn connect(&self) -> Result<Remote, Failure> {
         let config = Config::load(self.config.as_deref(), &Overrides::default())?;
-        let url = self.admin_url.clone().unwrap_or_else(|| format!("http://{}", reachable(config.admin.listen)));
+        let url =
+            self.admin_url.clone().unwrap_or_else(|| format!("http://{}", reachable(config.admin.listen)));
         let url = BaseUrl::parse(&url).map_err(|message| Failure::new(format!("--admin-url {message}")))?;
         let key = match &self.admin_key {
-            Some(text) => ApiKey::new(text).ok_or_else(|| Failure::new("--admin-key must be visible ASCII")).map(Some)?,
+            Some(text) => ApiKey::new(text)
+                .ok_or_else(|| Failure::new("--admin-key must be visible ASCII"))
+                .map(Some)?,
             None => config.admin.key,
         };
         let key = key.ok_or_else(|| {
@@ -94,7 +97,11 @@ impl Remote {
         headers.insert(AUTHORIZATION, bearer);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let body = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
-        let reply = self.http.send(method, &uri, headers, body, DEADLINE).await.map_err(|error| self.unreachable(&error))?;
+        let reply = self
+            .http
+            .send(method, &uri, headers, body, DEADLINE)
+            .await
+            .map_err(|error| self.unreachable(&error))?;
         if reply.status.is_success() {
             return Ok(Answer { body: reply.body, json: self.json });
         }
@@ -103,7 +110,9 @@ impl Remote {
 
     fn unreachable(&self, error: &HttpError) -> Failure {
         let hint = match error {
-            HttpError::Refused(_) => ". Is the gateway running? Start it with `tollgate serve`, or pass --admin-url",
+            HttpError::Refused(_) => {
+                ". Is the gateway running? Start it with `tollgate serve`, or pass --admin-url"
+            }
             _ => "",
         };
         Failure::new(format!("cannot reach the gateway at {}: {error}{hint}", self.url))
@@ -118,7 +127,10 @@ impl Remote {
                 self.url
             )),
             (_, Ok(message)) => Failure::new(message),
-            (_, Err(_)) => Failure::new(format!("{} answered with status {status}: is it a gateway's admin address?", self.url)),
+            (_, Err(_)) => Failure::new(format!(
+                "{} answered with status {status}: is it a gateway's admin address?",
+                self.url
+            )),
         }
     }
 }
@@ -134,8 +146,11 @@ impl Answer {
             out.line(&String::from_utf8_lossy(&self.body));
             return Ok(());
         }
-        let value = serde_json::from_slice(&self.body)
-            .map_err(|error| Failure::new(format!("the gateway's answer is not understood: {error}. Is it of another version?")))?;
+        let value = serde_json::from_slice(&self.body).map_err(|error| {
+            Failure::new(format!(
+                "the gateway's answer is not understood: {error}. Is it of another version?"
+            ))
+        })?;
         out.line(&describe(&value));
         Ok(())
     }

@@ -49,7 +49,8 @@ mod tests {
 
     #[test]
     fn a_table_is_aligned_and_cannot_steer_the_terminal() {
-        let rows = vec![vec!["a\u{1b}[2J".to_owned(), "1.00".to_owned()], vec!["bb".to_owned(), "10.00".to_owned()]];
+        let rows =
+            vec![vec!["a\u{1b}[2J".to_owned(), "1.00".to_owned()], vec!["bb".to_owned(), "10.00".to_owned()]];
         assert_eq!(table(&["name", "spent"], &["spent"], rows), "NAME   SPENT\na�[2J   1.00\nbb     10.00");
         assert_eq!(pairs(&[("id", "x".to_owned()), ("name", "y".to_owned())]), "id    x\nname  y");
     }

@@ -43,6 +43,8 @@ pub struct AdminConfig {
     pub listen: SocketAddr,
     /// `TOLLGATE_ADMIN_KEY`; without it the gateway makes one at its first start and shows it once.
     pub key: Option<ApiKey>,
+    /// Names under which operators reach the listener, beside `localhost` and IP addresses.
+    pub hosts: Vec<String>,
 }
 
 /// `[store]`: the database.
@@ -76,7 +78,7 @@ pub(super) fn read_admin(section: &mut Section, env: &Env) -> Result<AdminConfig
             message: "must be visible ASCII without spaces".to_owned(),
         })?),
     };
-    Ok(AdminConfig { listen, key })
+    Ok(AdminConfig { listen, key, hosts: section.strings("hosts")?.unwrap_or_default() })
 }
 
 pub(super) fn read_store(section: &mut Section, data_dir: &Path) -> Result<StoreConfig, ConfigError> {

@@ -168,7 +168,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("a = \"b", "t.toml, line 1: "),
     ("\n\n[server]\n[server]", "t.toml, line 4: "),
     ("server = 1", "t.toml: server: must be a section, not a whole number"),
-    ("[admin]\nkey = \"x\"", "t.toml: [admin] key: unknown key; known here: listen"),
+    ("[admin]\nkey = \"x\"", "t.toml: [admin] key: unknown key; known here: listen, hosts"),
     ("[store]\nurl = \"postgres://me:pw@db/x\"", "[store] url: PostgreSQL is not supported by this version"),
     ("[store]\nurl = \"tollgate.db\"", "[store] url: must begin with sqlite://"),
     ("[providers.new]", "t.toml: [providers.new] base_url: is missing"),

@@ -105,6 +105,13 @@ impl KeyRing {
         rings.all.values().filter(|(_, key)| key.account == account).map(|(_, key)| Arc::clone(key)).collect()
     }
 
+    /// The key of that id, revoked or not.
+    #[must_use]
+    pub fn get(&self, id: KeyId) -> Option<Arc<Key>> {
+        let rings = self.rings.read().unwrap_or_else(PoisonError::into_inner);
+        rings.all.get(&id).map(|(_, key)| Arc::clone(key))
+    }
+
     fn write(&self) -> RwLockWriteGuard<'_, Rings> {
         self.rings.write().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,6 +1,11 @@
 //! Accounts, balances and grants as JSON.
 
+use domain::Balance;
 use serde::{Deserialize, Serialize};
+
+use crate::ledger::{Account, GrantRow};
+
+use super::rfc3339;
 
 /// An account.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -47,4 +52,47 @@ pub struct GrantView {
     pub balance: String,
     /// When.
     pub created_at: String,
+}
+
+impl AccountView {
+    /// The account as it is now.
+    #[must_use]
+    pub fn of(account: &Account) -> AccountView {
+        AccountView {
+            id: account.id.to_string(),
+            name: account.name.clone(),
+            kind: account.kind.as_str().to_owned(),
+            plan: account.plan.clone(),
+            created_at: rfc3339(account.created_at_ms),
+            balance: BalanceView::of(&account.balance()),
+        }
+    }
+}
+
+impl BalanceView {
+    /// The balance in decimal dollars.
+    #[must_use]
+    pub fn of(balance: &Balance) -> BalanceView {
+        BalanceView {
+            granted: balance.granted.to_string(),
+            available: balance.available.to_string(),
+            held: balance.held.to_string(),
+            spent: balance.spent.to_string(),
+        }
+    }
+}
+
+impl GrantView {
+    /// The grant as stored.
+    #[must_use]
+    pub fn of(grant: &GrantRow) -> GrantView {
+        GrantView {
+            id: grant.id.to_string(),
+            account_id: grant.account.to_string(),
+            amount: grant.amount.to_string(),
+            reference: grant.reference.clone(),
+            balance: grant.balance.to_string(),
+            created_at: rfc3339(grant.created_at_ms),
+        }
+    }
 }

@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::keys::Key;
+
+use super::rfc3339;
+
 /// A key, without its secret.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct KeyView {
@@ -17,6 +21,21 @@ pub struct KeyView {
     pub created_at: String,
     /// When it was revoked.
     pub revoked_at: Option<String>,
+}
+
+impl KeyView {
+    /// The key as it is now.
+    #[must_use]
+    pub fn of(key: &Key) -> KeyView {
+        KeyView {
+            id: key.id.to_string(),
+            account_id: key.account.to_string(),
+            name: key.name.clone(),
+            prefix: key.prefix.clone(),
+            created_at: rfc3339(key.created_at_ms),
+            revoked_at: key.revoked_at_ms.map(rfc3339),
+        }
+    }
 }
 
 /// A key just made. It alone carries the secret.

@@ -1,8 +1,12 @@
 //! Receipts as JSON.
 
+use domain::{Price, Usage};
 use serde::{Deserialize, Serialize};
 
+use crate::ledger::StoredReceipt;
+
 use super::number::Thousandths;
+use super::rfc3339;
 
 /// The record of one call.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -91,4 +95,69 @@ pub struct PriceView {
     pub output: String,
     /// Of prompt tokens read from the upstream's cache.
     pub cached_input: Option<String>,
+}
+
+impl ReceiptView {
+    /// The receipt as stored.
+    #[must_use]
+    pub fn of(stored: &StoredReceipt) -> ReceiptView {
+        let receipt = &stored.receipt;
+        ReceiptView {
+            call_id: receipt.call.to_string(),
+            account_id: receipt.account.to_string(),
+            key_id: receipt.key.to_string(),
+            started_at: rfc3339(receipt.started_at_ms),
+            settled_at: rfc3339(stored.settled_at_ms),
+            dialect: receipt.dialect.to_owned(),
+            stream: receipt.stream,
+            model_asked: receipt.model_asked.clone(),
+            model_served: receipt.model_served.clone(),
+            provider: receipt.provider.as_deref().map(str::to_owned),
+            inference_provider: receipt.inference_provider.clone(),
+            route_reason: receipt.route_reason.clone(),
+            usage: TokensView::of(&receipt.usage),
+            usage_source: receipt.usage_source.as_str().to_owned(),
+            usage_suspect: receipt.usage_suspect,
+            price: receipt.price.as_ref().map(PriceView::of),
+            cost: receipt.cost.map(|cost| cost.to_string()),
+            hold: stored.hold.to_string(),
+            charge: stored.charge.to_string(),
+            uncollected: stored.uncollected.to_string(),
+            outcome: receipt.outcome.as_str().to_owned(),
+            rule: receipt.rule.as_str().to_owned(),
+            status: receipt.status,
+            error_code: receipt.error_code.clone(),
+            first_token_ms: receipt.first_token_us.and_then(Thousandths::new),
+            total_ms: Thousandths::new(receipt.total_us),
+            output_tokens_per_second: receipt.output_milli_tokens_per_second().and_then(Thousandths::new),
+            attempts: receipt.attempts,
+            finish_reason: receipt.finish_reason.clone(),
+            upstream_id: receipt.upstream_id.clone(),
+        }
+    }
+}
+
+impl TokensView {
+    /// The tokens by kind.
+    #[must_use]
+    pub fn of(usage: &Usage) -> TokensView {
+        TokensView {
+            input_tokens: usage.input,
+            cached_input_tokens: usage.cached_input,
+            output_tokens: usage.output,
+            reasoning_tokens: usage.reasoning,
+        }
+    }
+}
+
+impl PriceView {
+    /// The rates in decimal dollars.
+    #[must_use]
+    pub fn of(price: &Price) -> PriceView {
+        PriceView {
+            input: price.input.to_string(),
+            output: price.output.to_string(),
+            cached_input: price.cached_input.map(|rate| rate.to_string()),
+        }
+    }
 }

@@ -1,0 +1,1 @@
+//! The admin API from outside: requests in, answers and ledger out.

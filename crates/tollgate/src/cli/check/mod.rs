@@ -1,0 +1,73 @@
+//! `tollgate check`: what the configuration comes to, and whether every provider answers.
+
+mod describe;
+mod probe;
+#[cfg(test)]
+mod tests;
+
+use clap::Args;
+use futures_util::future::join_all;
+use serde::Serialize;
+
+use crate::config::Config;
+
+use super::serve::ConfigArgs;
+use super::table::pairs;
+use super::{Failure, Out};
+use probe::Probe;
+
+/// `tollgate check`.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Only read the configuration; ask no provider.
+    #[arg(long)]
+    offline: bool,
+    /// Print one line of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+It shows no secret, and no provider charges for what it asks.
+
+Examples:
+  tollgate check
+  tollgate check --config /etc/tollgate.toml
+  tollgate check --offline --json";
+
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    ok: bool,
+    file: Option<String>,
+    warnings: &'a [String],
+    providers: &'a [Probe],
+}
+
+/// Checks, tells, and fails when a provider has a problem.
+pub(super) async fn check(args: &CheckArgs, out: &mut Out) -> Result<(), Failure> {
+    let config = args.config.load()?;
+    let probes =
+        if args.offline { Vec::new() } else { join_all(config.providers.iter().map(probe::probe)).await };
+    let ok = probes.iter().all(|probe| probe.ok);
+    if args.json {
+        let file = config.file.as_ref().map(|path| path.display().to_string());
+        out.json(&Report { ok, file, warnings: &config.warnings, providers: &probes });
+    } else {
+        out.line(&tell(&config, &probes));
+    }
+    if ok { Ok(()) } else { Err(Failure::told()) }
+}
+
+fn tell(config: &Config, probes: &[Probe]) -> String {
+    let mut rows = describe::describe(config);
+    rows.extend(config.warnings.iter().map(|warning| ("warning".to_owned(), warning.clone())));
+    for probe in probes {
+        let verdict = if probe.ok { "ok" } else { "PROBLEM" };
+        rows.push((format!("probe {}", probe.id), format!("{verdict}: {}", probe.message)));
+    }
+    let rows: Vec<(&str, String)> = rows.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+    pairs(&rows)
+}
