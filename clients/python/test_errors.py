@@ -1,5 +1,7 @@
 """Errors arrive as the SDK's own exception classes, with the status, the code and the parameter that is at fault."""
 
+import time
+
 import httpx2
 import openai
 import pytest
@@ -100,13 +102,27 @@ def test_upstream_errors(hasty: openai.OpenAI, account: Account, script: str, ex
     assert account.settled_balance()["spent"] == 0
 
 
-def test_the_sdk_backs_off_and_succeeds(client: openai.OpenAI, account: Account):
-    # The gateway itself tries up to three times; a fourth failure is left to the SDK.
-    script = f"[[sim status=429 retry_after=1 times=4 id={account.id}]]"
-    answer = client.chat.completions.create(model=MODEL, messages=asking(script), max_tokens=8)
+def test_the_sdk_waits_as_long_as_the_provider_asks(client: openai.OpenAI, account: Account):
+    """Longer than the gateway waits itself, and this provider alone will do: so waiting is left to the client."""
+    script = f"[[sim status=429 retry_after=6 times=1 id={account.id}]]"
+    start = time.monotonic()
+    answer = client.chat.completions.create(model=f"{MODEL}:groq", messages=asking(script), max_tokens=8)
     assert answer.choices[0].message.content
+    assert time.monotonic() - start >= 6
     outcomes = [receipt["outcome"] for receipt in account.settled_receipts(2)]
     assert outcomes == ["complete", "upstream_error"]
+
+
+def test_what_the_gateway_has_retried_is_not_retried_again(account: Account):
+    sent = []
+    counting = httpx2.Client(event_hooks={"request": [sent.append]})
+    client = openai.OpenAI(base_url=f"{account.gateway.url}/v1", api_key=account.key, http_client=counting)
+    with pytest.raises(openai.InternalServerError) as caught:
+        client.chat.completions.create(model=MODEL, messages=asking("[[sim status=503]]"), max_tokens=8)
+    assert caught.value.response.headers["x-should-retry"] == "false"
+    assert len(sent) == 1
+    (receipt,) = account.settled_receipts(1)
+    assert receipt["attempts"] == 3
 
 
 def test_a_transient_fault_is_mended_by_the_gateway(hasty: openai.OpenAI, account: Account):
