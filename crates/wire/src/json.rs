@@ -27,24 +27,18 @@ pub(crate) enum Unreadable {
 
 /// The fields of `object` in their order, duplicates included; at most `fields_max`.
 pub(crate) fn fields(object: &str, fields_max: usize) -> Result<Vec<Field<'_>>, Unreadable> {
+    let mut parts = Parts { found: Vec::new(), parts_max: fields_max, too_many: false };
     let mut parser = serde_json::Deserializer::from_str(object);
-    let found = parser.deserialize_map(Fields { fields_max }).map_err(Unreadable::Json)?;
-    if found.len() > fields_max {
-        return Err(Unreadable::TooMany);
-    }
-    parser.end().map_err(Unreadable::Json)?;
-    Ok(found)
+    let read = parser.deserialize_map(Fields(&mut parts)).and_then(|()| parser.end());
+    parts.finish(read)
 }
 
 /// The elements of `array` as they were written; at most `elements_max`.
 pub(crate) fn elements(array: &str, elements_max: usize) -> Result<Vec<&str>, Unreadable> {
+    let mut parts = Parts { found: Vec::new(), parts_max: elements_max, too_many: false };
     let mut parser = serde_json::Deserializer::from_str(array);
-    let found = parser.deserialize_seq(Elements { elements_max }).map_err(Unreadable::Json)?;
-    if found.len() > elements_max {
-        return Err(Unreadable::TooMany);
-    }
-    parser.end().map_err(Unreadable::Json)?;
-    Ok(found)
+    let read = parser.deserialize_seq(Elements(&mut parts)).and_then(|()| parser.end());
+    parts.finish(read)
 }
 
 /// The text of a JSON string; `None` when `raw` is something else or has an escape that means no character.
@@ -131,51 +125,64 @@ fn hex_escape_len(escape: &[u8]) -> usize {
     }
 }
 
-struct Fields {
-    fields_max: usize,
+/// The parts that were read, and whether reading stopped because there are more than wanted.
+struct Parts<T> {
+    found: Vec<T>,
+    parts_max: usize,
+    too_many: bool,
 }
 
-impl<'de> Visitor<'de> for Fields {
-    type Value = Vec<Field<'de>>;
+impl<T> Parts<T> {
+    fn add<E: de::Error>(&mut self, part: T) -> Result<(), E> {
+        self.too_many = self.found.len() == self.parts_max;
+        if self.too_many {
+            return Err(E::custom("too many parts"));
+        }
+        self.found.push(part);
+        Ok(())
+    }
+
+    fn finish(self, read: serde_json::Result<()>) -> Result<Vec<T>, Unreadable> {
+        match read {
+            Ok(()) => Ok(self.found),
+            Err(_) if self.too_many => Err(Unreadable::TooMany),
+            Err(error) => Err(Unreadable::Json(error)),
+        }
+    }
+}
+
+struct Fields<'p, 'de>(&'p mut Parts<Field<'de>>);
+
+impl<'de> Visitor<'de> for Fields<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = Vec::new();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(raw_key) = map.next_key::<&'de RawValue>()? {
             let raw_key = raw_key.get();
             let key = string(raw_key).ok_or_else(|| de::Error::custom("a key is not a text"))?;
-            found.push(Field { key, raw_key, value: map.next_value::<&'de RawValue>()?.get() });
-            if found.len() > self.fields_max {
-                // The caller sees the length and refuses; the rest is not worth reading.
-                break;
-            }
+            self.0.add(Field { key, raw_key, value: map.next_value::<&'de RawValue>()?.get() })?;
         }
-        Ok(found)
+        Ok(())
     }
 }
 
-struct Elements {
-    elements_max: usize,
-}
+struct Elements<'p, 'de>(&'p mut Parts<&'de str>);
 
-impl<'de> Visitor<'de> for Elements {
-    type Value = Vec<&'de str>;
+impl<'de> Visitor<'de> for Elements<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON array")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut found = Vec::new();
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         while let Some(element) = seq.next_element::<&'de RawValue>()? {
-            found.push(element.get());
-            if found.len() > self.elements_max {
-                break;
-            }
+            self.0.add(element.get())?;
         }
-        Ok(found)
+        Ok(())
     }
 }

@@ -1,15 +1,18 @@
 //! Chat completions: the request, one whole answer, one streamed answer.
 
 mod answer;
+mod parameters;
 mod prompt;
 mod reply;
 mod request;
+mod request_error;
 mod rewrite;
 mod stream;
 mod tally;
 mod usage;
 
 pub use reply::{ChatReply, ReplyFault};
-pub use request::{ChatRequest, Forward, RequestError};
+pub use request::{ChatRequest, Forward};
+pub use request_error::RequestError;
 pub use stream::{ChatStream, End, Step};
 pub use tally::Tally;

@@ -6,7 +6,8 @@
 
 use domain::usage::TOKENS_MAX;
 
-use super::request::{RequestError, refuse_other_spelling};
+use super::parameters::refuse_other_spelling;
+use super::request_error::RequestError;
 use crate::json::{self, Field, Unreadable};
 
 /// Messages of one request.

@@ -7,9 +7,10 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use domain::CallBound;
-use thiserror::Error;
 
+use super::parameters;
 use super::prompt::Prompt;
+use super::request_error::RequestError;
 use crate::json::{self, Field, Unreadable};
 
 /// Arrays and objects that may nest in a body, itself included. Real requests, tool schemas included, stay below 20.
@@ -17,85 +18,6 @@ const DEPTH_MAX: usize = 64;
 
 /// Top-level fields of a body. Real requests have about 10.
 const FIELDS_MAX: usize = 1_000;
-
-/// Characters of a model's name.
-const MODEL_CHARS_MAX: usize = 256;
-
-/// Characters of a provider's name.
-const PROVIDER_CHARS_MAX: usize = 64;
-
-/// The largest output limit: what fits a signed 32-bit integer, which some upstreams parse it as.
-const OUTPUT_TOKENS_MAX: u64 = (1 << 31) - 1;
-
-/// The most choices, as at OpenAI.
-const N_MAX: u64 = 128;
-
-/// The most alternatives per token, as at OpenAI.
-const TOP_LOGPROBS_MAX: u64 = 20;
-
-/// Every field that the gateway reads. Another spelling of one of them (`Max_Tokens`) is refused, because servers
-/// that match keys without regard to case would read it.
-const READ: [&str; 20] = [
-    "audio",
-    "best_of",
-    "chat_template",
-    "functions",
-    "input",
-    "max_completion_tokens",
-    "max_tokens",
-    "media_io_kwargs",
-    "messages",
-    "mm_processor_kwargs",
-    "modalities",
-    "model",
-    "n",
-    "provider",
-    "service_tier",
-    "stream",
-    "stream_options",
-    "tools",
-    "top_logprobs",
-    "web_search_options",
-];
-
-/// Why a request was refused: answered with status 400.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{message}")]
-pub struct RequestError {
-    /// What is wrong, for the caller.
-    pub message: String,
-    /// The field at fault: `messages[3].role`.
-    pub param: Option<String>,
-    /// A stable word: `invalid_json`, `body_too_deep`, `too_many_fields`, `duplicate_parameter`,
-    /// `missing_required_parameter`, `invalid_type`, `invalid_value`, `unsupported_parameter`.
-    pub code: &'static str,
-}
-
-impl RequestError {
-    pub(super) fn new(code: &'static str, param: &str, message: impl Into<String>) -> RequestError {
-        RequestError { message: message.into(), param: Some(param.to_owned()), code }
-    }
-
-    pub(super) fn wrong_type(param: &str, expected: &str) -> RequestError {
-        RequestError::new("invalid_type", param, format!("'{param}' must be {expected}"))
-    }
-
-    pub(super) fn wrong_value(param: &str, expected: &str) -> RequestError {
-        RequestError::new("invalid_value", param, format!("'{param}' must be {expected}"))
-    }
-
-    pub(super) fn duplicate(param: &str) -> RequestError {
-        RequestError::new("duplicate_parameter", param, format!("'{param}' is given twice"))
-    }
-
-    fn missing(param: &str) -> RequestError {
-        RequestError::new("missing_required_parameter", param, format!("'{param}' is missing"))
-    }
-
-    fn body(code: &'static str, message: impl Into<String>) -> RequestError {
-        RequestError { message: message.into(), param: None, code }
-    }
-}
 
 /// How to send a request on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,7 +74,7 @@ impl ChatRequest {
                 return Err(RequestError::body("body_too_deep", message));
             }
             let fields = json::fields(text, FIELDS_MAX).map_err(|error| body_error(&error))?;
-            refuse_ambiguous(&fields)?;
+            parameters::refuse_ambiguous(&fields)?;
             let mut draft = Draft::default();
             for field in &fields {
                 draft.read(text, field)?;
@@ -266,32 +188,32 @@ impl Draft {
         let value = field.value;
         let mut role = Role::Plain;
         match field.key.as_ref() {
-            "model" => self.model = Some(name("model", value, MODEL_CHARS_MAX)?),
-            "provider" => self.provider = Some(provider(value)?),
+            "model" => self.model = Some(parameters::model(value)?),
+            "provider" => self.provider = Some(parameters::provider(value)?),
             "messages" => {
                 self.has_messages = true;
                 self.prompt.read_messages(value)?;
             }
             key @ ("max_tokens" | "max_completion_tokens") => {
-                let limit = integer(key, value, 1, OUTPUT_TOKENS_MAX)?;
+                let limit = parameters::output_limit(key, value)?;
                 if self.output_tokens.replace(limit).is_some() {
                     let message = "give either 'max_tokens' or 'max_completion_tokens', not both";
                     return Err(RequestError::new("invalid_value", key, message));
                 }
                 role = Role::OutputLimit;
             }
-            "n" => self.n = u32::try_from(integer("n", value, 1, N_MAX)?).ok(),
-            "top_logprobs" if value != "null" => {
-                integer("top_logprobs", value, 0, TOP_LOGPROBS_MAX)?;
+            "n" => self.n = Some(parameters::choices(value)?),
+            "top_logprobs" => {
+                parameters::top_logprobs(value)?;
             }
-            "stream" => self.stream = boolean("stream", value)?,
+            "stream" => self.stream = parameters::boolean("stream", value)?,
             "stream_options" => {
-                self.usage_asked = usage_asked(value)?;
+                self.usage_asked = parameters::usage_asked(value)?;
                 role = Role::StreamOptions;
             }
             key @ ("tools" | "functions") => self.prompt.read_tools(key, value)?,
             "input" => self.has_input = true,
-            key => refuse_unpriced(key, value)?,
+            key => parameters::refuse_unpriced(key, value)?,
         }
         if matches!(field.key.as_ref(), "model" | "provider") {
             return Ok(());
@@ -340,101 +262,4 @@ fn body_error(error: &Unreadable) -> RequestError {
             RequestError::body("invalid_json", format!("the body is not JSON: {error}"))
         }
     }
-}
-
-/// Refuses keys that stand twice, and keys that some upstream could take for one that the gateway reads.
-fn refuse_ambiguous(fields: &[Field<'_>]) -> Result<(), RequestError> {
-    for (at, field) in fields.iter().enumerate() {
-        if fields[..at].iter().any(|earlier| earlier.key == field.key) {
-            return Err(RequestError::duplicate(&field.key));
-        }
-        refuse_other_spelling(&field.key, &READ, &field.key)?;
-    }
-    Ok(())
-}
-
-/// Refuses `key` when it is one of `names` but for the case of its letters.
-pub(super) fn refuse_other_spelling(key: &str, names: &[&str], param: &str) -> Result<(), RequestError> {
-    if key.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) {
-        return Ok(());
-    }
-    // As Go's JSON decoder folds: it takes the long s and the Kelvin sign for s and k.
-    let folded: String = key.replace('\u{17f}', "s").to_lowercase();
-    match names.iter().find(|name| **name == folded) {
-        Some(name) => {
-            Err(RequestError::new("invalid_value", param, format!("'{param}' must be spelled '{name}'")))
-        }
-        None => Ok(()),
-    }
-}
-
-fn name(param: &str, raw: &str, chars_max: usize) -> Result<String, RequestError> {
-    let text = json::string(raw).ok_or_else(|| RequestError::wrong_type(param, "a string"))?;
-    if text.is_empty() || text.chars().count() > chars_max {
-        return Err(RequestError::wrong_value(param, &format!("1 to {chars_max} characters long")));
-    }
-    Ok(text.into_owned())
-}
-
-fn provider(raw: &str) -> Result<String, RequestError> {
-    if !raw.starts_with('"') {
-        let expected = "the name of a provider; routing objects are not supported";
-        return Err(RequestError::wrong_type("provider", expected));
-    }
-    name("provider", raw, PROVIDER_CHARS_MAX)
-}
-
-/// An integer that is written as one: no sign, no point, no exponent, no quotes.
-fn integer(param: &str, raw: &str, min: u64, max: u64) -> Result<u64, RequestError> {
-    let expected = || format!("an integer from {min} to {max}");
-    if !raw.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(RequestError::wrong_type(param, &expected()));
-    }
-    match raw.parse::<u64>() {
-        Ok(value) if (min..=max).contains(&value) => Ok(value),
-        _ => Err(RequestError::wrong_value(param, &expected())),
-    }
-}
-
-fn boolean(param: &str, raw: &str) -> Result<bool, RequestError> {
-    match raw {
-        "true" => Ok(true),
-        "false" | "null" => Ok(false),
-        _ => Err(RequestError::wrong_type(param, "a boolean")),
-    }
-}
-
-fn usage_asked(raw: &str) -> Result<bool, RequestError> {
-    if raw == "null" {
-        return Ok(false);
-    }
-    let wrong = |_| RequestError::wrong_type("stream_options", "an object");
-    let mut asked = None;
-    for field in json::fields(raw, FIELDS_MAX).map_err(wrong)? {
-        let param = "stream_options.include_usage";
-        refuse_other_spelling(&field.key, &["include_usage"], param)?;
-        if field.key == "include_usage" && asked.replace(boolean(param, field.value)?).is_some() {
-            return Err(RequestError::duplicate(param));
-        }
-    }
-    Ok(asked.unwrap_or(false))
-}
-
-/// Refuses what changes the price of a call in a way that no rate covers.
-fn refuse_unpriced(key: &str, raw: &str) -> Result<(), RequestError> {
-    let priced = match key {
-        "web_search_options" | "audio" => raw == "null",
-        "modalities" => {
-            raw == "null"
-                || json::elements(raw, FIELDS_MAX).is_ok_and(|all| all.iter().all(|one| *one == "\"text\""))
-        }
-        "service_tier" => matches!(raw, "null" | "\"auto\"" | "\"default\"" | "\"flex\""),
-        "best_of" => matches!(raw, "null" | "1"),
-        _ => true,
-    };
-    if priced {
-        return Ok(());
-    }
-    let message = format!("'{key}' with this value cannot be priced, so it is not supported");
-    Err(RequestError::new("unsupported_parameter", key, message))
 }

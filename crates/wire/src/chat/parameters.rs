@@ -1,0 +1,167 @@
+//! The parameters of a request that the gateway checks: what each may be, and how it may be spelled.
+
+use super::request_error::RequestError;
+use crate::json::{self, Field};
+
+/// Fields of `stream_options`, and items of `modalities`.
+const PARTS_MAX: usize = 100;
+
+/// Characters of a model's name.
+const MODEL_CHARS_MAX: usize = 256;
+
+/// Characters of a provider's name.
+const PROVIDER_CHARS_MAX: usize = 64;
+
+/// The largest output limit: what fits a signed 32-bit integer, which some upstreams parse it as.
+const OUTPUT_TOKENS_MAX: u64 = (1 << 31) - 1;
+
+/// The most choices, as at OpenAI.
+const N_MAX: u64 = 128;
+
+/// The most alternatives per token, as at OpenAI.
+const TOP_LOGPROBS_MAX: u64 = 20;
+
+/// Every field that the gateway reads. Another spelling of one of them (`Max_Tokens`) is refused, because servers
+/// that match keys without regard to case would read it.
+const READ: [&str; 20] = [
+    "audio",
+    "best_of",
+    "chat_template",
+    "functions",
+    "input",
+    "max_completion_tokens",
+    "max_tokens",
+    "media_io_kwargs",
+    "messages",
+    "mm_processor_kwargs",
+    "modalities",
+    "model",
+    "n",
+    "provider",
+    "service_tier",
+    "stream",
+    "stream_options",
+    "tools",
+    "top_logprobs",
+    "web_search_options",
+];
+
+/// Refuses keys that stand twice, and keys that some upstream could take for one that the gateway reads.
+pub(super) fn refuse_ambiguous(fields: &[Field<'_>]) -> Result<(), RequestError> {
+    for (at, field) in fields.iter().enumerate() {
+        if fields[..at].iter().any(|earlier| earlier.key == field.key) {
+            return Err(RequestError::duplicate(&field.key));
+        }
+        refuse_other_spelling(&field.key, &READ, &field.key)?;
+    }
+    Ok(())
+}
+
+/// Refuses `key` when it is one of `names` but for the case of its letters.
+pub(super) fn refuse_other_spelling(key: &str, names: &[&str], param: &str) -> Result<(), RequestError> {
+    if key.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) {
+        return Ok(());
+    }
+    // As Go's JSON decoder folds: it takes the long s and the Kelvin sign for s and k.
+    let folded: String = key.replace('\u{17f}', "s").to_lowercase();
+    match names.iter().find(|name| **name == folded) {
+        Some(name) => {
+            Err(RequestError::new("invalid_value", param, format!("'{param}' must be spelled '{name}'")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The model that is asked for.
+pub(super) fn model(raw: &str) -> Result<String, RequestError> {
+    name("model", raw, MODEL_CHARS_MAX)
+}
+
+/// The output limit per choice, under one of its two names.
+pub(super) fn output_limit(param: &str, raw: &str) -> Result<u64, RequestError> {
+    integer(param, raw, 1, OUTPUT_TOKENS_MAX)
+}
+
+/// How many choices are asked for.
+pub(super) fn choices(raw: &str) -> Result<u32, RequestError> {
+    integer("n", raw, 1, N_MAX).map(|n| u32::try_from(n).unwrap_or(u32::MAX))
+}
+
+/// How many alternatives per token are asked for; `null` is none.
+pub(super) fn top_logprobs(raw: &str) -> Result<u64, RequestError> {
+    if raw == "null" { Ok(0) } else { integer("top_logprobs", raw, 0, TOP_LOGPROBS_MAX) }
+}
+
+fn name(param: &str, raw: &str, chars_max: usize) -> Result<String, RequestError> {
+    let text = json::string(raw).ok_or_else(|| RequestError::wrong_type(param, "a string"))?;
+    if text.is_empty() || text.chars().count() > chars_max {
+        return Err(RequestError::wrong_value(param, &format!("1 to {chars_max} characters long")));
+    }
+    Ok(text.into_owned())
+}
+
+/// The gateway's provider that is asked for.
+pub(super) fn provider(raw: &str) -> Result<String, RequestError> {
+    if !raw.starts_with('"') {
+        let expected = "the name of a provider; routing objects are not supported";
+        return Err(RequestError::wrong_type("provider", expected));
+    }
+    name("provider", raw, PROVIDER_CHARS_MAX)
+}
+
+/// An integer that is written as one: no sign, no point, no exponent, no quotes.
+fn integer(param: &str, raw: &str, min: u64, max: u64) -> Result<u64, RequestError> {
+    let expected = || format!("an integer from {min} to {max}");
+    if !raw.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(RequestError::wrong_type(param, &expected()));
+    }
+    match raw.parse::<u64>() {
+        Ok(value) if (min..=max).contains(&value) => Ok(value),
+        _ => Err(RequestError::wrong_value(param, &expected())),
+    }
+}
+
+/// A boolean; `null` is `false`.
+pub(super) fn boolean(param: &str, raw: &str) -> Result<bool, RequestError> {
+    match raw {
+        "true" => Ok(true),
+        "false" | "null" => Ok(false),
+        _ => Err(RequestError::wrong_type(param, "a boolean")),
+    }
+}
+
+/// Whether `stream_options` ask for the usage.
+pub(super) fn usage_asked(raw: &str) -> Result<bool, RequestError> {
+    if raw == "null" {
+        return Ok(false);
+    }
+    let wrong = |_| RequestError::wrong_type("stream_options", "an object");
+    let mut asked = None;
+    for field in json::fields(raw, PARTS_MAX).map_err(wrong)? {
+        let param = "stream_options.include_usage";
+        refuse_other_spelling(&field.key, &["include_usage"], param)?;
+        if field.key == "include_usage" && asked.replace(boolean(param, field.value)?).is_some() {
+            return Err(RequestError::duplicate(param));
+        }
+    }
+    Ok(asked.unwrap_or(false))
+}
+
+/// Refuses what changes the price of a call in a way that no rate covers.
+pub(super) fn refuse_unpriced(key: &str, raw: &str) -> Result<(), RequestError> {
+    let priced = match key {
+        "web_search_options" | "audio" => raw == "null",
+        "modalities" => {
+            raw == "null"
+                || json::elements(raw, PARTS_MAX).is_ok_and(|all| all.iter().all(|one| *one == "\"text\""))
+        }
+        "service_tier" => matches!(raw, "null" | "\"auto\"" | "\"default\"" | "\"flex\""),
+        "best_of" => matches!(raw, "null" | "1"),
+        _ => true,
+    };
+    if priced {
+        return Ok(());
+    }
+    let message = format!("'{key}' with this value cannot be priced, so it is not supported");
+    Err(RequestError::new("unsupported_parameter", key, message))
+}

@@ -1,0 +1,20 @@
+//! The translation, from the outside: fixtures of every dialect, tables of edges, properties.
+
+#[cfg(test)]
+mod catalogue;
+#[cfg(test)]
+mod relay;
+#[cfg(test)]
+mod reply;
+#[cfg(test)]
+mod request;
+#[cfg(test)]
+mod request_properties;
+#[cfg(test)]
+mod sse;
+#[cfg(test)]
+mod stream_rules;
+#[cfg(test)]
+mod streams;
+#[cfg(test)]
+mod upstream_error;
