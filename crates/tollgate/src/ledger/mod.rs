@@ -7,6 +7,7 @@
 
 mod account;
 mod admission;
+mod audit;
 mod error;
 pub mod ids;
 mod memory;
@@ -30,6 +31,7 @@ use tokio::sync::{mpsc, oneshot};
 pub(crate) use account::check_name;
 pub use account::{Account, AccountRow, NewAccount};
 pub use admission::{Admission, Charged, Settling};
+pub use audit::{AuditReport, audit};
 pub use error::{LedgerError, OpenError, SettleError, Unavailable};
 pub use receipt::{DIALECTS, Page, Receipt, StoredReceipt};
 pub use store::{CatalogueCopy, GrantRow, KeyRow};

@@ -17,6 +17,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 pub(super) use receipts::SqliteReceipts;
+pub(super) use schema::version;
 
 use super::OpenError;
 use files::OwnerLock;

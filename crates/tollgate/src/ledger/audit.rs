@@ -1,0 +1,212 @@
+//! The audit: reads a database, also one that a gateway serves from, and recomputes every balance from its history.
+
+use std::path::Path;
+
+use domain::Money;
+use rusqlite::{Connection, OpenFlags};
+use serde::{Serialize, Serializer};
+
+use super::OpenError;
+use super::sqlite::{connect, refusal, version};
+
+/// How many cases of one violation are listed. One is enough to act on.
+const CASES_MAX: usize = 10;
+
+/// What an audit found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditReport {
+    /// Whether everything holds.
+    pub ok: bool,
+    /// Accounts in the database.
+    pub accounts: u64,
+    /// Calls that have a receipt.
+    pub calls: u64,
+    /// All that was granted, over all accounts.
+    #[serde(serialize_with = "decimal")]
+    pub granted: Money,
+    /// All that is available: granted less spent.
+    #[serde(serialize_with = "decimal")]
+    pub available: Money,
+    /// What is held. Always nothing: holds live in memory.
+    #[serde(serialize_with = "decimal")]
+    pub held: Money,
+    /// All that was spent.
+    #[serde(serialize_with = "decimal")]
+    pub spent: Money,
+    /// What does not hold, each with the rows concerned.
+    pub violations: Vec<String>,
+}
+
+/// Audits the database at `path` without writing to it, as it is at one moment.
+///
+/// An error means that it could not be read as a ledger; what contradicts itself is in the report.
+pub fn audit(path: &Path) -> Result<AuditReport, OpenError> {
+    let failed = |source| refusal(path, source);
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
+    // One transaction, so that all questions see the same moment while a gateway goes on writing.
+    connection.execute_batch("BEGIN").map_err(failed)?;
+    if version(path, &connection)?.is_none() {
+        return Err(OpenError::Damaged { path: path.to_owned(), what: "it is empty".to_owned() });
+    }
+    let mut violations = integrity(&connection);
+    for (statement, sql) in INVARIANTS {
+        match cases(&connection, sql) {
+            Ok(cases) if cases.is_empty() => {}
+            Ok(cases) => violations.push(format!("{statement}: {}", cases.join(", "))),
+            Err(error) => violations.push(format!("{statement}: not computable: {error}")),
+        }
+    }
+    let mut report = totals(&connection).map_err(failed)?;
+    report.ok = violations.is_empty();
+    report.violations = violations;
+    Ok(report)
+}
+
+/// What must never be found, each with the query that looks for it.
+const INVARIANTS: [(&str, &str); 17] = [
+    (
+        "spent is more than granted",
+        "SELECT 'acct_' || lower(hex(id)) FROM accounts
+         WHERE NOT (typeof(granted_nanos) = 'integer' AND typeof(spent_nanos) = 'integer'
+                    AND spent_nanos BETWEEN 0 AND granted_nanos)",
+    ),
+    (
+        "the journal's balance is not granted less spent",
+        "WITH moves AS (SELECT credit AS account, amount_nanos AS nanos FROM journal
+                        UNION ALL SELECT debit, -amount_nanos FROM journal),
+              nets AS (SELECT account, sum(nanos) AS net FROM moves GROUP BY account)
+         SELECT 'acct_' || lower(hex(id)) FROM accounts LEFT JOIN nets ON account = id
+         WHERE coalesce(net, 0) <> granted_nanos - spent_nanos",
+    ),
+    (
+        "granted is not what the journal issued",
+        "WITH credits AS (SELECT credit AS account, sum(amount_nanos) AS total FROM journal GROUP BY credit)
+         SELECT 'acct_' || lower(hex(id)) FROM accounts LEFT JOIN credits ON account = id
+         WHERE coalesce(total, 0) <> granted_nanos",
+    ),
+    (
+        "spent is not what the journal charged",
+        "WITH debits AS (SELECT debit AS account, sum(amount_nanos) AS total FROM journal GROUP BY debit)
+         SELECT 'acct_' || lower(hex(id)) FROM accounts LEFT JOIN debits ON account = id
+         WHERE coalesce(total, 0) <> spent_nanos",
+    ),
+    (
+        "spent is not what the receipts charge",
+        "WITH charges AS (SELECT account, sum(charge_nanos) AS total FROM receipts GROUP BY account)
+         SELECT 'acct_' || lower(hex(id)) FROM accounts LEFT JOIN charges ON account = id
+         WHERE coalesce(total, 0) <> spent_nanos",
+    ),
+    (
+        "a charge is above its hold",
+        "SELECT 'call_' || lower(hex(call)) FROM receipts WHERE NOT charge_nanos BETWEEN 0 AND hold_nanos",
+    ),
+    (
+        "charge and uncollected are not the cost",
+        "SELECT 'call_' || lower(hex(call)) FROM receipts
+         WHERE charge_nanos + uncollected_nanos <> coalesce(cost_nanos, 0)",
+    ),
+    (
+        "a charged receipt is not in the journal",
+        "SELECT 'call_' || lower(hex(call)) FROM receipts
+         LEFT JOIN journal ON reason = 'charge' AND ref = call AND debit = account AND amount_nanos = charge_nanos
+         WHERE charge_nanos > 0 AND ref IS NULL",
+    ),
+    (
+        "a charge in the journal has no receipt",
+        "SELECT 'call_' || lower(hex(ref)) FROM journal
+         LEFT JOIN receipts ON account = debit AND call = ref AND charge_nanos = amount_nanos
+         WHERE reason = 'charge' AND seq IS NULL",
+    ),
+    (
+        "a grant is not in the journal",
+        "SELECT 'grant_' || lower(hex(id)) FROM grants
+         LEFT JOIN journal ON reason = 'grant' AND ref = id AND credit = account
+                              AND journal.amount_nanos = grants.amount_nanos
+         WHERE ref IS NULL",
+    ),
+    (
+        "a grant in the journal was never made",
+        "SELECT 'grant_' || lower(hex(ref)) FROM journal
+         LEFT JOIN grants ON id = ref AND account = credit AND grants.amount_nanos = journal.amount_nanos
+         WHERE reason = 'grant' AND id IS NULL",
+    ),
+    (
+        "a credit line belongs to no metered account or to no call of it",
+        "SELECT 'call_' || lower(hex(j.ref)) FROM journal j
+         LEFT JOIN accounts a ON a.id = j.credit AND a.kind = 'metered'
+         LEFT JOIN receipts r ON r.account = j.credit AND r.call = j.ref
+         WHERE j.reason = 'credit_line' AND (a.id IS NULL OR r.seq IS NULL)",
+    ),
+    (
+        "a journal row does not move money between a customer and the operator",
+        "SELECT reason || ' ' || lower(hex(ref)) FROM journal
+         WHERE NOT (typeof(amount_nanos) = 'integer' AND amount_nanos > 0
+                    AND CASE reason WHEN 'charge' THEN credit = x'00000000000000000000000000000002'
+                                    ELSE debit = x'00000000000000000000000000000001' END)",
+    ),
+    (
+        "a receipt names an unknown account",
+        "SELECT 'call_' || lower(hex(call)) FROM receipts
+         WHERE NOT EXISTS (SELECT 1 FROM accounts WHERE id = account)",
+    ),
+    (
+        "a grant or a key names an unknown account",
+        "SELECT 'grant_' || lower(hex(id)) FROM grants
+         WHERE NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.id = account)
+         UNION ALL SELECT 'key_' || lower(hex(id)) FROM keys
+         WHERE NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.id = account)",
+    ),
+    (
+        "a journal row names an unknown account",
+        "SELECT reason || ' ' || lower(hex(ref)) FROM journal
+         WHERE NOT EXISTS (SELECT 1 FROM accounts
+                           WHERE id = CASE reason WHEN 'charge' THEN debit ELSE credit END)",
+    ),
+    (
+        "a call was settled more than once",
+        "SELECT 'call_' || lower(hex(call)) FROM receipts GROUP BY call HAVING count(*) > 1",
+    ),
+];
+
+/// What SQLite itself finds: damaged pages, indexes that miss rows, values that break a constraint.
+fn integrity(connection: &Connection) -> Vec<String> {
+    match cases(connection, "PRAGMA integrity_check(10)") {
+        Ok(found) => found.into_iter().filter(|line| line != "ok").collect(),
+        Err(error) => vec![format!("the database is not readable: {error}")],
+    }
+}
+
+fn cases(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    rows.take(CASES_MAX).collect()
+}
+
+fn totals(connection: &Connection) -> rusqlite::Result<AuditReport> {
+    let calls = connection.query_row("SELECT count(*) FROM receipts", [], |row| row.get::<_, i64>(0))?;
+    // Summed here, because the sum over all accounts may be larger than a column. What is no amount is a violation,
+    // and counts as nothing.
+    let mut statement =
+        connection.prepare("SELECT CAST(granted_nanos AS INT), CAST(spent_nanos AS INT) FROM accounts")?;
+    let mut rows = statement.query([])?;
+    let (mut accounts, mut granted, mut spent) = (0, 0, 0);
+    while let Some(row) = rows.next()? {
+        accounts += 1;
+        granted += u128::try_from(row.get::<_, i64>(0)?).unwrap_or(0);
+        spent += u128::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
+    }
+    Ok(AuditReport {
+        ok: false,
+        accounts,
+        calls: calls.unsigned_abs(),
+        granted: Money::saturating_from(granted),
+        available: Money::saturating_from(granted.saturating_sub(spent)),
+        held: Money::ZERO,
+        spent: Money::saturating_from(spent),
+        violations: Vec::new(),
+    })
+}
+
+fn decimal<S: Serializer>(amount: &Money, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(amount)
+}
