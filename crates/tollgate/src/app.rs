@@ -80,7 +80,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     catalog::load_copies(&catalogue, &sync_upstreams, &ledger).await;
     let (public, listen) = bind(config.server.listen).await?;
     let (admin, admin_listen) = bind(config.admin.listen).await?;
-    let admin_state = AdminState::new(ledger.clone(), keys.clone(), admin_auth, admin_listen);
+    let admin_state = AdminState::new(ledger.clone(), keys.clone(), admin_auth, &config.admin.hosts);
     let gateway = Arc::new(Gateway {
         config,
         ledger,

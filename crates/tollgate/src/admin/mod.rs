@@ -21,6 +21,7 @@ mod show_receipt;
 mod tests;
 pub mod view;
 
+use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
@@ -35,14 +36,25 @@ use crate::ledger::Ledger;
 /// What the admin API works on.
 #[derive(Clone)]
 pub struct AdminState {
-    /// Accounts, credit and receipts.
-    pub ledger: Ledger,
-    /// The keys of all accounts.
-    pub keys: KeyRing,
-    /// The key that operators present.
-    pub admin_key: AdminKey,
-    /// Names, beside `localhost` and IP addresses, under which operators may reach the listener.
-    pub hosts: Arc<[String]>,
+    ledger: Ledger,
+    keys: KeyRing,
+    admin_key: AdminKey,
+    hosts: Arc<[String]>,
+}
+
+impl AdminState {
+    /// The state of an admin API that `admin_key` opens, on a listener that may be called `hosts`, beside `localhost`
+    /// and any IP address.
+    #[must_use]
+    pub fn new(ledger: Ledger, keys: KeyRing, admin_key: AdminKey, hosts: &[String]) -> AdminState {
+        AdminState { ledger, keys, admin_key, hosts: hosts.into() }
+    }
+}
+
+impl fmt::Debug for AdminState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdminState").field("hosts", &self.hosts).finish_non_exhaustive()
+    }
 }
 
 /// Every route of the admin listener.

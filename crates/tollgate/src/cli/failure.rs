@@ -1,5 +1,7 @@
 //! Why a command failed, in words for the person at the terminal.
 
+use std::fmt::Display;
+
 use crate::config::ConfigError;
 
 use super::Out;
@@ -13,8 +15,9 @@ pub struct Failure {
 impl Failure {
     /// A failure with the message to show.
     #[must_use]
-    pub fn new(message: impl Into<String>) -> Failure {
-        Failure { message: Some(message.into()) }
+    #[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
+    pub fn new(message: impl Display) -> Failure {
+        Failure { message: Some(message.to_string()) }
     }
 
     /// A failure that the command's own output has told already.
