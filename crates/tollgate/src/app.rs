@@ -39,7 +39,7 @@ pub struct Running {
     pub admin_key: Option<Secret>,
     public: TcpListener,
     admin: TcpListener,
-    admin_state: AdminState,
+    admin_router: axum::Router,
     workers: Workers,
     sync_upstreams: Upstreams,
 }
@@ -80,7 +80,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     catalog::load_copies(&catalogue, &sync_upstreams, &ledger).await;
     let (public, listen) = bind(config.server.listen).await?;
     let (admin, admin_listen) = bind(config.admin.listen).await?;
-    let admin_state = AdminState::new(ledger.clone(), keys.clone(), admin_auth, &config.admin.hosts);
+    let admin_state =
+        AdminState { ledger: ledger.clone(), keys: keys.clone(), admin_key: admin_auth, hosts: Arc::new([]) };
+    let admin_router = admin::router(admin_state);
     let gateway = Arc::new(Gateway {
         config,
         ledger,
@@ -103,7 +105,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         admin_key,
         public,
         admin,
-        admin_state,
+        admin_router,
         workers,
         sync_upstreams,
     })
@@ -125,10 +127,10 @@ impl Running {
     /// Serves until `stop` is ready, then drains: nothing new is accepted, open calls may end in their own time up
     /// to the drain deadline, and everything is settled. `true` when nothing was left open.
     pub async fn run(self, stop: impl Future<Output = ()>) -> bool {
-        let Running { gateway, public, admin, admin_state, mut workers, sync_upstreams, .. } = self;
+        let Running { gateway, public, admin, admin_router, mut workers, sync_upstreams, .. } = self;
         let (ledger, clock) = (gateway.ledger.clone(), gateway.clock.clone());
         let sync = catalog::run_sync(Arc::clone(&gateway.catalogue), sync_upstreams, ledger, clock);
-        let admin = axum::serve(admin, admin::router(admin_state));
+        let admin = axum::serve(admin, admin_router);
         tokio::select! {
             () = workers.accept(public) => warn!("the listener ended"),
             result = admin => warn!(?result, "the admin listener ended"),

@@ -19,6 +19,9 @@ pub struct Ready {
     pub key: Option<String>,
     /// The admin key.
     pub admin_key: Option<String>,
+    /// The admin key, if it was made just now.
+    #[serde(skip)]
+    pub new_admin_key: Option<String>,
     /// The account of the API key.
     pub account_id: Option<String>,
     /// The demo's call.
@@ -58,7 +61,8 @@ impl Ready {
             url: running.url(),
             admin_url: running.admin_url(),
             key: owner.map(|owner| owner.secret.expose().to_owned()),
-            admin_key: made.or(given),
+            admin_key: made.clone().or(given),
+            new_admin_key: made,
             account_id: owner.map(|owner| owner.account.to_string()),
             call: None,
         }

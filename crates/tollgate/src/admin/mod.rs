@@ -36,19 +36,14 @@ use crate::ledger::Ledger;
 /// What the admin API works on.
 #[derive(Clone)]
 pub struct AdminState {
-    ledger: Ledger,
-    keys: KeyRing,
-    admin_key: AdminKey,
-    hosts: Arc<[String]>,
-}
-
-impl AdminState {
-    /// The state of an admin API that `admin_key` opens, on a listener that may be called `hosts`, beside `localhost`
-    /// and any IP address.
-    #[must_use]
-    pub fn new(ledger: Ledger, keys: KeyRing, admin_key: AdminKey, hosts: &[String]) -> AdminState {
-        AdminState { ledger, keys, admin_key, hosts: hosts.into() }
-    }
+    /// Accounts, credit and receipts.
+    pub ledger: Ledger,
+    /// The keys of all accounts.
+    pub keys: KeyRing,
+    /// The key that operators present.
+    pub admin_key: AdminKey,
+    /// Names, beside `localhost` and IP addresses, under which operators may reach the listener.
+    pub hosts: Arc<[String]>,
 }
 
 impl fmt::Debug for AdminState {

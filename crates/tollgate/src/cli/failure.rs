@@ -15,7 +15,6 @@ pub struct Failure {
 impl Failure {
     /// A failure with the message to show.
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
     pub fn new(message: impl Display) -> Failure {
         Failure { message: Some(message.to_string()) }
     }

@@ -98,8 +98,8 @@ fn dispatch(command: Command, out: &mut Out) -> Result<(), Failure> {
     }
 }
 
-/// Runs one short command on this thread.
-fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+/// Runs a command on this thread.
+fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| Failure::new(format!("cannot start: {error}")))?.block_on(command)
 }

@@ -31,6 +31,11 @@ impl Out {
         let _ = writeln!(self.results, "{text}").and_then(|()| self.results.flush());
     }
 
+    /// Writes a piece of a line and flushes it: an answer is shown as it streams.
+    pub fn text(&mut self, text: &str) {
+        let _ = write!(self.results, "{text}").and_then(|()| self.results.flush());
+    }
+
     /// Writes `value` as one line of JSON.
     pub fn json(&mut self, value: &impl Serialize) {
         match serde_json::to_string(value) {

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::config::{Config, Overrides};
-use crate::telemetry;
+use crate::first_start::{Ready, owner_of_empty_ledger};
+use crate::{app, demo, telemetry};
 
 use super::{Failure, Out};
 
@@ -33,7 +34,7 @@ pub(super) struct ConfigArgs {
 pub(super) struct ServeArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// When ready, print one line of JSON: url, admin_url, and the admin key when it is new.
+    /// When ready, print one line of JSON: url, admin_url, and the keys that are new.
     #[arg(long)]
     json: bool,
 }
@@ -79,13 +80,54 @@ impl ConfigArgs {
 /// Serves until it is stopped.
 pub(super) fn serve(args: &ServeArgs, out: &mut Out) -> Result<(), Failure> {
     let config = start(&args.config)?;
-    run_gateway(config, args.json, out)
+    let json = args.json;
+    finished(super::block_on(async {
+        let running = app::start(config).await.map_err(Failure::new)?;
+        let owner = owner_of_empty_ledger(&running).await.map_err(Failure::new)?;
+        let ready = Ready::new(&running, owner.as_ref());
+        if json {
+            out.json(&ready);
+        } else {
+            announce(&ready, out);
+        }
+        app::until_stopped(running, std::future::pending()).await.map_err(Failure::new)
+    }))
 }
 
 /// Shows one call, and serves until it is stopped.
 pub(super) fn demo(args: &DemoArgs, out: &mut Out) -> Result<(), Failure> {
-    let config = start(&args.config)?;
-    run_demo(config, args.json, out)
+    let mut config = start(&args.config)?;
+    // Without a folder to keep, the demo leaves nothing behind.
+    let temporary = match args.config.data_dir {
+        Some(_) => None,
+        None => Some(tempfile::tempdir().map_err(Failure::new)?),
+    };
+    if let Some(folder) = &temporary {
+        config.store.path = folder.path().join("tollgate.db");
+    }
+    finished(super::block_on(async {
+        demo::run(config, args.json, out).await.map_err(Failure::new)
+    }))
+}
+
+/// The end of a gateway as the end of its command.
+fn finished(drained: Result<bool, Failure>) -> Result<(), Failure> {
+    match drained? {
+        true => Ok(()),
+        false => Err(Failure::new("stopped with calls still open")),
+    }
+}
+
+/// Tells a person where the gateway is, and the secrets that are shown once.
+fn announce(ready: &Ready, out: &mut Out) {
+    out.line(&format!("Serving    {}/v1", ready.url));
+    out.line(&format!("Admin      {}/admin", ready.admin_url));
+    if let Some(secret) = &ready.new_admin_key {
+        out.line(&format!("Admin key  {secret}   (shown once: keep it)"));
+    }
+    if let (Some(key), Some(account)) = (&ready.key, &ready.account_id) {
+        out.line(&format!("API key    {key}   (shown once; metered account {account})"));
+    }
 }
 
 /// Loads the configuration and starts logging.
@@ -95,14 +137,3 @@ fn start(args: &ConfigArgs) -> Result<Config, Failure> {
     Ok(config)
 }
 
-/// The call site of the gateway itself.
-#[expect(clippy::needless_pass_by_value, reason = "the gateway keeps its configuration")]
-fn run_gateway(_config: Config, _json: bool, _out: &mut Out) -> Result<(), Failure> {
-    Err(Failure::new("this build has no gateway"))
-}
-
-/// The call site of the demo.
-#[expect(clippy::needless_pass_by_value, reason = "the gateway keeps its configuration")]
-fn run_demo(_config: Config, _json: bool, _out: &mut Out) -> Result<(), Failure> {
-    Err(Failure::new("this build has no demo"))
-}

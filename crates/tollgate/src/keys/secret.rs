@@ -22,7 +22,7 @@ pub struct Secret(String);
 
 impl Secret {
     /// Makes a secret: `tg-`, the visible part, and 256 random bits.
-    pub(super) fn generate(entropy: &Entropy) -> Result<Secret, getrandom::Error> {
+    pub(crate) fn generate(entropy: &Entropy) -> Result<Secret, getrandom::Error> {
         let label: String = entropy.draw()?[..READABLE_LEN]
             .iter()
             .map(|byte| char::from(READABLE[usize::from(byte % 32)]))
