@@ -18,7 +18,7 @@ mod revoke_key;
 mod show_account;
 mod show_receipt;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod view;
 
 use std::fmt;
