@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::dialect::{Dialect, ErrorWords, Event, stream_error};
+use crate::dialect::{Dialect, ErrorWords, Event, Pair, stream_error};
 use crate::dice::Dice;
 use crate::reply::Step;
 use crate::script::{Garbage, Script, Split};
@@ -15,10 +15,15 @@ const LINE_BYTES: usize = 2 << 20;
 const RANDOM_PIECE_BYTES_MAX: usize = 400;
 
 /// Changes what is said: an error in the middle, garbage, comments, line ends.
-pub(crate) fn bend(mut events: Vec<Event>, script: &Script, dialect: &Dialect, model: &str) -> Vec<Event> {
+pub(crate) fn bend(
+    mut events: Vec<Event>,
+    script: &Script,
+    dialect: &Dialect,
+    pair: &Pair<'_>,
+) -> Vec<Event> {
     if let Some(after) = script.error_after {
         events.truncate(after);
-        let words = ErrorWords::scripted(script, script.status.unwrap_or(500), model);
+        let words = ErrorWords::scripted(script, script.status.unwrap_or(500), pair);
         events.push(data(stream_error(dialect, &words, script.error).as_bytes()));
         if dialect.sends_done(true) && !script.no_done {
             events.push(data(b"[DONE]"));
@@ -98,19 +103,33 @@ pub(crate) fn steps(
     steps
 }
 
-/// The steps of a whole answer: half of it when a break or a silence is scripted.
-pub(crate) fn whole_steps(body: Bytes, tokens: u32, script: &Script, first: Duration) -> Vec<Step> {
-    let mut steps = Vec::new();
-    if !first.is_zero() {
-        steps.push(Step::Wait(first));
+/// The steps of a whole answer. A break or a silence comes after half of it, whatever number was scripted.
+pub(crate) fn whole_steps(
+    body: Bytes,
+    tokens: u32,
+    script: &Script,
+    first: Duration,
+    hash: u64,
+) -> Vec<Step> {
+    let end = script.cut_after.map(|_| Step::Cut).or(script.stall_after.map(|_| Step::Hang));
+    let bytes = if end.is_some() { body.slice(..body.len() / 2) } else { body };
+    let mut events = vec![Event { bytes, tokens }];
+    if let Some(split) = script.split {
+        events = scatter(&events, split, hash);
     }
-    let half = body.slice(..body.len() / 2);
-    match (script.cut_after, script.stall_after) {
-        (Some(_), _) => steps.extend([Step::Send(half, tokens), Step::Cut]),
-        (None, Some(_)) => steps.extend([Step::Send(half, tokens), Step::Hang]),
-        (None, None) => steps.push(Step::Send(body, tokens)),
+    let wait = (!first.is_zero()).then_some(Step::Wait(first));
+    let sends = events.into_iter().map(|event| Step::Send(event.bytes, event.tokens));
+    wait.into_iter().chain(sends).chain(end).collect()
+}
+
+/// Changes what a whole answer says: broken JSON or broken text.
+pub(crate) fn bend_whole(mut body: Vec<u8>, script: &Script) -> Vec<u8> {
+    match script.garbage {
+        Some(Garbage::Json) => body.truncate(body.len() / 2),
+        Some(Garbage::Utf8) => body.extend_from_slice(b"\xff\xfe\xc3"),
+        _ => {}
     }
-    steps
+    body
 }
 
 /// Cuts the stream's bytes anew, without regard to events; tokens count when their event's last byte goes out.

@@ -46,17 +46,19 @@ pub(crate) struct Bill {
 
 impl Reply {
     pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Self {
-        Self::whole(status, "application/json", body.into())
+        let body = body.into();
+        Self::whole(status, "application/json", body.len(), vec![Step::Send(body, 0)])
     }
 
-    /// A reply of known length.
-    pub(crate) fn whole(status: StatusCode, content_type: &'static str, body: Bytes) -> Self {
-        let mut reply = Self::stream(content_type, Vec::new()).with(CONTENT_LENGTH, body.len().into());
-        reply.status = status;
-        if !body.is_empty() {
-            reply.steps.push(Step::Send(body, 0));
-        }
-        reply
+    /// A reply of known length, in bytes.
+    pub(crate) fn whole(
+        status: StatusCode,
+        content_type: &'static str,
+        length: usize,
+        steps: Vec<Step>,
+    ) -> Self {
+        let reply = Self { status, ..Self::stream(content_type, steps) };
+        reply.with(CONTENT_LENGTH, length.into())
     }
 
     /// A reply whose end is told by the chunked encoding.
@@ -69,11 +71,6 @@ impl Reply {
 
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
-        self
-    }
-
-    pub(crate) fn steps(mut self, steps: Vec<Step>) -> Self {
-        self.steps = steps;
         self
     }
 

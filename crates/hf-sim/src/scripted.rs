@@ -5,34 +5,26 @@ use std::time::Duration;
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 
-use crate::dialect::{Dialect, ErrorWords, error_body};
+use crate::dialect::{Dialect, ErrorWords, Pair, error_body};
 use crate::faults;
 use crate::reply::{Before, Reply, Step};
 use crate::script::{Hang, Script};
 
 /// The error that the script asks for, if it asks for one.
-pub(crate) fn refusal(script: &Script, dialect: &Dialect, model: &str) -> Option<Reply> {
+pub(crate) fn refusal(script: &Script, dialect: &Dialect, pair: &Pair<'_>) -> Option<Reply> {
     // With `error_after`, the status is told inside the stream.
     let status = match script.status {
         Some(status) if script.error_after.is_none() => status,
         _ if script.ok_error => 500,
         _ => return None,
     };
-    let words = ErrorWords::scripted(script, status, model);
-    let (content_type, body) = error_body(dialect, &words, script.body, model);
+    let words = ErrorWords::scripted(script, status, pair);
+    let (content_type, body) = error_body(dialect, &words, script.body, pair);
     let sent =
         if script.ok_error { StatusCode::OK } else { StatusCode::from_u16(status).unwrap_or_default() };
-    let mut reply = Reply::whole(sent, content_type, body.into());
-    reply.steps = reply
-        .steps
-        .into_iter()
-        .flat_map(|step| match step {
-            Step::Send(body, tokens) => {
-                faults::whole_steps(body, tokens, script, first_token(script, Duration::ZERO))
-            }
-            other => vec![other],
-        })
-        .collect();
+    let length = body.len();
+    let steps = faults::whole_steps(body.into(), 0, script, first_token(script, Duration::ZERO), 0);
+    let mut reply = Reply::whole(sent, content_type, length, steps);
     if let Some(after) = &script.retry_after
         && let Ok(value) = HeaderValue::from_str(after)
     {

@@ -84,12 +84,15 @@ async fn first_failure(load: &mut JoinSet<Result<()>>) -> Failure {
 
 /// Times of calls that leave on a clock, whatever became of the calls before; each endpoint has its turn, so that
 /// all of them meet the same disturbances. Sorted, in the order of `endpoints`.
-pub(super) async fn latencies(endpoints: &[Endpoint], plan: &Plan) -> Result<Vec<Vec<Duration>>> {
-    let turns = plan.rate * u32::try_from(endpoints.len()).during("counting endpoints")?;
+pub(super) async fn latencies<const N: usize>(
+    endpoints: [&Endpoint; N],
+    plan: &Plan,
+) -> Result<[Vec<Duration>; N]> {
+    let turns = plan.rate * u32::try_from(N).during("counting endpoints")?;
     let mut clock = interval(Duration::from_secs(1) / turns);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut idle: Vec<Vec<Connection>> = endpoints.iter().map(|_| Vec::new()).collect();
-    let mut samples: Vec<Vec<Duration>> = endpoints.iter().map(|_| Vec::new()).collect();
+    let mut idle: [Vec<Connection>; N] = std::array::from_fn(|_| Vec::new());
+    let mut samples: [Vec<Duration>; N] = std::array::from_fn(|_| Vec::new());
     let mut under_way = JoinSet::new();
     let wanted = (plan.latency_window + plan.margin).as_secs() * u64::from(plan.rate);
     let warm_up = plan.margin.as_secs() * u64::from(plan.rate);

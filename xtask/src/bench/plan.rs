@@ -37,7 +37,7 @@ impl Plan {
             rounds: 5,
             connections: 64,
             calls_window: Duration::from_secs(5),
-            streams: 128,
+            streams: 200,
             streams_window: Duration::from_secs(6),
             margin: Duration::from_secs(1),
             rate: 50,

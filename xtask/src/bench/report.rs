@@ -24,7 +24,8 @@ pub(super) struct Row {
     pub(super) unit: &'static str,
     pub(super) nginx: Spread,
     pub(super) gateway: Spread,
-    pub(super) ratio: Spread,
+    /// None where noise hides nginx's own figure.
+    pub(super) ratio: Option<Spread>,
 }
 
 /// Figures of the gateway that nginx has no part in.
@@ -63,7 +64,10 @@ impl Row {
             unit,
             nginx: Spread::over(rounds.iter().map(|round| round.0)),
             gateway: Spread::over(rounds.iter().map(|round| round.1)),
-            ratio: Spread::over(rounds.iter().map(|round| round.1 / round.0)),
+            ratio: rounds
+                .iter()
+                .all(|round| round.0 > 0.0)
+                .then(|| Spread::over(rounds.iter().map(|round| round.1 / round.0))),
         }
     }
 }
@@ -81,7 +85,8 @@ impl Report {
             "|---|---|---|---|".to_owned(),
         ];
         for Row { what, unit, nginx, gateway, ratio } in &self.rows {
-            lines.push(format!("| {what} | {nginx:.1} {unit} | {gateway:.1} {unit} | {ratio:.2} |"));
+            let ratio = ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.2}"));
+            lines.push(format!("| {what} | {nginx:.1} {unit} | {gateway:.1} {unit} | {ratio} |"));
         }
         let alone = &self.gateway;
         lines.push(format!("\n- idle memory: {:.1} MiB", alone.idle_memory_mib));

@@ -32,7 +32,12 @@ impl Spread {
 impl fmt::Display for Spread {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = formatter.precision().unwrap_or(1);
-        write!(formatter, "{:.digits$} ({:.digits$}–{:.digits$})", self.median, self.min, self.max)
+        write!(formatter, "{:.digits$}", self.median)?;
+        if self.min < self.max {
+            write!(formatter, " ({:.digits$}–{:.digits$})", self.min, self.max)
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -72,6 +72,9 @@ impl Answer {
                 pieces.append(&mut choice.reasoning);
                 choice.reasoning = pieces;
             }
+            if script.none_filler {
+                choice.content = vec!["No".into(), "ne".into()];
+            }
             choice.stop_at(request.stop());
             choice.limit(max.min(ANSWER_TOKENS_MAX));
             choice
@@ -168,9 +171,6 @@ fn choice(
     }
     let length = script.tokens.unwrap_or_else(|| 16 + dice.below(33)).min(ANSWER_TOKENS_MAX);
     content.append(&mut words::sentence(dice, length.saturating_sub(content.len())));
-    if script.none_filler {
-        content = vec!["No".into(), "ne".into()];
-    }
     if let Last::Begun(begun) = &prompt.last
         && let Some(rest) = content.concat().strip_prefix(begun.as_str())
     {

@@ -11,6 +11,12 @@ const HUGE_BYTES: usize = 4 << 20;
 /// A body without any `error` key, as a proxy before a provider writes it.
 const REASON: &str = "{\"message\":\"upstream provider failed\",\"reason\":\"timeout\"}";
 
+/// Whom an error is about.
+pub(crate) struct Pair<'a> {
+    pub(crate) model: &'a str,
+    pub(crate) provider: &'a str,
+}
+
 /// What an error says.
 pub(crate) struct ErrorWords {
     pub(crate) status: u16,
@@ -20,7 +26,7 @@ pub(crate) struct ErrorWords {
 
 impl ErrorWords {
     /// The words of a scripted error.
-    pub(crate) fn scripted(script: &Script, status: u16, model: &str) -> Self {
+    pub(crate) fn scripted(script: &Script, status: u16, pair: &Pair<'_>) -> Self {
         let (message, code) = match status {
             400 => ("The request was not understood", "invalid_request_error"),
             401 => (BAD_TOKEN, "invalid_api_key"),
@@ -34,7 +40,10 @@ impl ErrorWords {
             _ => ("The server had an error while processing your request", "server_error"),
         };
         let message = match status {
-            410 => format!("The requested model is deprecated and no longer supported by provider ({model})"),
+            410 => format!(
+                "The requested model is deprecated and no longer supported by provider {}",
+                pair.provider
+            ),
             _ => message.to_owned(),
         };
         Self {
@@ -50,7 +59,7 @@ pub(crate) fn error_body(
     dialect: &Dialect,
     words: &ErrorWords,
     body: Option<ErrorBody>,
-    model: &str,
+    pair: &Pair<'_>,
 ) -> (&'static str, String) {
     let ErrorWords { status, message, code } = words;
     let value = match body {
@@ -63,7 +72,7 @@ pub(crate) fn error_body(
         Some(ErrorBody::Detail) => shape(ErrorShape::Detail, words),
         Some(ErrorBody::Reason) => REASON.to_owned(),
         Some(ErrorBody::Cold) => {
-            let loading = quoted(&format!("Model {model} is currently loading"));
+            let loading = quoted(&format!("Model {} is currently loading", pair.model));
             object(&[("error", &loading), ("estimated_time", "118.03")])
         }
         // These come from the router, whichever provider would have served.

@@ -15,7 +15,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use error::{ErrorWords, error_body, stream_error};
+pub(crate) use error::{ErrorWords, Pair, error_body, stream_error};
 pub(crate) use stream::{Event, stream};
 pub(crate) use whole::whole;
 

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::de::IgnoredAny;
 
 use crate::answer::Answer;
 use crate::auth;
 use crate::catalogue::Offer;
 use crate::dialect::{
-    Dialect, DialectName, ErrorWords, Fields, Frame, Provider, dialect, error_body, provider, stream, whole,
+    Dialect, DialectName, ErrorWords, Fields, Frame, Pair, Provider, dialect, error_body, provider, stream,
+    whole,
 };
 use crate::dice::fingerprint;
 use crate::directive;
@@ -49,7 +50,8 @@ pub(super) fn complete(
     }
     let Provider { dialect: own, output_cap } = provider(&offer.provider);
     let dialect = script.dialect.map_or(own, dialect);
-    let refused = scripted::refusal(&script, dialect, &request.model)
+    let names = Pair { model: &model.id, provider: &offer.provider };
+    let refused = scripted::refusal(&script, dialect, &names)
         .or_else(|| refused_field(dialect, body))
         .or_else(|| refused_length(dialect, offer, &prompt));
     let reply = refused.unwrap_or_else(|| {
@@ -64,7 +66,7 @@ pub(super) fn complete(
             usage: count(state, &prompt, &answer, &model.id, &offer.provider),
             script: &script,
         };
-        answer_reply(state, &frame, &answer, request.stream())
+        answer_reply(state, &frame, &names, &answer, request.stream())
     });
     Ok(scripted::surround(provider_headers(reply, dialect, offer, ticket.number), &script))
 }
@@ -118,8 +120,8 @@ fn refused_length(dialect: &Dialect, offer: &Offer, prompt: &Prompt) -> Option<R
 
 fn provider_error(dialect: &Dialect, status: u16, message: String, code: &str) -> Reply {
     let words = ErrorWords { status, message, code: code.to_owned() };
-    let (content_type, body) = error_body(dialect, &words, None, "");
-    Reply::whole(StatusCode::from_u16(status).unwrap_or_default(), content_type, body.into())
+    let (_, body) = error_body(dialect, &words, None, &Pair { model: "", provider: "" });
+    Reply::json(StatusCode::from_u16(status).unwrap_or_default(), body)
 }
 
 fn count(state: &State, prompt: &Prompt, answer: &Answer, model_id: &str, provider_id: &str) -> Usage {
@@ -132,19 +134,19 @@ fn count(state: &State, prompt: &Prompt, answer: &Answer, model_id: &str, provid
     }
 }
 
-fn answer_reply(state: &State, frame: &Frame<'_>, answer: &Answer, streamed: bool) -> Reply {
+fn answer_reply(state: &State, frame: &Frame<'_>, pair: &Pair<'_>, answer: &Answer, streamed: bool) -> Reply {
     let script = frame.script;
     let first = scripted::first_token(script, state.latency.first_token);
     let mut reply = if streamed {
         let gap = script.gap_ms.map_or(state.latency.gap, std::time::Duration::from_millis);
-        let events = faults::bend(stream(frame, answer), script, frame.dialect, frame.model);
+        let events = faults::bend(stream(frame, answer), script, frame.dialect, pair);
         Reply::stream(frame.dialect.content_type, faults::steps(events, script, first, gap, frame.hash))
     } else {
-        let body = Bytes::from(whole(frame, answer));
+        let body = Bytes::from(faults::bend_whole(whole(frame, answer), script));
         let tokens = u32::try_from(frame.usage.completion_tokens).unwrap_or(u32::MAX);
-        Reply::stream("application/json", Vec::new())
-            .with(CONTENT_LENGTH, body.len().into())
-            .steps(faults::whole_steps(body, tokens, script, first))
+        let length = body.len();
+        let steps = faults::whole_steps(body, tokens, script, first, frame.hash);
+        Reply::whole(StatusCode::OK, "application/json", length, steps)
     };
     reply.bill = Bill {
         prompt_tokens: frame.usage.prompt_tokens,

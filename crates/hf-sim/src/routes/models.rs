@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 use hyper::header::HeaderName;
 
-use crate::dialect::{DialectName, dialect};
+use crate::dialect::{DialectName, Pair, dialect};
 use crate::record::Ticket;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
@@ -27,7 +27,8 @@ pub(super) fn one(state: &State, path: &str, ticket: &Ticket) -> Result<Reply, R
 fn follow_script(state: &State, path: &str, reply: Reply, ticket: &Ticket) -> Reply {
     let occasion = Occasion { path, model: "", provider: "", message: "" };
     let script = state.rules.script_for(&occasion, Vec::new());
-    let reply = scripted::refusal(&script, dialect(DialectName::Groq), "").unwrap_or(reply);
+    let nobody = Pair { model: "", provider: "" };
+    let reply = scripted::refusal(&script, dialect(DialectName::Groq), &nobody).unwrap_or(reply);
     let reply = reply.with(HeaderName::from_static("x-request-id"), request_id(ticket.number));
     scripted::surround(reply, &script)
 }

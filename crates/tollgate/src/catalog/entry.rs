@@ -24,6 +24,7 @@ pub struct ProviderEntry {
 }
 
 /// Offers found for a name, and how.
+#[derive(Debug)]
 pub(super) struct Found {
     pub(super) offers: Vec<Offer>,
     pub(super) how: String,

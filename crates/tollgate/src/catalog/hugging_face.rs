@@ -184,7 +184,7 @@ mod tests {
     }
 
     fn sent(model: &ListedModel, suffix: Option<&str>) -> Vec<String> {
-        let found = offers(&"huggingface".into(), model, suffix).ok().expect("served");
+        let found = offers(&"huggingface".into(), model, suffix).expect("served");
         found.offers.iter().map(|offer| offer.upstream_model.to_string()).collect()
     }
 
@@ -200,7 +200,7 @@ mod tests {
         let model = model(vec![offer("a", Some("1"), 5), offer("b", Some("3"), 9), offer("c", Some("2"), 1)]);
         assert_eq!(sent(&model, None), ["org/name", "org/name:b", "org/name:a"]);
         assert_eq!(sent(&model, Some("cheapest")), ["org/name:cheapest", "org/name:a", "org/name:c"]);
-        let found = offers(&"huggingface".into(), &model, None).ok().expect("served");
+        let found = offers(&"huggingface".into(), &model, None).expect("served");
         let held = found.offers[0].pricing.price().expect("priced");
         assert_eq!(held.output.to_string(), "3.00");
     }

@@ -105,9 +105,7 @@ pub(super) fn demo(args: &DemoArgs, out: &mut Out) -> Result<(), Failure> {
     if let Some(folder) = &temporary {
         config.store.path = folder.path().join("tollgate.db");
     }
-    finished(super::block_on(async {
-        demo::run(config, args.json, out).await.map_err(Failure::new)
-    }))
+    finished(super::block_on(async { demo::run(config, args.json, out).await.map_err(Failure::new) }))
 }
 
 /// The end of a gateway as the end of its command.
@@ -136,4 +134,3 @@ fn start(args: &ConfigArgs) -> Result<Config, Failure> {
     telemetry::init(&config.log).map_err(|error| Failure::new(format!("cannot start logging: {error}")))?;
     Ok(config)
 }
-

@@ -138,7 +138,11 @@ fn show_receipt(made: &call::Made, out: &mut Out) {
         receipt.usage_source.as_str()
     ));
     out.line(&format!("  held       ${hold} before it was sent"));
-    out.line(&format!("  charged    ${charge} (outcome {}, rule {})", receipt.outcome.as_str(), receipt.rule.as_str()));
+    out.line(&format!(
+        "  charged    ${charge} (outcome {}, rule {})",
+        receipt.outcome.as_str(),
+        receipt.rule.as_str()
+    ));
     out.line(&format!(
         "  speed      first token after {first_token_ms} ms, {speed} tokens/s, {} ms in all",
         receipt.total_us / 1000

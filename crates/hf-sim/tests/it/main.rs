@@ -1,0 +1,11 @@
+//! The simulator, tested from outside over HTTP.
+
+mod answers;
+mod client;
+mod control;
+mod delivery;
+mod dialects;
+mod errors;
+mod lifecycle;
+mod selection;
+mod tokens;
