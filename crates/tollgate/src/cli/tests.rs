@@ -1,11 +1,12 @@
 //! The commands against an admin API that runs: what people and programs see.
 
+use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 
 use clap::{CommandFactory, Parser};
 use serde_json::Value;
 
-use super::out::Captured;
 use super::{Cli, Failure, Out, dispatch};
 use crate::admin::tests::Admin;
 
@@ -158,5 +159,26 @@ fn the_command_line_is_sound_and_every_command_explains_itself_with_an_example()
         let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
         assert!(help.contains(&format!("tollgate {}", command.get_name())), "{}", command.get_name());
         assert!(command.get_about().is_some(), "{}", command.get_name());
+    }
+}
+
+/// A writer for tests whose text can be read back.
+#[derive(Clone, Debug, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Captured {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
