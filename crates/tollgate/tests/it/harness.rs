@@ -164,7 +164,7 @@ pub(crate) struct Balance {
 }
 
 impl Balance {
-    fn of(reply: &Reply) -> Balance {
+    pub(crate) fn of(reply: &Reply) -> Balance {
         let balance = &reply.json()["balance"];
         let amount = |name: &str| -> Money {
             balance[name].as_str().expect("a decimal string").parse().expect("an amount")
