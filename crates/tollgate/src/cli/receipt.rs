@@ -34,7 +34,7 @@ enum Action {
         /// Whose: acct_…
         account: AccountId,
         /// How many.
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=999))]
         limit: u32,
         /// Only calls before this one: the next_cursor of the page before.
         #[arg(long, value_name = "CALL")]

@@ -1,5 +1,7 @@
 //! What the configuration accepts, refuses and says.
 
+mod example;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
