@@ -113,7 +113,7 @@ impl Record {
         self.receipt.inference_provider = Some(inference_provider);
     }
 
-    /// Notes that the first event goes to the client.
+    /// Notes that the first piece of the answer goes to the client.
     pub(super) fn first_token(&mut self) {
         if self.receipt.first_token_us.is_none() {
             self.receipt.first_token_us = Some(micros(self.started.elapsed()));
@@ -166,7 +166,7 @@ impl Record {
     pub(super) fn fail(mut self, failure: &Failure, tally: Option<&Tally>) -> Closed {
         let error = ApiError::from(failure);
         // A stream that had begun was answered 200, whatever came after.
-        self.receipt.status = if self.receipt.first_token_us.is_some() { 200 } else { error.status.as_u16() };
+        self.receipt.status = if tally.is_some() { 200 } else { error.status.as_u16() };
         self.receipt.error_code = error.code().map(str::to_owned);
         self.close(failure.outcome(), tally)
     }
