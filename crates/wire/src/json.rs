@@ -67,20 +67,19 @@ pub(crate) fn text_len(raw: &str) -> u64 {
 
 /// Bytes of the text that `inside`, put between quotes, is as JSON; `None` when that is no JSON string.
 pub(crate) fn inner_text_len(inside: &[u8]) -> Option<u64> {
-    let mut len = 0;
-    let mut at = 0;
-    let mut is_ascii = true;
-    while let Some(byte) = inside.get(at) {
-        let (written, decoded) = match byte {
-            b'"' | 0..0x20 => return None,
-            b'\\' => escape(&inside[at..])?,
-            _ => (1, 1),
-        };
-        is_ascii &= byte.is_ascii();
-        at += written;
-        len += decoded;
+    // Looking at every byte, without a way out, is what compilers make fast.
+    let has_control = inside.iter().fold(false, |found, byte| found | (*byte < 0x20));
+    if has_control || str::from_utf8(inside).is_err() {
+        return None;
     }
-    (is_ascii || str::from_utf8(inside).is_ok()).then_some(len)
+    let mut len = inside.len();
+    let mut rest = inside;
+    while let Some(at) = memchr2(b'"', b'\\', rest) {
+        let (written, decoded) = escape(&rest[at..])?;
+        len -= written - decoded;
+        rest = &rest[at + written..];
+    }
+    Some(len as u64)
 }
 
 /// Whether arrays and objects in `text` nest deeper than `depth_max`. Looks at brackets alone and never recurses.
@@ -123,8 +122,11 @@ fn string_end(text: &[u8]) -> usize {
     text.len()
 }
 
-/// How many bytes the escape at the start of `text` is written with, and how many it stands for.
-fn escape(text: &[u8]) -> Option<(usize, u64)> {
+/// How many bytes the escape at the start of `text` is written with, and how many it stands for; `None` for a quote.
+fn escape(text: &[u8]) -> Option<(usize, usize)> {
+    if text.first() != Some(&b'\\') {
+        return None;
+    }
     match text.get(1)? {
         b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some((2, 1)),
         b'u' => {

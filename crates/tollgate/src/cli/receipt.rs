@@ -30,6 +30,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 enum Action {
     /// List the receipts of an account, newest first.
+    #[command(after_help = EXAMPLES)]
     List {
         /// Whose: acct_…
         account: AccountId,
@@ -41,6 +42,7 @@ enum Action {
         cursor: Option<CallId>,
     },
     /// Show one receipt with everything on it.
+    #[command(after_help = EXAMPLES)]
     Show {
         /// The call's id, from x-tollgate-call-id: call_…
         call: CallId,

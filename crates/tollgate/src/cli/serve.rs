@@ -80,6 +80,9 @@ impl ConfigArgs {
 /// Serves until it is stopped.
 pub(super) fn serve(args: &ServeArgs, out: &mut Out) -> Result<(), Failure> {
     let config = start(&args.config)?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
     let json = args.json;
     finished(super::block_on(async {
         let running = app::start(config).await.map_err(Failure::new)?;

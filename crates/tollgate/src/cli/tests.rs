@@ -156,9 +156,15 @@ fn check_tells_the_configuration_without_its_secrets() {
 fn the_command_line_is_sound_and_every_command_explains_itself_with_an_example() {
     Cli::command().debug_assert();
     for command in Cli::command().get_subcommands() {
-        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        assert!(help.contains(&format!("tollgate {}", command.get_name())), "{}", command.get_name());
-        assert!(command.get_about().is_some(), "{}", command.get_name());
+        let example = format!("tollgate {}", command.get_name());
+        for command in command.get_subcommands().chain([command]) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(
+                help.contains(&example) && command.get_about().is_some(),
+                "{example} {}",
+                command.get_name()
+            );
+        }
     }
 }
 

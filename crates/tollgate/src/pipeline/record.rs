@@ -8,11 +8,12 @@ use domain::usage::estimate_tokens;
 use domain::{
     AccountKind, BillingRule, CallId, Money, Offer, Outcome, Price, Refused, Route, Usage, UsageSource,
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::{debug, info};
 use wire::chat::{ChatRequest, Tally};
 
 use super::reply::Head;
+use super::whole::SETTLE_TIME_MAX;
 use super::{Failure, Principal, Refusal};
 use crate::catalog::Snapshot;
 use crate::config::AbortPolicy;
@@ -158,8 +159,8 @@ impl Record {
         self.receipt.status = error.status.as_u16();
         self.receipt.error_code = error.code().map(str::to_owned);
         let closed = self.close(Outcome::Refused, None);
-        // Nothing is charged, so an answer does not depend on the receipt.
-        let _ = closed.settling.await;
+        // Nothing is charged, so the answer does not depend on the receipt.
+        let _ = timeout(SETTLE_TIME_MAX, closed.settling).await;
     }
 
     /// Closes a call that failed at the upstream.

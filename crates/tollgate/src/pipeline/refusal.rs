@@ -50,14 +50,14 @@ pub struct NoCredit {
     pub affordable_output_tokens: u64,
 }
 
-/// Why the upstreams gave no answer.
+/// Why the upstreams gave no answer. As text, for logs, it leaves out the upstream's words: they may echo the prompt.
 #[derive(Debug, Error)]
 pub enum Failure {
     /// No response.
     #[error(transparent)]
     Send(#[from] SendError),
     /// An error status.
-    #[error("status {status}: {}", .error.message)]
+    #[error("status {status}")]
     Status {
         /// The upstream's status.
         status: u16,
@@ -67,7 +67,7 @@ pub enum Failure {
         retry_after: Option<Duration>,
     },
     /// A success status with an error in it.
-    #[error("{}", .0.message)]
+    #[error("an error in a successful answer")]
     InBand(UpstreamError),
     /// An answer that is none.
     #[error("{0}")]

@@ -121,7 +121,7 @@ impl ChatStream {
             if let Some(part) = answer.only_text() {
                 self.pattern.learn(text, part);
             }
-            return Step::Forward(sse::frame(&data));
+            return Step::Forward(sse::frame(text.as_bytes()));
         }
         if !answer.has_choices() {
             return Step::Skip;

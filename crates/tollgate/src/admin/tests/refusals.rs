@@ -10,7 +10,7 @@ use super::{ADMIN_KEY, Admin, request};
 const WRONG: &[(&str, &str, &str, u16, Option<&str>)] = &[
     ("POST", "/admin/accounts", "{}", 400, Some("name")),
     ("POST", "/admin/accounts", r#"{"name":7}"#, 400, Some("name")),
-    ("POST", "/admin/accounts", r#"{"name":" "}"#, 400, None),
+    ("POST", "/admin/accounts", r#"{"name":" "}"#, 400, Some("name")),
     ("POST", "/admin/accounts", r#"{"name":"a","kind":"free"}"#, 400, Some("kind")),
     ("POST", "/admin/accounts", r#"{"name":"a","plam":"x"}"#, 400, Some("plam")),
     ("POST", "/admin/accounts", r#"{"name":"a","name":"b"}"#, 400, None),
@@ -36,7 +36,7 @@ const WRONG: &[(&str, &str, &str, u16, Option<&str>)] = &[
     ),
     ("POST", "/admin/accounts/ID/grants", r#"{"amount":"NaN","reference":"r"}"#, 400, Some("amount")),
     ("POST", "/admin/accounts/ID/grants", r#"{"amount":"1"}"#, 400, Some("reference")),
-    ("POST", "/admin/accounts/ID/grants", r#"{"amount":"1","reference":""}"#, 400, None),
+    ("POST", "/admin/accounts/ID/grants", r#"{"amount":"1","reference":""}"#, 400, Some("reference")),
     ("POST", "/admin/accounts/ID/grants", r#"{"amount":"1","reference":"a\nb"}"#, 400, Some("reference")),
     ("POST", "/admin/accounts/ID/keys", "{}", 400, Some("name")),
     ("POST", "/admin/accounts/ID/keys", r#"{"name":"a","secret":"mine"}"#, 400, Some("secret")),
@@ -64,7 +64,7 @@ async fn what_is_wrong_is_named_and_changes_nothing() {
     let id = admin.create_account(&json!({"name": "blue"})).await;
     let ghost = "acct_00000000000000000000000000000000";
     let long = json!({"amount": "1", "reference": "x".repeat(300)}).to_string();
-    let too_long = ("POST", "/admin/accounts/ID/grants", long.as_str(), 400, None);
+    let too_long = ("POST", "/admin/accounts/ID/grants", long.as_str(), 400, Some("reference"));
     for (method, path, body, expected, param) in WRONG.iter().chain([&too_long]) {
         let path = path.replace("ID", &id).replace("GHOST", ghost);
         let (status, answer) = admin.ask(method, &path, body).await;
