@@ -16,7 +16,7 @@ pub(super) fn admit(
     route: &Route,
 ) -> Result<Option<u64>, Refusal> {
     let Some(price) = price(record, route)? else { return Ok(None) };
-    let bound = request.bound();
+    let bound = request.bound().with_prompt_within(route.prompt_tokens_max());
     let mut refused = None;
     for _ in 0..QUOTES_MAX {
         let budget = record.budget();
@@ -41,14 +41,11 @@ pub(super) fn admit(
     Err(refused.map_or(Refusal::Busy, Refusal::NoCredit))
 }
 
-/// The price to hold at; `None` for an unpriced model on a metered account, which is held at nothing.
+/// The price to hold at; `None` where no offer has one, on a metered account, whose call is held at nothing.
 fn price(record: &Record, route: &Route) -> Result<Option<Price>, Refusal> {
-    match (route.dearest(), record.account_kind()) {
-        (Some(price), _) => Ok(Some(price)),
-        (None, AccountKind::Metered) => Ok(None),
-        (None, AccountKind::Prepaid) => {
-            let model = route.offers.first().map_or_else(String::new, |offer| offer.model.to_string());
-            Err(Refusal::Unpriced(model))
-        }
+    let unpriced = route.offers.iter().find(|offer| offer.pricing.price().is_none());
+    match (unpriced, record.account_kind()) {
+        (Some(offer), AccountKind::Prepaid) => Err(Refusal::Unpriced(offer.model.to_string())),
+        _ => Ok(route.dearest()),
     }
 }

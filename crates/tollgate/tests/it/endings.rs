@@ -88,7 +88,7 @@ async fn streams_that_reach_their_end() {
         answer("", COMPLETE, Charge::Billed),
         answer("usage=finish", COMPLETE, Charge::Billed),
         answer("usage=choice", COMPLETE, Charge::Billed),
-        answer("usage=growing", COMPLETE, Charge::Billed),
+        answer("usage=growing reasoning=0", COMPLETE, Charge::Billed),
         answer("usage=none", COUNTED, Charge::Seen),
         answer("usage=null", COUNTED, Charge::Seen),
         lie("usage=float", COUNTED, Charge::Seen),
@@ -119,7 +119,12 @@ async fn streams_that_break() {
         torn("error_after=5 error=string", "upstream_error", "upstream_error"),
         torn("error_after=5 error=object", "upstream_error", "upstream_error"),
         torn("error_after=5 error=dialect", "upstream_error", "upstream_error"),
-        row("error_after=5 usage=growing", Sees::Event("upstream_error"), reported, Charge::Billed),
+        row(
+            "error_after=5 usage=growing reasoning=0",
+            Sees::Event("upstream_error"),
+            reported,
+            Charge::Billed,
+        ),
         torn("cut_after=5", "upstream_cut", "cut"),
         torn("no_done finish=none usage=none", "upstream_cut", "cut"),
         torn("garbage=json", "upstream_malformed", "upstream_error"),
@@ -437,7 +442,7 @@ async fn a_slow_first_token_is_waited_for_with_comments() {
     let call = stream.call_id();
     let told = stream.rest().await;
     assert!(told.raw.starts_with(":") && told.raw.ends_with("data: [DONE]\n\n"), "{}", told.raw);
-    assert!(told.done && !told.text().is_empty() && told.usage().is_some(), "{told:?}");
+    assert!(told.done && !told.text().is_empty() && told.usage().is_some(), "{}", told.raw);
     let receipt = gateway.books().receipt(&call).await;
     assert_eq!(receipt.ending(), COMPLETE);
     assert_eq!((receipt.input, receipt.output), billed(&gateway).await);
@@ -457,7 +462,7 @@ async fn an_error_after_a_slow_start_is_an_event_and_no_clean_end() {
         let stream = gateway.client.stream(&ask(&format!("Hello [[sim {script}]]"))).await;
         let (call, status) = (stream.call_id(), stream.status.as_u16());
         let told = stream.rest().await;
-        assert!(status == 200 && told.raw.starts_with(":") && !told.done, "{script}: {told:?}");
+        assert!(status == 200 && told.raw.starts_with(":") && !told.done, "{script}: {}", told.raw);
         assert_eq!(told.error().expect("an error")["code"], code, "{script}");
         let receipt = gateway.books().receipt(&call).await;
         assert_eq!(receipt.ending(), (outcome, "nothing_generated", "none"), "{script}");

@@ -388,13 +388,69 @@ async fn a_price_in_the_configuration_stands_above_the_catalogue() {
     let toml = "[models.\"openai/gpt-oss-20b\"]\nprovider = \"huggingface\"\n\
                 price = { input = \"3.00\", output = \"7.00\" }\n";
     let gateway = Gateway::start_with(Setup { toml: toml.to_owned(), ..Setup::default() }).await;
-    let body = ask_model("openai/gpt-oss-20b", "Hello");
-    let reply = gateway.client.chat(&body).await;
-    assert_eq!(reply.header("x-tollgate-inference-provider"), "groq");
+    for (suffix, served_by, held, rates) in [
+        ("", "groq", Rates::milli(3_000, 7_000), Rates::milli(3_000, 7_000)),
+        // A suffix asks for an offer of the catalogue.
+        (":cheapest", "together", Rates::milli(100, 500), Rates::milli(50, 200)),
+    ] {
+        let body = ask_model(&format!("openai/gpt-oss-20b{suffix}"), "Hello");
+        let reply = gateway.client.chat(&body).await;
+        assert_eq!(reply.header("x-tollgate-inference-provider"), served_by);
+        let receipt = gateway.books().receipt(&reply.call_id()).await;
+        assert_eq!(receipt.hold, held.hold(&body, 64), "{suffix}");
+        assert_eq!(receipt.charge, rates.cost(receipt.input, receipt.output), "{suffix}");
+    }
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
+async fn a_long_prompt_is_held_for_the_offer_with_the_largest_context() {
+    let gateway = Gateway::start().await;
+    // More tokens than the context of the first offer, which is busy; the third one serves it.
+    let question = format!("{} [[sim status=429 times=2]]", "word ".repeat(80_000));
+    let reply = gateway.client.chat(&ask_model("meta-llama/Llama-3.1-8B-Instruct", &question)).await;
+    assert_eq!(reply.status, 200);
     let receipt = gateway.books().receipt(&reply.call_id()).await;
-    let rates = Rates::milli(3_000, 7_000);
-    assert_eq!(receipt.hold, rates.hold(&body, 64));
-    assert_eq!(receipt.charge, rates.cost(receipt.input, receipt.output));
+    assert_eq!(receipt.served_by.as_deref(), Some("together"));
+    assert!(receipt.input > 32_768);
+    assert_eq!(receipt.charge, Rates::milli(180, 180).cost(receipt.input, receipt.output));
+    assert!(receipt.uncollected.is_zero() && receipt.charge <= receipt.hold, "{receipt:?}");
+    assert!(gateway.finish().await);
+}
+
+/// A route whose first offer has no price, and whose provider is not there.
+const ROUTE: &str = "[providers.nobody]\nbase_url = \"http://127.0.0.1:9/v1\"\nabort = \"void\"\n\
+                     catalogue = \"none\"\n\
+                     [models.unpriced]\nprovider = \"nobody\"\n\
+                     [routes.smart]\noffers = [\"nobody/unpriced\", \"huggingface/openai/gpt-oss-120b\"]\n";
+
+#[tokio::test]
+async fn a_route_with_an_unpriced_offer_is_refused_to_credit_by_the_name_of_that_offer() {
+    let gateway = Gateway::start_with(Setup { toml: ROUTE.to_owned(), ..Setup::default() }).await;
+    let reply = gateway.client.chat(&ask_model("smart", "Hello")).await;
+    assert_eq!((reply.status.as_u16(), reply.code().as_str()), (400, "model_not_priced"));
+    assert!(reply.json()["error"]["message"].as_str().expect("a message").contains("'unpriced'"));
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
+async fn a_metered_account_pays_for_the_priced_offer_of_a_route_by_its_own_policy() {
+    let setup = Setup { kind: AccountKind::Metered, toml: ROUTE.to_owned(), ..Setup::default() };
+    let gateway = Gateway::start_with(setup).await;
+    let reply = gateway.client.chat(&ask_model("smart", "Hello")).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let receipt = gateway.books().receipt(&reply.call_id()).await;
+    assert_eq!((receipt.attempts, receipt.served_by.as_deref()), (2, Some("cerebras")));
+    assert_eq!(receipt.charge, CEREBRAS.cost(receipt.input, receipt.output));
+    // A client that leaves has left the second provider, which is read on; the first one's policy is void.
+    let mut stream = gateway.client.stream(&ask_model("smart", "Hello [[sim tokens=40 gap_ms=20]]")).await;
+    let call = stream.call_id();
+    assert!(stream.next().await.is_some() && stream.next().await.is_some());
+    drop(stream);
+    gateway.settled().await;
+    let receipt = gateway.books().receipt(&call).await;
+    assert_eq!(receipt.ending(), ("client_gone", "drained", "reported"));
+    gateway.books().check().await;
     assert!(gateway.finish().await);
 }
 

@@ -61,6 +61,7 @@ impl Stage {
     }
 }
 
+/// Reads the streams to their ends.
 async fn all(streams: Vec<Stream>) -> Vec<Told> {
     let mut told = Vec::new();
     for stream in streams {
@@ -69,14 +70,18 @@ async fn all(streams: Vec<Stream>) -> Vec<Told> {
     told
 }
 
+/// How many of them ended well.
+async fn finished(streams: Vec<Stream>) -> usize {
+    all(streams).await.iter().filter(|one| one.done && one.error().is_none()).count()
+}
+
 #[tokio::test]
 async fn open_streams_finish_after_a_signal() {
     for signal in ["TERM", "INT"] {
         let mut stage = Stage::new("").await;
         let streams = stage.open(SHORT).await;
         stage.process.signal(signal);
-        let told = all(streams).await;
-        assert!(told.iter().all(|one| one.done && one.error().is_none()), "{signal}: {told:?}");
+        assert_eq!(finished(streams).await, STREAMS, "{signal}");
         assert_eq!(stage.process.exit().await.code(), Some(0), "{signal}");
         let report = stage.audit(STREAMS);
         assert!(!report.spent.is_zero());
@@ -129,10 +134,8 @@ async fn once_it_stops_it_is_not_ready_and_takes_no_connection() {
     // One worker, so that what the first connection sent is read before what the next one gets.
     let mut stage = Stage::new("[server]\nworkers = 1\n").await;
     let address = stage.process.url().trim_start_matches("http://").to_owned();
-    // A request whose head is under way when the signal comes is still answered.
-    let mut prober = TcpStream::connect(&address).expect("a connection");
-    prober.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket");
-    prober.write_all(b"GET /readyz HTTP/1.1\r\nhost: gateway\r\n").expect("half a request");
+    let readiness = Prober::begin(&address, "GET /readyz");
+    let late = Prober::begin(&address, "POST /v1/chat/completions");
     let streams = stage.open(SHORT).await;
     stage.process.signal("TERM");
     let begun = Instant::now();
@@ -143,14 +146,38 @@ async fn once_it_stops_it_is_not_ready_and_takes_no_connection() {
         }
     };
     assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
-    prober.write_all(b"\r\n").expect("the other half");
-    let mut answer = String::new();
-    prober.read_to_string(&mut answer).expect("an answer");
+    let answer = readiness.finish("\r\n");
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    let body = ask("Hello").to_string();
+    let key = stage.process.text("key").expect("made at the first start");
+    let answer = late.finish(&format!(
+        "authorization: Bearer {key}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    ));
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("shutting_down"), "{answer}");
     assert!(stage.process.ended().is_none(), "and all that while its streams go on");
-    assert!(all(streams).await.iter().all(|one| one.done));
+    assert_eq!(finished(streams).await, STREAMS);
     assert_eq!(stage.process.exit().await.code(), Some(0));
     stage.audit(STREAMS);
+}
+
+/// A request whose head is under way when the gateway is told to stop, which is still answered.
+struct Prober(TcpStream);
+
+impl Prober {
+    fn begin(address: &str, request: &str) -> Prober {
+        let mut socket = TcpStream::connect(address).expect("a connection");
+        socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket");
+        write!(socket, "{request} HTTP/1.1\r\nhost: gateway\r\n").expect("half a request");
+        Prober(socket)
+    }
+
+    fn finish(mut self, rest: &str) -> String {
+        self.0.write_all(rest.as_bytes()).expect("the other half");
+        let mut answer = String::new();
+        self.0.read_to_string(&mut answer).expect("an answer");
+        answer
+    }
 }
 
 #[tokio::test]
@@ -161,8 +188,7 @@ async fn a_signal_that_comes_twice_at_once_is_one_request_to_stop() {
     stage.process.signal("INT");
     stage.process.signal("INT");
     stage.process.signal("TERM");
-    let told = all(streams).await;
-    assert!(told.iter().all(|one| one.done), "{told:?}");
+    assert_eq!(finished(streams).await, STREAMS);
     assert_eq!(stage.process.exit().await.code(), Some(0));
     stage.audit(STREAMS);
 }
@@ -181,7 +207,7 @@ async fn whoever_insists_does_not_wait_for_open_streams() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
     assert_eq!(status.code(), Some(1), "calls were left open, and the exit code says so");
-    assert!(all(streams).await.iter().all(|one| !one.done), "no stream ends as if it were whole");
+    assert_eq!(finished(streams).await, 0, "no stream ends as if it were whole");
     // They were never settled, so nobody pays for them.
     assert!(stage.audit(0).spent.is_zero());
 }
