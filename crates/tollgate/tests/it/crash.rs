@@ -10,11 +10,12 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tollgate::ledger::audit;
 
-use crate::books::{Books, cost_in};
+use crate::books::Books;
 use crate::client::{Client, Reply, Stream};
 use crate::dice::Dice;
 use crate::harness::ask;
 use crate::process::Process;
+use crate::rates::cost_in;
 
 /// Times that the gateway is killed.
 const ROUNDS: u64 = 10;

@@ -52,11 +52,6 @@ fn body(extra: &str, streamed: bool) -> String {
     )
 }
 
-/// Chat requests that the upstream has seen.
-fn sent(gateway: &Gateway) -> usize {
-    gateway.sim.requests().iter().filter(|request| request.path == "/v1/chat/completions").count()
-}
-
 /// The answer names the field, and the call left no trace but its receipt.
 async fn assert_refused(gateway: &Gateway, reply: &Reply, field: &str, sent_body: &str) {
     let error = &reply.json()["error"];
@@ -90,7 +85,7 @@ async fn what_is_no_count_is_refused_by_name() {
             }
         }
     }
-    assert_eq!((sent(&gateway), gateway.balance().await), (0, before));
+    assert_eq!((gateway.chats().len(), gateway.balance().await), (0, before));
     gateway.books().check().await;
     assert!(gateway.finish().await);
 }
@@ -125,7 +120,7 @@ async fn a_field_that_stands_twice_is_refused_however_it_is_spelled() {
         let reply = gateway.client.post("/v1/chat/completions", body.clone()).await;
         assert_refused(&gateway, &reply, named, &body).await;
     }
-    assert_eq!((sent(&gateway), gateway.balance().await), (0, before));
+    assert_eq!((gateway.chats().len(), gateway.balance().await), (0, before));
     assert!(gateway.finish().await);
 }
 
@@ -159,22 +154,22 @@ async fn any_numeral_is_a_count_within_its_bounds_or_refused() {
         let count =
             if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse::<u64>().ok() } else { None };
         let body = body(&format!("\"{field}\":{text}"), dice.below(2) == 0);
-        let before = sent(&gateway);
+        let before = gateway.chats().len();
         let reply = gateway.client.post("/v1/chat/completions", body.clone()).await;
         if count.is_some_and(|count| (1..=most).contains(&count)) {
             match reply.status.as_u16() {
                 200 => served += 1,
                 402 => {
-                    assert_eq!(sent(&gateway), before, "{body}");
+                    assert_eq!(gateway.chats().len(), before, "{body}");
                     unaffordable += 1;
                 }
                 // The upstream has bounds of its own.
-                400 => assert_eq!((field, sent(&gateway) - before), ("n", 1), "{body}"),
+                400 => assert_eq!((field, gateway.chats().len() - before), ("n", 1), "{body}"),
                 other => panic!("{other} to {body}"),
             }
         } else {
             assert_refused(&gateway, &reply, field, &body).await;
-            assert_eq!(sent(&gateway), before, "{body}");
+            assert_eq!(gateway.chats().len(), before, "{body}");
             refused += 1;
         }
     }

@@ -59,6 +59,13 @@ pub(crate) fn ask(text: &str) -> Value {
     json!({"model": MODEL, "messages": [{"role": "user", "content": text}], "max_tokens": 64})
 }
 
+/// The same, of another model.
+pub(crate) fn ask_model(model: &str, text: &str) -> Value {
+    let mut body = ask(text);
+    body["model"] = json!(model);
+    body
+}
+
 impl Gateway {
     pub(crate) async fn start() -> Gateway {
         Gateway::start_with(Setup::default()).await

@@ -122,7 +122,7 @@ async fn whole_calls_and_calls_that_wait_for_their_first_token_end_at_the_drain_
     }
     stage.process.signal("TERM");
     let told = waiting.rest().await;
-    assert!(!told.done && told.error().expect("an error event")["code"] == "shutting_down", "{told:?}");
+    assert!(!told.done && told.error().expect("an error event")["code"] == "shutting_down", "{}", told.raw);
     let reply = whole.await.expect("an answer");
     assert_eq!((reply.status.as_u16(), reply.code().as_str()), (503, "shutting_down"));
     assert_eq!(stage.process.exit().await.code(), Some(0));
