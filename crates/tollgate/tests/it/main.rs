@@ -6,6 +6,7 @@ mod chat;
 mod client;
 mod crash;
 mod dice;
+mod durable;
 mod edges;
 mod endings;
 mod harness;
