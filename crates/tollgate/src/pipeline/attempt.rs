@@ -88,6 +88,7 @@ async fn once(
         .upstreams
         .get(&offer.provider)
         .ok_or_else(|| Failure::Malformed(format!("the provider {} is not configured", offer.provider)))?;
+    record.goes_to(&upstream.config);
     let forward = Forward { upstream_model: &offer.upstream_model, output_tokens: prepared.output_limit };
     let response = upstream.chat(prepared.request.forward(&forward), prepared.request.stream()).await?;
     let status = response.status().as_u16();
