@@ -1,5 +1,15 @@
 //! The integration tests: a real gateway on a free port, the simulator as its upstream, a real SQLite ledger.
 
+mod auth;
+mod catalogue;
 mod chat;
 mod client;
 mod harness;
+mod process;
+mod providers;
+mod public;
+mod raw;
+mod requests;
+mod secrets;
+mod streaming;
+mod upstream;
