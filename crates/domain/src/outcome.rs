@@ -77,11 +77,12 @@ impl Outcome {
 
 impl BillingRule {
     /// Every rule.
-    pub const ALL: [BillingRule; 5] = [
+    pub const ALL: [BillingRule; 6] = [
         BillingRule::Reported,
         BillingRule::Relayed,
         BillingRule::NothingGenerated,
         BillingRule::Drained,
+        BillingRule::Waived,
         BillingRule::NotSent,
     ];
 

@@ -113,6 +113,11 @@ impl Record {
         self.receipt.inference_provider = Some(inference_provider);
     }
 
+    /// The inference provider of the last try, where it is known.
+    pub(super) fn inference_provider(&self) -> Option<&str> {
+        self.receipt.inference_provider.as_deref()
+    }
+
     /// Notes that the first event goes to the client.
     pub(super) fn first_token(&mut self) {
         if self.receipt.first_token_us.is_none() {

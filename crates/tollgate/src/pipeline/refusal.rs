@@ -8,7 +8,7 @@ use wire::chat::RequestError;
 use wire::error::UpstreamError;
 
 use crate::catalog::ResolveError;
-use crate::upstream::SendError;
+use crate::upstream::{Secrets, SendError};
 
 /// Why the gateway did not send a call.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub enum Refusal {
     Closing,
     /// The body is not declared as JSON.
     ContentType(String),
+    /// The body is compressed.
+    ContentEncoding,
     /// The body is over the limit of this many bytes.
     BodyTooLarge(usize),
     /// The body did not arrive in time or its connection broke.
@@ -51,13 +53,15 @@ pub struct NoCredit {
 }
 
 /// Why the upstreams gave no answer.
+///
+/// As a text, for the log, it leaves out what the upstream said, because that may repeat the prompt.
 #[derive(Debug, Error)]
 pub enum Failure {
     /// No response.
     #[error(transparent)]
     Send(#[from] SendError),
     /// An error status.
-    #[error("status {status}: {}", .error.message)]
+    #[error("status {status}")]
     Status {
         /// The upstream's status.
         status: u16,
@@ -67,7 +71,7 @@ pub enum Failure {
         retry_after: Option<Duration>,
     },
     /// A success status with an error in it.
-    #[error("{}", .0.message)]
+    #[error("an error in place of an answer")]
     InBand(UpstreamError),
     /// An answer that is none.
     #[error("{0}")]
@@ -93,6 +97,18 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// The same, without secrets in what the upstream said.
+    #[must_use]
+    pub fn hiding(self, secrets: &Secrets) -> Failure {
+        match self {
+            Failure::Status { status, error, retry_after } => {
+                Failure::Status { status, error: secrets.hide(error), retry_after }
+            }
+            Failure::InBand(error) => Failure::InBand(secrets.hide(error)),
+            other => other,
+        }
+    }
+
     /// The word for the receipt.
     #[must_use]
     pub fn outcome(&self) -> Outcome {

@@ -4,7 +4,7 @@ use hf_sim::{ErrorBody, Match, Script, Status};
 use serde_json::{Value, json};
 
 use crate::harness::{Gateway, MODEL, Setup, ask};
-use crate::raw::{Raw, reply};
+use crate::raw::{ANSWER, Raw, reply};
 
 const FAST: &str = "refresh_ms = 100\n";
 
@@ -38,7 +38,7 @@ async fn a_start_without_network_serves_from_the_stored_copy() {
     assert_eq!(gateway.client.get(MODELS).await.json(), shown);
     let told = gateway.client.chat(&ask("Hello")).await;
     assert_eq!((told.status.as_u16(), told.code().as_str()), (502, "upstream_unreachable"), "{told:?}");
-    assert_eq!(gateway.receipt(&told.call_id()).await["total_cost"].to_string(), "0.00");
+    assert_eq!(gateway.receipt(&told.call_id()).await["total_cost"], 0.0);
     let balance = gateway.settled().await;
     assert_eq!(balance.available, balance.granted);
     assert!(gateway.finish().await);
@@ -121,7 +121,8 @@ async fn a_broken_list_changes_nothing() {
     }
     // The copy in the store is the good one, too.
     let folder = gateway.finish_keeping().await;
-    let again = Gateway::start_with(Setup { upstream: dead(), folder: Some(folder), ..Setup::default() }).await;
+    let again =
+        Gateway::start_with(Setup { upstream: dead(), folder: Some(folder), ..Setup::default() }).await;
     assert_eq!(again.client.get(MODELS).await.json(), shown);
     assert!(again.finish().await);
 }
@@ -136,7 +137,15 @@ async fn a_list_that_says_nonsense_changes_nothing_that_matters() {
     let gateway = Gateway::start_with(setup).await;
     let say = async |list: &str| raw.answer(reply("200 OK", "application/json", list).as_bytes()).await;
     say(&format!("{{\"data\":[{good}]}}")).await;
-    for list in ["{}", "[]", "null", "{\"data\":[]}", "{\"data\":{}}", "{\"data\":[1,null,{}]}", "{\"data\":[{\"id\":7}]}"] {
+    for list in [
+        "{}",
+        "[]",
+        "null",
+        "{\"data\":[]}",
+        "{\"data\":{}}",
+        "{\"data\":[1,null,{}]}",
+        "{\"data\":[{\"id\":7}]}",
+    ] {
         say(list).await;
     }
     let odd = |pricing: &str| {
@@ -155,11 +164,43 @@ async fn a_list_that_says_nonsense_changes_nothing_that_matters() {
         let mut body = ask("Hello");
         body["model"] = "org/odd".into();
         let told = gateway.client.chat(&body).await;
-        assert!(matches!(told.code().as_str(), "model_not_priced" | "insufficient_credits"), "{pricing}: {told:?}");
+        assert!(
+            matches!(told.code().as_str(), "model_not_priced" | "insufficient_credits"),
+            "{pricing}: {told:?}"
+        );
         assert_eq!(gateway.client.get("/v1/models/org/good").await.json()["pricing"]["output"], "2.00");
     }
     let balance = gateway.settled().await;
     assert_eq!(balance.available, balance.granted);
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
+async fn another_servers_list_names_models_and_the_file_prices_them() {
+    let raw = Raw::start().await;
+    let toml = format!(
+        "[providers.other]\nbase_url = \"{}\"\n[models.known]\nprovider = \"other\"\n\
+         price = {{ input = \"1\", output = \"2\" }}\n",
+        raw.url()
+    );
+    let gateway = Gateway::start_with(Setup { toml, ..Setup::default() }).await;
+    let list = r#"{"object":"list","data":[{"id":"known","object":"model","created":7,"owned_by":"me"},{"id":"unpriced"}]}"#;
+    raw.answer(reply("200 OK", "application/json", list).as_bytes()).await;
+    gateway
+        .until("the list is taken in", async |gateway| {
+            gateway.client.get("/v1/models/unpriced").await.status == 200
+        })
+        .await;
+    assert_eq!(gateway.client.get("/v1/models/unpriced").await.json()["pricing"], Value::Null);
+    assert_eq!(gateway.client.get("/v1/models/known").await.json()["pricing"]["output"], "2.00");
+    let mut body = ask("Hello");
+    body["model"] = "unpriced".into();
+    assert_eq!(gateway.client.chat(&body).await.code(), "model_not_priced");
+    body["model"] = "known".into();
+    let answer = reply("200 OK", "application/json", ANSWER);
+    let (told, _) = tokio::join!(gateway.client.chat(&body), raw.answer(answer.as_bytes()));
+    assert_eq!((told.status.as_u16(), told.header("x-tollgate-provider")), (200, "other"));
+    gateway.settled().await;
     assert!(gateway.finish().await);
 }
 
@@ -195,7 +236,8 @@ async fn the_list_has_openais_shape_plus_price_context_and_abilities() {
 async fn one_model_is_shown_under_its_id_however_it_is_written() {
     let gateway = Gateway::start().await;
     let list = gateway.client.get(MODELS).await.json();
-    let listed = list["data"].as_array().expect("a list").iter().find(|model| model["id"] == MODEL).expect("listed");
+    let listed =
+        list["data"].as_array().expect("a list").iter().find(|model| model["id"] == MODEL).expect("listed");
     for id in [MODEL, "openai%2Fgpt-oss-120b", "openai%2fgpt-oss-120b", "OpenAI/GPT-oss-120B"] {
         let reply = gateway.client.get(&format!("{MODELS}/{id}")).await;
         assert_eq!((reply.status.as_u16(), &reply.json()), (200, listed), "{id}");

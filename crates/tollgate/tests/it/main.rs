@@ -4,6 +4,7 @@ mod auth;
 mod catalogue;
 mod chat;
 mod client;
+mod framing;
 mod harness;
 mod process;
 mod providers;

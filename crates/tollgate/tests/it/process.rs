@@ -64,7 +64,8 @@ impl Process {
 
     /// Asks it to stop, and waits until it has. Returns its folder and what it logged.
     pub(crate) fn stop(mut self) -> (TempDir, String) {
-        let killed = Command::new("sh").args(["-c", &format!("kill {}", self.child.id())]).status().expect("sh runs");
+        let killed =
+            Command::new("sh").args(["-c", &format!("kill {}", self.child.id())]).status().expect("sh runs");
         assert!(killed.success() && self.child.wait().expect("it ends").success());
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a folder"));
         let log = log_of(folder.path());

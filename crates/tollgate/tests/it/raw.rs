@@ -211,7 +211,9 @@ async fn read_request(stream: &mut TcpStream) -> Option<(String, Bytes)> {
         }
     };
     let head = String::from_utf8(bytes[..end].to_vec()).expect("a head in ASCII");
-    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+    let length = head
+        .lines()
+        .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
     while bytes.len() < end + length.unwrap_or(0) {
         if stream.read_buf(&mut bytes).await.ok()? == 0 {
             return None;

@@ -71,17 +71,30 @@ async fn everything(client: &Client, admin: &Client, raw: &Raw) -> String {
     }
     for body in [
         format!("{{\"model\":\"{MODEL}\",\"messages\":[\"{PROMPT}\"]}}"),
-        format!("{{\"model\":\"{MODEL}\",\"messages\":[{{\"role\":\"user\",\"content\":\"{PROMPT}\"}}],\"n\":-1}}"),
+        format!(
+            "{{\"model\":\"{MODEL}\",\"messages\":[{{\"role\":\"user\",\"content\":\"{PROMPT}\"}}],\"n\":-1}}"
+        ),
         format!("{{\"messages\":\"{PROMPT}\""),
         format!("{PROMPT}{{"),
-        format!("{{\"model\":\"nobody/nothing\",\"messages\":[{{\"role\":\"user\",\"content\":\"{PROMPT}\"}}]}}"),
-        format!("{{\"model\":\"{MODEL}\",\"provider\":\"nobody\",\"messages\":[{{\"role\":\"user\",\"content\":\"{PROMPT}\"}}]}}"),
+        format!(
+            "{{\"model\":\"nobody/nothing\",\"messages\":[{{\"role\":\"user\",\"content\":\"{PROMPT}\"}}]}}"
+        ),
+        format!(
+            "{{\"model\":\"{MODEL}\",\"provider\":\"nobody\",\"messages\":[{{\"role\":\"user\",\"content\":\"{PROMPT}\"}}]}}"
+        ),
     ] {
         let reply = client.post("/v1/chat/completions", body).await;
         assert!(reply.status.is_client_error(), "{reply:?}");
         told.push_str(&without_answers(&reply));
     }
-    for (client, path) in [(client, "/v1/models"), (client, "/v1/key"), (client, "/v1/credits"), (client, "/v1/nothing"), (admin, "/admin/accounts"), (admin, "/admin/nothing")] {
+    for (client, path) in [
+        (client, "/v1/models"),
+        (client, "/v1/key"),
+        (client, "/v1/credits"),
+        (client, "/v1/nothing"),
+        (admin, "/admin/accounts"),
+        (admin, "/admin/nothing"),
+    ] {
         told.push_str(&format!("{:?}", client.get(path).await));
     }
     leave(client).await;
@@ -105,7 +118,9 @@ fn hostile() -> Vec<String> {
         format!("{STREAM_HEAD}{}data: {error}\n\n", chunk(ANSWER_WORD)),
         format!("{STREAM_HEAD}{}data: {CREDENTIAL} {PROMPT}\n\n", chunk(ANSWER_WORD)),
         format!("{STREAM_HEAD}{}{FINISH}", chunk(ANSWER_WORD)),
-        format!("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/{CREDENTIAL}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
+        format!(
+            "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/{CREDENTIAL}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        ),
     ]
 }
 
@@ -145,7 +160,8 @@ async fn no_secret_stands_in_the_log_in_errors_or_in_the_database() {
     let (folder, log) = process.stop();
 
     assert!(log.contains("attempt failed") && log.lines().count() > 50, "the log is there: {log}");
-    let credentials = [key.as_str(), ADMIN_KEY, TOKEN, CREDENTIAL, "canary-of-a-wrong-key", "canary-of-another-key"];
+    let credentials =
+        [key.as_str(), ADMIN_KEY, TOKEN, CREDENTIAL, "canary-of-a-wrong-key", "canary-of-another-key"];
     let words = [PROMPT, ANSWER_WORD];
     for canary in credentials.iter().chain(&words) {
         assert!(!log.contains(canary), "{canary} in the log: {}", line_with(&log, canary));
