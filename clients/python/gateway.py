@@ -16,6 +16,9 @@ ADMIN_KEY = "an-admin-key-for-tests-only-0123456789"
 SETTLE_SECONDS_MAX = 20
 
 CONFIG = """
+[server]
+keep_alive_ms = 300
+
 [providers.huggingface]
 base_url = "{router_url}"
 api_key = "env:HUG_API_KEY"

@@ -40,7 +40,7 @@ def test_the_bytes_of_a_stream(account: Account):
 
 
 def test_a_slow_answer_is_kept_alive_by_comments(account: Account):
-    reply = post(account, question("[[sim first_token_ms=12000 tokens=4]]", stream=True))
+    reply = post(account, question("[[sim first_token_ms=1500 tokens=4]]", stream=True))
     assert reply.status == 200
     first = reply.fp.readline()  # the length of a chunk
     assert int(first, 16) > 0

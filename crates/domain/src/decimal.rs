@@ -77,8 +77,7 @@ pub fn format_nanos(nanos: u64) -> String {
 }
 
 fn parse_exponent(text: &str) -> Result<i32, DecimalError> {
-    let exponent: i32 =
-        text.strip_prefix('+').unwrap_or(text).parse().map_err(|_| DecimalError::Malformed)?;
+    let exponent: i32 = text.parse().map_err(|_| DecimalError::Malformed)?;
     if exponent.abs() > 40 { Err(DecimalError::TooLarge) } else { Ok(exponent) }
 }
 

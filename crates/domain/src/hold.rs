@@ -64,6 +64,8 @@ impl CallBound {
             affordable_output_tokens: affordable.unwrap_or(0),
         };
         if let Some(asked) = self.output_tokens {
+            // Nobody sends a limit of nothing.
+            let asked = asked.max(1);
             return if fits(asked) { Ok(quote(asked, false)) } else { Err(refuse(asked)) };
         }
         let most = default_output(context_length, self.input_tokens);

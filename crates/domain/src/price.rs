@@ -68,9 +68,8 @@ impl Price {
     #[must_use]
     pub fn cost(&self, usage: &Usage) -> Money {
         let cached = usage.cached_input.min(usage.input);
-        let cached_rate = self.cached_input.unwrap_or(self.input);
         let sum = times(usage.input - cached, self.input)
-            .saturating_add(times(cached, cached_rate))
+            .saturating_add(times(cached, self.cached_rate()))
             .saturating_add(times(usage.output, self.output));
         Money::saturating_from(sum.div_ceil(TOKENS_PER_RATE))
     }
@@ -102,16 +101,17 @@ impl Price {
     /// The dearest of both, rate by rate.
     #[must_use]
     pub fn dearest(self, other: Price) -> Price {
-        let cached_input = match (self.cached_input, other.cached_input) {
-            (Some(mine), Some(theirs)) => Some(mine.max(theirs)),
-            // One of them charges the full input rate for cached tokens, so the dearest does.
-            _ => None,
-        };
+        let published = self.cached_input.is_some() || other.cached_input.is_some();
+        let cached_input = published.then(|| self.cached_rate().max(other.cached_rate()));
         Price { input: self.input.max(other.input), output: self.output.max(other.output), cached_input }
     }
 
+    fn cached_rate(&self) -> Rate {
+        self.cached_input.unwrap_or(self.input)
+    }
+
     fn dearest_input(&self) -> Rate {
-        self.cached_input.map_or(self.input, |cached| cached.max(self.input))
+        self.input.max(self.cached_rate())
     }
 }
 

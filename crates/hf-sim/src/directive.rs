@@ -70,7 +70,8 @@ fn value(rest: &mut &str) -> Result<Value, String> {
 #[cfg(test)]
 mod tests {
     use super::parse;
-    use crate::script::{ErrorBody, Match, Rule, Script};
+    use crate::script::{Match, Rule, Script};
+    use crate::vocabulary::ErrorBody;
 
     #[test]
     fn a_directive_is_found_in_prose_with_its_condition() {

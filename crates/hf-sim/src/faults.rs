@@ -7,7 +7,8 @@ use bytes::{Bytes, BytesMut};
 use crate::dialect::{Dialect, ErrorWords, Event, Pair, stream_error};
 use crate::dice::Dice;
 use crate::reply::Step;
-use crate::script::{Garbage, Script, Split};
+use crate::script::Script;
+use crate::vocabulary::{Garbage, Split};
 
 /// How long the line of `garbage=line` is.
 const LINE_BYTES: usize = 2 << 20;
@@ -22,7 +23,8 @@ pub(crate) fn bend(
     pair: &Pair<'_>,
 ) -> Vec<Event> {
     if let Some(after) = script.error_after {
-        events.truncate(after);
+        // The error comes instead of the answer's end, never behind it.
+        events.truncate(after.min(events.len().saturating_sub(1)));
         let words = ErrorWords::scripted(script, script.status.unwrap_or(500), pair);
         events.push(data(stream_error(dialect, &words, script.error).as_bytes()));
         if dialect.sends_done(true) && !script.no_done {

@@ -74,6 +74,7 @@
 //! | `first_token_ms=3000` | wait between the headers and the first byte |
 //! | `gap_ms=20` | wait between two events |
 //! | `hang=headers` `hang=body` | never answer; or send the headers and nothing more |
+//! | `hangup` | break the connection instead of answering |
 //! | `stall_after=3` | go silent after three events; a whole answer goes silent half-way |
 //! | `cut_after=3` | break the connection after three events; a whole answer breaks half-way |
 //! | `no_done` | end without `data: [DONE]` |
@@ -135,13 +136,13 @@ mod server;
 mod sim;
 mod state;
 mod usage;
+mod vocabulary;
 
 pub use catalogue::{Catalogue, CatalogueError, Retired, Status, Traits};
 pub use config::{Latency, SimConfig, UnmappedError};
 pub use dialect::DialectName;
 pub use record::RecordedRequest;
-pub use script::{
-    ErrorBody, Garbage, Hang, Match, RoleFault, Script, Split, StreamError, ToolFault, UsageFault,
-};
+pub use script::{Match, Script};
 pub use sim::HfSim;
 pub use usage::Usage;
+pub use vocabulary::{ErrorBody, Garbage, Hang, RoleFault, Split, StreamError, ToolFault, UsageFault};

@@ -42,7 +42,7 @@ pub struct RecordedRequest {
     pub completed: bool,
     /// Whether the request is still in progress.
     pub open: bool,
-    /// The tokens billed so far for this request; complete once it is no longer open.
+    /// The tokens billed for this request; told when it ends.
     pub usage: Usage,
 }
 

@@ -8,7 +8,7 @@ use hyper::header::{
 };
 use hyper::{Response, StatusCode};
 
-use crate::playback::Playback;
+use crate::playback::{Playback, ScriptedCut};
 use crate::record::Ticket;
 
 pub(crate) struct Reply {
@@ -24,6 +24,8 @@ pub(crate) enum Before {
     Nothing,
     Wait(Duration),
     Hang,
+    /// The connection breaks without a reply.
+    HangUp,
 }
 
 pub(crate) enum Step {
@@ -74,18 +76,22 @@ impl Reply {
         self
     }
 
-    /// Waits or hangs as planned, then hands the rest to the server.
-    pub(crate) async fn begin(self, mut ticket: Ticket) -> Response<Playback> {
+    /// Waits, hangs or breaks as planned, then hands the rest to the server.
+    pub(crate) async fn begin(self, mut ticket: Ticket) -> Result<Response<Playback>, ScriptedCut> {
         match self.before {
             Before::Nothing => {}
             Before::Wait(time) => tokio::time::sleep(time).await,
             Before::Hang => std::future::pending().await,
+            Before::HangUp => {
+                ticket.complete();
+                return Err(ScriptedCut);
+            }
         }
         ticket.note_status(self.status.as_u16());
         ticket.bill(self.bill.prompt_tokens, self.bill.cached_tokens);
         let mut response = Response::new(Playback::new(self.steps, self.bill.reasoning_tokens, ticket));
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
-        response
+        Ok(response)
     }
 }

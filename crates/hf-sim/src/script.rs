@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::dialect::DialectName;
+use crate::vocabulary::{ErrorBody, Garbage, Hang, RoleFault, Split, StreamError, ToolFault, UsageFault};
 
 /// What to do to a reply. Empty (`Script::default()`) changes nothing.
 ///
@@ -37,6 +38,8 @@ pub struct Script {
     pub gap_ms: Option<u64>,
     /// Never answer.
     pub hang: Option<Hang>,
+    /// Break the connection instead of answering.
+    pub hangup: bool,
     /// Go silent after this many events, keeping the connection open.
     pub stall_after: Option<usize>,
     /// Break the connection after this many events.
@@ -166,6 +169,7 @@ impl Script {
             first_token_ms: later.first_token_ms.or(self.first_token_ms),
             gap_ms: later.gap_ms.or(self.gap_ms),
             hang: later.hang.or(self.hang),
+            hangup: later.hangup || self.hangup,
             stall_after: later.stall_after.or(self.stall_after),
             cut_after: later.cut_after.or(self.cut_after),
             no_done: later.no_done || self.no_done,
@@ -198,162 +202,4 @@ fn word<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error>
         Some(value @ (Value::Number(_) | Value::Bool(_))) => Some(value.to_string()),
         Some(_) => return Err(D::Error::custom("expected a word")),
     })
-}
-
-macro_rules! words {
-    ($(#[$about:meta])* $name:ident { $($(#[$what:meta])* $word:ident,)+ }) => {
-        $(#[$about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        #[non_exhaustive]
-        pub enum $name { $($(#[$what])* $word,)+ }
-    };
-}
-
-words! {
-    /// The shape of an error body.
-    ErrorBody {
-        /// The provider's own shape.
-        Dialect,
-        /// `{"error":{message,type,param,code}}`
-        Json,
-        /// `{message,type,param,code}`
-        Flat,
-        /// `{"error":"text"}`
-        String,
-        /// `{"detail":"text"}`
-        Detail,
-        /// `{"message":"upstream provider failed","reason":"timeout"}`
-        Reason,
-        /// A load balancer's page.
-        Html,
-        /// Nothing.
-        Empty,
-        /// `{"error":"Model … is currently loading","estimated_time":118.03}`
-        Cold,
-        /// Four mebibytes of text.
-        Huge,
-    }
-}
-
-words! {
-    /// Where an answer hangs.
-    Hang {
-        /// Before the status line.
-        Headers,
-        /// After the headers, before the first byte of the body.
-        Body,
-    }
-}
-
-words! {
-    /// The shape of an error inside a stream.
-    StreamError {
-        /// The provider's own shape.
-        Dialect,
-        /// `{"error":"text","error_type":"generation"}`
-        String,
-        /// `{"error":{message,type,param,code}}`
-        Object,
-    }
-}
-
-words! {
-    /// Where and how token counts are told.
-    UsageFault {
-        /// Not at all.
-        None,
-        /// Always, in a chunk of their own.
-        Separate,
-        /// Always, on the chunk with the finish reason.
-        Finish,
-        /// Always, inside `choices[0]`.
-        Choice,
-        /// With a flat `cached_tokens`.
-        FlatCached,
-        /// Negative numbers.
-        LyingNegative,
-        /// Numbers beyond 2^53.
-        LyingHuge,
-        /// On every chunk, growing.
-        Growing,
-        /// Told twice, the second time doubled.
-        Twice,
-        /// A total that is not the sum, and more cached than prompt tokens.
-        Inconsistent,
-        /// With fractions.
-        Float,
-        /// As strings.
-        String,
-        /// `"usage":null` instead of numbers.
-        Null,
-    }
-}
-
-words! {
-    /// When `delta.role` is sent.
-    RoleFault {
-        /// On every chunk.
-        Every,
-        /// On the first chunk.
-        First,
-        /// Never.
-        None,
-    }
-}
-
-words! {
-    /// How tools are called.
-    ToolFault {
-        /// Not: text even though tools were sent.
-        None,
-        /// The whole call in one chunk.
-        Whole,
-        /// A header chunk, then fragments of the arguments.
-        Fragments,
-        /// Without `id`.
-        NoId,
-        /// Without `index`.
-        NoIndex,
-        /// Two calls.
-        Parallel,
-        /// With `"arguments":""`.
-        EmptyArgs,
-        /// With arguments that are not JSON.
-        BadArgs,
-        /// As a chat template's own markers inside `content`.
-        Leak,
-        /// As `<tool_call>` markup inside the reasoning.
-        Xml,
-    }
-}
-
-words! {
-    /// How the bytes are split over writes.
-    Split {
-        /// One byte per write, so also inside a code point.
-        Byte,
-        /// At seeded random places, also across events.
-        Random,
-    }
-}
-
-words! {
-    /// Something that does not belong in a stream.
-    Garbage {
-        /// A `data:` line whose JSON is broken.
-        Json,
-        /// A `data:` line that is not UTF-8.
-        Utf8,
-        /// A `data:` line of two mebibytes.
-        Line,
-        /// An empty `data:` line.
-        Blank,
-        /// Unknown fields: `event:`, `id:`, `retry:` and a line without a colon.
-        Fields,
-        /// An event after `[DONE]`.
-        AfterDone,
-        /// `[DONE]` twice.
-        DoneTwice,
-    }
 }

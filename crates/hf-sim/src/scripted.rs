@@ -8,7 +8,8 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use crate::dialect::{Dialect, ErrorWords, Pair, error_body};
 use crate::faults;
 use crate::reply::{Before, Reply, Step};
-use crate::script::{Hang, Script};
+use crate::script::Script;
+use crate::vocabulary::Hang;
 
 /// The error that the script asks for, if it asks for one.
 pub(crate) fn refusal(script: &Script, dialect: &Dialect, pair: &Pair<'_>) -> Option<Reply> {
@@ -40,6 +41,9 @@ pub(crate) fn surround(mut reply: Reply, script: &Script) -> Reply {
     }
     if let Some(wait) = script.headers_ms {
         reply.before = Before::Wait(Duration::from_millis(wait));
+    }
+    if script.hangup {
+        reply.before = Before::HangUp;
     }
     match script.hang {
         Some(Hang::Headers) => reply.before = Before::Hang,

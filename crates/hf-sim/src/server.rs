@@ -1,6 +1,5 @@
 //! The workers: each accepts from the one listening socket and serves on a runtime of its own.
 
-use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -60,7 +59,7 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
         async move {
             let mut ticket = state.recorder.begin();
             let reply = routes::reply(&state, request, &mut ticket).await;
-            Ok::<_, Infallible>(reply.begin(ticket).await)
+            reply.begin(ticket).await
         }
     });
     // An error here is a client that left or a scripted cut; both are on record.

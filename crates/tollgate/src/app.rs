@@ -80,8 +80,12 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     catalog::load_copies(&catalogue, &sync_upstreams, &ledger).await;
     let (public, listen) = bind(config.server.listen).await?;
     let (admin, admin_listen) = bind(config.admin.listen).await?;
-    let admin_state =
-        AdminState { ledger: ledger.clone(), keys: keys.clone(), admin_key: admin_auth, hosts: Arc::new([]) };
+    let admin_state = AdminState {
+        ledger: ledger.clone(),
+        keys: keys.clone(),
+        admin_key: admin_auth,
+        hosts: config.admin.hosts.as_slice().into(),
+    };
     let admin_router = admin::router(admin_state);
     let gateway = Arc::new(Gateway {
         config,

@@ -58,22 +58,28 @@ pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
 
 /// Bytes of the text in a raw JSON value: the decoded string, nothing for `null`, else the length as written.
 pub(crate) fn text_len(raw: &str) -> u64 {
-    let Some(inside) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
-        return if raw == "null" { 0 } else { raw.len() as u64 };
-    };
-    let mut rest = inside.as_bytes();
-    let mut len = rest.len();
-    while let Some(at) = memchr(b'\\', rest) {
-        let escape = &rest[at..];
-        let (written, decoded) = match escape.get(1) {
-            // A pair of surrogates counts as six bytes instead of four: near enough for an estimate.
-            Some(b'u') => (6, hex_escape_len(escape)),
-            _ => (2, 1),
-        };
-        len = len.saturating_sub(written - decoded);
-        rest = escape.get(written..).unwrap_or_default();
+    match raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(inside) => inner_text_len(inside.as_bytes()).unwrap_or(inside.len() as u64),
+        None if raw == "null" => 0,
+        None => raw.len() as u64,
     }
-    len as u64
+}
+
+/// Bytes of the text that `inside`, put between quotes, is as JSON; `None` when that is no JSON string.
+pub(crate) fn inner_text_len(inside: &[u8]) -> Option<u64> {
+    // Looking at every byte, without a way out, is what compilers make fast.
+    let has_control = inside.iter().fold(false, |found, byte| found | (*byte < 0x20));
+    if has_control || str::from_utf8(inside).is_err() {
+        return None;
+    }
+    let mut len = inside.len();
+    let mut rest = inside;
+    while let Some(at) = memchr2(b'"', b'\\', rest) {
+        let (written, decoded) = escape(&rest[at..])?;
+        len -= written - decoded;
+        rest = &rest[at + written..];
+    }
+    Some(len as u64)
 }
 
 /// Whether arrays and objects in `text` nest deeper than `depth_max`. Looks at brackets alone and never recurses.
@@ -116,12 +122,26 @@ fn string_end(text: &[u8]) -> usize {
     text.len()
 }
 
-fn hex_escape_len(escape: &[u8]) -> usize {
-    let digits = escape.get(2..6).and_then(|digits| str::from_utf8(digits).ok());
-    match digits.and_then(|digits| u16::from_str_radix(digits, 16).ok()) {
-        Some(0..=0x7f) => 1,
-        Some(0x80..=0x7ff) => 2,
-        _ => 3,
+/// How many bytes the escape at the start of `text` is written with, and how many it stands for; `None` for a quote.
+fn escape(text: &[u8]) -> Option<(usize, usize)> {
+    if text.first() != Some(&b'\\') {
+        return None;
+    }
+    match text.get(1)? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some((2, 1)),
+        b'u' => {
+            let digits = text.get(2..6)?;
+            let value =
+                digits.iter().try_fold(0, |value, digit| Some(value * 16 + char::from(*digit).to_digit(16)?));
+            // A pair of surrogates counts as six bytes instead of four: near enough for an estimate.
+            let decoded = match value? {
+                0..0x80 => 1,
+                0x80..0x800 => 2,
+                _ => 3,
+            };
+            Some((6, decoded))
+        }
+        _ => None,
     }
 }
 

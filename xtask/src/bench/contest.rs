@@ -1,9 +1,10 @@
 //! One run: the contestants take turns, round by round, and everything goes into one report.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::PathBuf;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::gateway::Gateway;
 use super::load::Endpoint;
@@ -20,6 +21,8 @@ use crate::failure::{Result, While};
 use crate::workspace::Workspace;
 
 const MEBIBYTE: f64 = 1024.0 * 1024.0;
+
+const DISK_SYNCS: usize = 101;
 
 /// What every measurement needs.
 pub(super) struct Contest<'a> {
@@ -68,10 +71,11 @@ impl<'a> Contest<'a> {
             fs::remove_dir_all(&folder).during(folder.display())?;
         }
         let workers = thread::available_parallelism().map_or(1, usize::from);
-        let simulator = Simulator::start(workspace)?;
+        let simulator = Simulator::start(workspace, &folder)?;
         let contest = Self { workspace, folder, plan, workers, simulator };
         let (speed, memory) = on_one_thread(async { Ok((contest.speed().await?, contest.memory().await?)) })?;
-        Ok(contest.report(&speed, memory))
+        let disk_sync = contest.disk_sync()?;
+        Ok(contest.report(&speed, memory, disk_sync))
     }
 
     async fn speed(&self) -> Result<Speed> {
@@ -139,6 +143,20 @@ impl<'a> Contest<'a> {
         Ok(Memory { peaks, idle, starts, program: gateway.program_bytes()? as f64 / MEBIBYTE })
     }
 
+    /// What the disk needs to make a small write durable: the floor of every commit.
+    fn disk_sync(&self) -> Result<f64> {
+        let path = self.folder.join("sync");
+        let mut file = File::create(&path).during(path.display())?;
+        let mut times = Vec::new();
+        for _ in 0..DISK_SYNCS {
+            let start = Instant::now();
+            file.write_all(&[0; 4096]).and_then(|()| file.sync_data()).during(path.display())?;
+            times.push(start.elapsed());
+        }
+        times.sort_unstable();
+        Ok(micros(percentile(&times, 50)))
+    }
+
     fn nginx(&self, folder: &str) -> Result<Nginx> {
         Nginx::start(&self.folder.join(folder), self.simulator.address, self.workers)
     }
@@ -147,7 +165,7 @@ impl<'a> Contest<'a> {
         Gateway::new(self.workspace, &self.folder.join(folder), self.simulator.address)
     }
 
-    fn report(&self, speed: &Speed, memory: Memory) -> Report {
+    fn report(&self, speed: &Speed, memory: Memory, disk_sync_p50_us: f64) -> Report {
         let Plan { connections, streams, rate, open_streams, .. } = self.plan;
         let rows = vec![
             Row::new(format!("CPU per call, {connections} connections"), "µs", &speed.call_cpu),
@@ -165,6 +183,7 @@ impl<'a> Contest<'a> {
             idle_memory_mib: memory.idle,
             start_to_first_answer_ms: Spread::over(memory.starts),
             program_mib: memory.program,
+            disk_sync_p50_us,
             direct_p50_us: Spread::over(speed.direct_p50.iter().copied()),
         };
         Report { machine: Machine::this(), plan: self.plan.clone(), rows, gateway }

@@ -35,6 +35,7 @@ pub(super) struct Alone {
     pub(super) start_to_first_answer_ms: Spread,
     pub(super) program_mib: f64,
     pub(super) direct_p50_us: Spread,
+    pub(super) disk_sync_p50_us: f64,
 }
 
 #[derive(Serialize)]
@@ -96,6 +97,10 @@ impl Report {
         ));
         lines.push(format!("- program: {:.1} MiB", alone.program_mib));
         lines.push(format!("- the simulator without a proxy, p50: {:.0} µs", alone.direct_p50_us));
+        lines.push(format!(
+            "- one small write made durable on this disk, p50: {:.0} µs",
+            alone.disk_sync_p50_us
+        ));
         lines.join("\n")
     }
 }

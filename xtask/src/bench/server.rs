@@ -1,7 +1,9 @@
 //! A server under measurement: a child process that is waited for, watched, and ended.
 
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,12 +27,16 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts a program that prints one line of JSON when it is ready.
+    /// Starts a program that prints one line of JSON when it is ready; what it logs goes to a file in `folder`.
     pub(super) fn announced<T: DeserializeOwned>(
         name: &'static str,
+        folder: &Path,
         command: &mut Command,
     ) -> Result<(Self, T)> {
-        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        fs::create_dir_all(folder).during(folder.display())?;
+        let log = folder.join(format!("{name}.log"));
+        let file = File::create(&log).during(log.display())?;
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file).spawn();
         let mut server = Self::started(name, child)?;
         let output = server.child.stdout.take().ok_or_else(|| Failure::new("no pipe"))?;
         let mut reader = BufReader::new(output);
@@ -38,7 +44,7 @@ impl Server {
         reader.read_line(&mut line).during(format_args!("waiting for {name}"))?;
         server.output = Some(reader.into_inner());
         let ready = serde_json::from_str(&line);
-        Ok((server, ready.during(format_args!("{name} announced {line:?}"))?))
+        Ok((server, ready.during(format_args!("{name} announced {line:?}, see {}", log.display()))?))
     }
 
     /// Starts a program that says nothing, and waits until it accepts connections.

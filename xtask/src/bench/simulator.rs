@@ -1,6 +1,7 @@
 //! The upstream of every contestant: the simulator in a process of its own, answering at once.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 
 use serde::Deserialize;
@@ -23,10 +24,10 @@ struct Ready {
 }
 
 impl Simulator {
-    pub(super) fn start(workspace: &Workspace) -> Result<Self> {
+    pub(super) fn start(workspace: &Workspace, folder: &Path) -> Result<Self> {
         let mut command = Command::new(workspace.binary("dist", "hf-sim"));
         command.args(["--listen", "127.0.0.1:0", "--json", "--workers", "1", "--no-record"]);
-        let (server, ready): (_, Ready) = Server::announced("hf-sim", &mut command)?;
+        let (server, ready): (_, Ready) = Server::announced("hf-sim", folder, &mut command)?;
         Ok(Self { _server: server, address: address_of(&ready.url)? })
     }
 }

@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use crate::dice::Dice;
 use crate::prompt::{Last, Prompt};
 use crate::request::ChatRequest;
-use crate::script::{Script, ToolFault};
+use crate::script::Script;
+use crate::vocabulary::ToolFault;
 
 /// No answer is longer, whatever a script or a request says.
 const ANSWER_TOKENS_MAX: usize = 200_000;
@@ -62,18 +63,16 @@ impl Answer {
         let choices = (0..u64::from(request.choices())).map(|at| {
             let mut dice = Dice::new(prompt.hash.wrapping_add(at));
             let mut choice = choice(request, prompt, model_id, script, &mut dice);
-            let thoughts = script.reasoning.unwrap_or(if thinking && request.wants_reasoning() {
-                REASONING_TOKENS
-            } else {
-                0
-            });
+            let usual = if thinking && request.wants_reasoning() { REASONING_TOKENS } else { 0 };
+            let thoughts = script.reasoning.unwrap_or(usual).min(ANSWER_TOKENS_MAX);
             if thoughts > 0 {
-                let mut pieces = words::sentence(&mut dice, thoughts.min(ANSWER_TOKENS_MAX));
-                pieces.append(&mut choice.reasoning);
-                choice.reasoning = pieces;
+                choice.reasoning.splice(..0, words::sentence(&mut dice, thoughts));
             }
             if script.none_filler {
                 choice.content = vec!["No".into(), "ne".into()];
+            }
+            if let Last::Begun(begun) = &prompt.last {
+                choice.go_on(begun);
             }
             choice.stop_at(request.stop());
             choice.limit(max.min(ANSWER_TOKENS_MAX));
@@ -101,6 +100,15 @@ impl Choice {
         (self.reasoning.len() + self.content.len()) as u64 + tools
     }
 
+    /// Leaves out what was already said, the thoughts before it included. A beginning that is not this answer's is
+    /// ignored, as a model would start afresh.
+    fn go_on(&mut self, begun: &str) {
+        if let Some(rest) = self.content.concat().strip_prefix(begun) {
+            self.content = words::pieces(rest);
+            self.reasoning.clear();
+        }
+    }
+
     /// Ends the content before the first stop sequence.
     fn stop_at(&mut self, stops: &[String]) {
         if stops.is_empty() {
@@ -122,15 +130,11 @@ impl Choice {
         self.finish = Finish::Length;
         self.reasoning.truncate(max);
         self.content.truncate(max - self.reasoning.len());
-        let mut left = max - self.reasoning.len() - self.content.len();
-        for tool in &mut self.tools {
-            tool.arguments.truncate(left.saturating_sub(1));
-            left = left.saturating_sub(1 + tool.arguments.len());
-        }
-        // A call whose name did not fit was never begun.
         let mut room = max - self.reasoning.len() - self.content.len();
-        self.tools.retain(|tool| {
+        // A call whose name does not fit is never begun.
+        self.tools.retain_mut(|tool| {
             let fits = room > 0;
+            tool.arguments.truncate(room.saturating_sub(1));
             room = room.saturating_sub(1 + tool.arguments.len());
             fits
         });
@@ -171,11 +175,6 @@ fn choice(
     }
     let length = script.tokens.unwrap_or_else(|| 16 + dice.below(33)).min(ANSWER_TOKENS_MAX);
     content.append(&mut words::sentence(dice, length.saturating_sub(content.len())));
-    if let Last::Begun(begun) = &prompt.last
-        && let Some(rest) = content.concat().strip_prefix(begun.as_str())
-    {
-        content = words::pieces(rest);
-    }
     Choice { content, ..Choice::default() }
 }
 

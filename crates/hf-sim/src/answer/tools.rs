@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Choice, Finish, ToolCall, schema, words};
 use crate::dice::Dice;
 use crate::request::ChatRequest;
-use crate::script::ToolFault;
+use crate::vocabulary::ToolFault;
 
 #[derive(Deserialize)]
 struct Tool {

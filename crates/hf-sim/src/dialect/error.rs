@@ -3,7 +3,8 @@
 use super::json::{object, quoted};
 use super::{Dialect, DialectName, ErrorShape};
 use crate::refusal::{BAD_TOKEN, NO_CREDIT, NO_PERMISSION};
-use crate::script::{ErrorBody, Script, StreamError};
+use crate::script::Script;
+use crate::vocabulary::{ErrorBody, StreamError};
 
 /// An error body may be this big; four mebibytes are more than any sane reader keeps.
 const HUGE_BYTES: usize = 4 << 20;

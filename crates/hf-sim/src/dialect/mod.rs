@@ -19,8 +19,9 @@ pub(crate) use error::{ErrorWords, Pair, error_body, stream_error};
 pub(crate) use stream::{Event, stream};
 pub(crate) use whole::whole;
 
-use crate::script::{RoleFault, Script, UsageFault};
+use crate::script::Script;
 use crate::usage::Usage;
+use crate::vocabulary::{RoleFault, UsageFault};
 
 /// A kind of provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

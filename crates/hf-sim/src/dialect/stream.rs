@@ -8,8 +8,8 @@ use super::tools::{self, Part};
 use super::usage::usage_json;
 use super::{Frame, Role, Thoughts, UsagePlace, extras};
 use crate::answer::{Answer, Choice, Finish, Piece};
-use crate::script::UsageFault;
 use crate::usage::Usage;
+use crate::vocabulary::UsageFault;
 
 /// One event, its blank line included, and the output tokens in it.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 use super::json::{member, raw, string};
 use super::{Dialect, Frame, ToolId, Tools};
 use crate::answer::ToolCall;
-use crate::script::ToolFault;
+use crate::vocabulary::ToolFault;
 
 /// One chunk's share of a call: the object inside `tool_calls`, and the output tokens in it.
 pub(super) struct Part {

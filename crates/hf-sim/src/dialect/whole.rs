@@ -5,7 +5,7 @@ use super::logprobs::logprobs;
 use super::usage::usage_json;
 use super::{Frame, Thoughts, UsagePlace, extras, tools};
 use crate::answer::{Answer, Choice};
-use crate::script::UsageFault;
+use crate::vocabulary::UsageFault;
 
 /// The JSON body of an answer that is not streamed.
 pub(crate) fn whole(frame: &Frame<'_>, answer: &Answer) -> Vec<u8> {

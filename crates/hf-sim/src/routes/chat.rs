@@ -26,7 +26,7 @@ use crate::request::ChatRequest;
 use crate::rules::Occasion;
 use crate::script::Script;
 use crate::scripted;
-use crate::state::{State, request_id};
+use crate::state::State;
 use crate::usage::Usage;
 
 pub(super) fn complete(
@@ -68,7 +68,7 @@ pub(super) fn complete(
         };
         answer_reply(state, &frame, &names, &answer, request.stream())
     });
-    Ok(scripted::surround(provider_headers(reply, dialect, offer, ticket.number), &script))
+    Ok(scripted::surround(provider_headers(reply, dialect, offer), &script))
 }
 
 fn script_for(
@@ -157,11 +157,10 @@ fn answer_reply(state: &State, frame: &Frame<'_>, pair: &Pair<'_>, answer: &Answ
 }
 
 /// The headers that the router and the provider add to whatever the provider says.
-fn provider_headers(mut reply: Reply, dialect: &Dialect, offer: &Offer, number: u64) -> Reply {
+fn provider_headers(mut reply: Reply, dialect: &Dialect, offer: &Offer) -> Reply {
     if let Ok(name) = HeaderValue::from_str(&offer.provider) {
         reply = reply.with(HeaderName::from_static("x-inference-provider"), name);
     }
-    reply = reply.with(HeaderName::from_static("x-request-id"), request_id(number));
     match dialect.name {
         DialectName::Groq => scripted::rate_limits(&mut reply.headers, "14370", "2m59.56s"),
         DialectName::Tgi => {

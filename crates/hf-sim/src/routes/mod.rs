@@ -6,15 +6,17 @@ mod models;
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
+use hyper::header::HeaderName;
 use hyper::{Method, Request};
 
 use crate::record::Ticket;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
-use crate::state::State;
+use crate::state::{State, request_id};
 
 /// The chat route; scripts without a path are about it.
 pub(crate) const CHAT: &str = "/v1/chat/completions";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Larger requests are refused with 413; big enough for a dozen images in base64.
 const BODY_BYTES_MAX: usize = 64 << 20;
 
@@ -34,11 +36,12 @@ pub(crate) async fn reply(state: &State, request: Request<Incoming>, ticket: &mu
     let get = head.method == Method::GET;
     let decided = match path {
         CHAT if post => chat::complete(state, &head.headers, &body, ticket),
-        "/v1/models" if get => models::list(state, ticket),
-        _ if path.starts_with("/v1/models/") && get => models::one(state, path, ticket),
+        "/v1/models" if get => models::list(state),
+        _ if path.starts_with("/v1/models/") && get => models::one(state, path),
         _ if path.starts_with(control::PREFIX) => control::serve(state, &head.method, path, &body),
         CHAT | "/v1/models" => Err(Refusal::WrongMethod),
         _ => Err(Refusal::NoRoute),
     };
-    decided.unwrap_or_else(|refusal| refusal.reply(state.unmapped_error))
+    let reply = decided.unwrap_or_else(|refusal| refusal.reply(state.unmapped_error));
+    reply.with(REQUEST_ID, request_id(ticket.number))
 }

@@ -1,34 +1,31 @@
 //! `GET /v1/models` and `GET /v1/models/{org}/{model}`. No token is needed.
 
 use hyper::StatusCode;
-use hyper::header::HeaderName;
 
 use crate::dialect::{DialectName, Pair, dialect};
-use crate::record::Ticket;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::rules::Occasion;
 use crate::scripted;
-use crate::state::{State, request_id};
+use crate::state::State;
 
-pub(super) fn list(state: &State, ticket: &Ticket) -> Result<Reply, Refusal> {
+pub(super) fn list(state: &State) -> Result<Reply, Refusal> {
     let reply = Reply::json(StatusCode::OK, state.listing().list_json.clone());
-    Ok(follow_script(state, "/v1/models", reply, ticket))
+    Ok(follow_script(state, "/v1/models", reply))
 }
 
-pub(super) fn one(state: &State, path: &str, ticket: &Ticket) -> Result<Reply, Refusal> {
+pub(super) fn one(state: &State, path: &str) -> Result<Reply, Refusal> {
     let id = path.trim_start_matches("/v1/models/").replace("%2F", "/");
     let listing = state.listing();
     let model = listing.model(&id).ok_or(Refusal::ModelNotFound(id))?;
     let json = serde_json::to_vec(model).unwrap_or_default();
-    Ok(follow_script(state, path, Reply::json(StatusCode::OK, json), ticket))
+    Ok(follow_script(state, path, Reply::json(StatusCode::OK, json)))
 }
 
-fn follow_script(state: &State, path: &str, reply: Reply, ticket: &Ticket) -> Reply {
+fn follow_script(state: &State, path: &str, reply: Reply) -> Reply {
     let occasion = Occasion { path, model: "", provider: "", message: "" };
     let script = state.rules.script_for(&occasion, Vec::new());
     let nobody = Pair { model: "", provider: "" };
     let reply = scripted::refusal(&script, dialect(DialectName::Groq), &nobody).unwrap_or(reply);
-    let reply = reply.with(HeaderName::from_static("x-request-id"), request_id(ticket.number));
     scripted::surround(reply, &script)
 }

@@ -35,11 +35,18 @@ async fn the_same_question_has_the_same_answer_at_every_provider_and_another_see
 #[tokio::test]
 async fn an_answer_that_was_begun_is_continued() {
     let sim = sim();
-    let whole = content(&chat(&sim, &ask(MODEL, "Tell me")).await);
-    let middle = whole.char_indices().nth(whole.chars().count() / 2).unwrap().0;
-    let begun = json!({ "model": MODEL, "messages": [{ "role": "user", "content": "Tell me" },
-        { "role": "assistant", "content": &whole[..middle] }] });
-    assert_eq!(content(&chat(&sim, &begun).await), &whole[middle..]);
+    for question in ["Tell me", "[[sim reasoning=3]]", "[[sim text=\"one two three four\"]]"] {
+        let whole = content(&chat(&sim, &ask(MODEL, question)).await);
+        let middle = whole.char_indices().nth(whole.chars().count() / 2).unwrap().0;
+        let begun = |begun: &str| {
+            json!({ "model": MODEL, "messages": [{ "role": "user", "content": question },
+                { "role": "assistant", "content": begun }] })
+        };
+        let rest = chat(&sim, &begun(&whole[..middle])).await;
+        assert_eq!(content(&rest), &whole[middle..], "{question}");
+        assert!(rest.json()["choices"][0]["message"].get("reasoning").is_none());
+        assert_eq!(content(&chat(&sim, &begun("Another beginning")).await), whole, "{question}");
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::HeaderMap;
 use hyper::{Request, Response};
-use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
@@ -97,8 +97,15 @@ pub(crate) async fn chat(sim: &HfSim, body: &Value) -> Reply {
 
 /// Sends a chat request and returns once the headers are there.
 pub(crate) async fn open(sim: &HfSim, body: &Value) -> Response<Incoming> {
-    send(sim, "POST", "/v1/chat/completions", &[("authorization", "Bearer hf_good")], &body.to_string()).await
+    send(sim, "POST", "/v1/chat/completions", GOOD, &body.to_string()).await.expect("a reply")
 }
+
+/// Whether the connection breaks before a status line comes.
+pub(crate) async fn hung_up(sim: &HfSim, body: &Value) -> bool {
+    send(sim, "POST", "/v1/chat/completions", GOOD, &body.to_string()).await.is_err()
+}
+
+const GOOD: &[(&str, &str)] = &[("authorization", "Bearer hf_good")];
 
 pub(crate) async fn call(
     sim: &HfSim,
@@ -107,7 +114,7 @@ pub(crate) async fn call(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Reply {
-    read(send(sim, method, path, headers, body).await).await
+    read(send(sim, method, path, headers, body).await.expect("a reply")).await
 }
 
 pub(crate) async fn get(sim: &HfSim, path: &str) -> Reply {
@@ -120,7 +127,7 @@ async fn send(
     path: &str,
     headers: &[(&str, &str)],
     body: &str,
-) -> Response<Incoming> {
+) -> Result<Response<Incoming>, Error> {
     let mut request = Request::builder().method(method).uri(format!("http://{}{path}", sim.addr()));
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -128,7 +135,7 @@ async fn send(
     let request = request.body(Full::new(Bytes::from(body.to_owned()))).expect("a request");
     // A client of its own per request: dropping the reply then closes the connection.
     let client = Client::builder(TokioExecutor::new()).build_http();
-    tokio::time::timeout(PATIENCE, client.request(request)).await.expect("a reply in time").expect("a reply")
+    tokio::time::timeout(PATIENCE, client.request(request)).await.expect("a reply in time")
 }
 
 async fn read(response: Response<Incoming>) -> Reply {

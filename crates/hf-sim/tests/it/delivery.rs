@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use hf_sim::{Match, Script, Split};
 use http_body_util::BodyExt;
 
-use crate::client::{ask, ask_stream, chat, open, pieces, sim, until};
+use crate::client::{ask, ask_stream, chat, hung_up, open, pieces, sim, until};
 
 const MODEL: &str = "openai/gpt-oss-20b:groq";
 
 #[test]
-fn each_event_is_a_write_of_its_own() {
+fn each_event_is_a_chunk_of_its_own() {
     let sim = sim();
     let pieces = pieces(&sim, &ask_stream(MODEL, "Hi [[sim tokens=5 reasoning=0]]"));
     assert!(pieces.iter().all(|piece| piece.starts_with(b"data: ") && piece.ends_with(b"\n\n")));
@@ -19,7 +19,7 @@ fn each_event_is_a_write_of_its_own() {
 }
 
 #[test]
-fn splits_change_the_writes_and_not_the_bytes() {
+fn splits_change_the_chunks_and_not_the_bytes() {
     let sim = sim();
     let body = ask_stream(MODEL, "[[sim text=\"東京 🙂 naïve café 東京\"]]");
     let whole = pieces(&sim, &body).concat();
@@ -84,6 +84,16 @@ async fn a_cut_breaks_the_connection_and_bills_what_was_sent() {
 }
 
 #[tokio::test]
+async fn the_connection_can_break_instead_of_an_answer() {
+    let sim = sim();
+    let body = ask(MODEL, "Hi [[sim hangup times=1]]");
+    assert!(hung_up(&sim, &body).await);
+    let request = &sim.requests()[0];
+    assert_eq!((request.status, request.completed, request.usage.prompt_tokens), (0, true, 0));
+    assert_eq!(chat(&sim, &body).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_stream_can_end_without_done_or_without_a_finish_reason() {
     let sim = sim();
     let reply = chat(&sim, &ask_stream(MODEL, "Hi [[sim no_done]]")).await;
@@ -123,6 +133,8 @@ async fn errors_come_inside_the_stream_in_each_shape() {
         assert_eq!((reply.status, data[2].as_str(), reply.done()), (200, last, done), "{words}");
         assert!(!reply.broken);
     }
+    let late = chat(&sim, &ask_stream(MODEL, "Hi [[sim error_after=1000]]")).await;
+    assert!(!late.text().contains("[DONE]"), "never behind the answer's end");
 }
 
 #[tokio::test]

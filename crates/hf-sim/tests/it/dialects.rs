@@ -153,6 +153,21 @@ async fn cached_tokens_are_spelled_by_the_dialect() {
 }
 
 #[tokio::test]
+async fn a_prompt_cache_belongs_to_one_model_at_one_provider_and_serves_what_is_shared() {
+    let sim = sim();
+    let long = "repeat after me ".repeat(400);
+    let cached = async |model: &str, more: &str| {
+        let messages = json!([{ "role": "system", "content": long }, { "role": "user", "content": more }]);
+        let reply = chat(&sim, &json!({ "model": model, "messages": messages })).await.json();
+        reply["usage"]["prompt_tokens_details"]["cached_tokens"].as_u64().unwrap()
+    };
+    assert_eq!(cached(MODEL, "one").await, 0);
+    assert_eq!(cached("openai/gpt-oss-20b:together", "one").await, 0, "another provider");
+    assert_eq!(cached("openai/gpt-oss-120b:groq", "one").await, 0, "another model");
+    assert_eq!(cached(MODEL, &"two ".repeat(400)).await, 1603 / 128 * 128, "the beginning is shared");
+}
+
+#[tokio::test]
 async fn tools_are_called_whole_or_in_fragments() {
     let sim = sim();
     for dialect in DIALECTS {

@@ -14,7 +14,6 @@ async fn requests_are_recorded_with_what_was_sent_and_who_served() {
         [("authorization", "Bearer hf_x"), ("X-HF-Session-id", "abc"), ("x-two", "1"), ("x-two", "2")];
     let body = ask(MODEL, "Hi [[sim tokens=4 reasoning=0]]").to_string();
     let reply = call(&sim, "POST", "/v1/chat/completions?x=1", &headers, &body).await;
-    assert_eq!(sim.open_requests(), 0, "the end is on record before the client sees it");
     let request = sim.requests().pop().unwrap();
     assert_eq!((request.number, request.method.as_str()), (1, "POST"));
     assert_eq!(request.path, "/v1/chat/completions");
@@ -27,6 +26,18 @@ async fn requests_are_recorded_with_what_was_sent_and_who_served() {
     assert_eq!(json!(request.usage.prompt_tokens), usage["prompt_tokens"]);
     assert_eq!(request.usage.completion_tokens, 4);
     assert_eq!(sim.total_usage(), request.usage);
+}
+
+#[tokio::test]
+async fn the_end_is_on_record_before_the_client_sees_it() {
+    let sim = sim();
+    for _ in 0..200 {
+        for body in [ask(MODEL, "Hi [[sim tokens=1]]"), ask_stream(MODEL, "Hi [[sim tokens=1]]")] {
+            chat(&sim, &body).await;
+            assert_eq!(sim.open_requests(), 0);
+        }
+    }
+    assert!(sim.requests().iter().all(|request| request.completed && !request.open));
 }
 
 #[tokio::test]

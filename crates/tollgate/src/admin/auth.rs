@@ -1,4 +1,4 @@
-//! The admin key at the door.
+//! The admin key at the door, and a line in the log for everyone who comes through it.
 
 use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
@@ -15,10 +15,14 @@ pub(super) async fn require_key(
 ) -> Result<Response, AdminError> {
     let presented =
         request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
-    match presented {
-        Some(key) if state.admin_key.matches(key) => Ok(next.run(request).await),
-        _ => Err(AdminError::Unauthorized),
+    if !presented.is_some_and(|key| state.admin_key.matches(key)) {
+        tracing::warn!("an admin request without the admin key");
+        return Err(AdminError::Unauthorized);
     }
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    tracing::info!(%method, path, status = response.status().as_u16(), "admin");
+    Ok(response)
 }
 
 /// The credential behind `Bearer`, whose letters may have any case (RFC 9110, section 11.1).

@@ -16,7 +16,7 @@ pub(super) async fn create_account(
     State(state): State<AdminState>,
     JsonFields(mut fields): JsonFields,
 ) -> Result<Json<AccountView>, AdminError> {
-    let name = fields.text("name")?;
+    let name = fields.name("name")?;
     let plan = fields.optional_text("plan")?;
     let kind = match fields.optional_text("kind")? {
         None => AccountKind::Prepaid,

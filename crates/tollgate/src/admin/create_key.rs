@@ -17,7 +17,7 @@ pub(super) async fn create_key(
     JsonFields(mut fields): JsonFields,
 ) -> Result<Response, AdminError> {
     let account = account_id(&account)?;
-    let name = fields.text("name")?;
+    let name = fields.name("name")?;
     fields.finish()?;
     let (key, secret) = state.keys.create(account, &name).await?;
     let view = NewKeyView { key: KeyView::of(&key), secret: secret.expose().to_owned() };

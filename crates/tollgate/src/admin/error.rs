@@ -1,10 +1,12 @@
-//! The refusals of the admin API, in OpenAI's error shape.
+//! The refusals of the admin API, and what each is to a client.
 
-use axum::http::{Method, StatusCode, Uri, header};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 
+use crate::http::ApiError;
 use crate::ledger::LedgerError;
+
+use super::fields::{BODY_BYTES_MAX, BODY_DEADLINE};
 
 /// Why an admin request was refused.
 #[derive(Debug)]
@@ -49,94 +51,94 @@ impl From<LedgerError> for AdminError {
 
 impl IntoResponse for AdminError {
     fn into_response(self) -> Response {
-        let (status, code, param, message) = self.describe();
-        let kind = if status.is_server_error() { "server_error" } else { "invalid_request_error" };
-        let body = Body { error: Detail { message, r#type: kind, param, code } };
-        let text = serde_json::to_vec(&body).unwrap_or_default();
-        (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
+        ApiError::from(self).into_response()
     }
 }
 
-#[derive(Serialize)]
-struct Body {
-    error: Detail,
-}
-
-#[derive(Serialize)]
-struct Detail {
-    message: String,
-    r#type: &'static str,
-    param: Option<String>,
-    code: &'static str,
-}
-
-type Description = (StatusCode, &'static str, Option<String>, String);
-
-impl AdminError {
-    fn describe(self) -> Description {
-        let plain = |status, code, message: &str| (status, code, None, message.to_owned());
-        match self {
-            AdminError::Unauthorized => plain(
+impl From<AdminError> for ApiError {
+    fn from(error: AdminError) -> ApiError {
+        match error {
+            AdminError::Unauthorized => ApiError::invalid(
                 StatusCode::UNAUTHORIZED,
                 "invalid_admin_key",
                 "The admin key is missing or wrong. Send it as 'Authorization: Bearer <key>'.",
             ),
-            AdminError::ForeignHost => plain(
+            AdminError::ForeignHost => ApiError::invalid(
                 StatusCode::MISDIRECTED_REQUEST,
                 "unknown_host",
                 "Use localhost, an IP address, or a name listed in [admin] hosts.",
             ),
             AdminError::Invalid { param, message } => {
-                (StatusCode::BAD_REQUEST, "invalid_value", param, message)
+                let refused = ApiError::invalid(StatusCode::BAD_REQUEST, "invalid_value", message);
+                match param {
+                    Some(param) => refused.param(param),
+                    None => refused,
+                }
             }
-            AdminError::NotJson => plain(
+            AdminError::NotJson => ApiError::invalid(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
                 "The body must be sent as 'Content-Type: application/json'.",
             ),
-            AdminError::TooLarge => {
-                plain(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is larger than 64 KiB.")
-            }
-            AdminError::TooSlow => {
-                plain(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "The body did not come within 10 s.")
-            }
-            AdminError::NotFound(message) => (StatusCode::NOT_FOUND, "not_found", None, message),
-            AdminError::NoMethod(method) => {
-                let message = format!("{method} is not possible here.");
-                (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", None, message)
-            }
-            AdminError::Ledger(error) => describe_ledger(&error),
+            AdminError::TooLarge => ApiError::invalid(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                format!("The body is larger than the limit of {BODY_BYTES_MAX} bytes."),
+            ),
+            AdminError::TooSlow => ApiError::invalid(
+                StatusCode::REQUEST_TIMEOUT,
+                "body_too_slow",
+                format!("The body did not come within {} s.", BODY_DEADLINE.as_secs()),
+            ),
+            AdminError::NotFound(message) => ApiError::invalid(StatusCode::NOT_FOUND, "not_found", message),
+            AdminError::NoMethod(method) => ApiError::invalid(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                format!("{method} is not possible here."),
+            ),
+            AdminError::Ledger(error) => from_ledger(&error),
         }
     }
 }
 
-fn describe_ledger(error: &LedgerError) -> Description {
-    let invalid = StatusCode::BAD_REQUEST;
+fn from_ledger(error: &LedgerError) -> ApiError {
     match error {
         LedgerError::UnknownAccount => {
-            (StatusCode::NOT_FOUND, "account_not_found", None, "There is no such account.".to_owned())
+            ApiError::invalid(StatusCode::NOT_FOUND, "account_not_found", "There is no such account.")
         }
         LedgerError::UnknownKey => {
-            (StatusCode::NOT_FOUND, "key_not_found", None, "There is no such key.".to_owned())
+            ApiError::invalid(StatusCode::NOT_FOUND, "key_not_found", "There is no such key.")
         }
-        LedgerError::Conflict => {
-            let message = "This reference was used before for a grant of another amount.";
-            (StatusCode::CONFLICT, "reference_conflict", Some("reference".to_owned()), message.to_owned())
+        LedgerError::Conflict => ApiError::invalid(
+            StatusCode::CONFLICT,
+            "reference_conflict",
+            "This reference was used before for a grant of another amount.",
+        )
+        .param("reference"),
+        LedgerError::TooLarge => ApiError::invalid(
+            StatusCode::BAD_REQUEST,
+            "total_too_large",
+            "The account's total would be too large.",
+        )
+        .param("amount"),
+        LedgerError::Invalid(what) => {
+            ApiError::invalid(StatusCode::BAD_REQUEST, "invalid_value", format!("Refused: {what}."))
         }
-        LedgerError::TooLarge => {
-            let message = "The account's total would be too large.";
-            (invalid, "total_too_large", Some("amount".to_owned()), message.to_owned())
-        }
-        LedgerError::Invalid(what) => (invalid, "invalid_value", None, format!("Refused: {what}.")),
-        LedgerError::Closed => {
-            let message = "The gateway is stopping. Try again shortly.";
-            (StatusCode::SERVICE_UNAVAILABLE, "shutting_down", None, message.to_owned())
-        }
+        LedgerError::Closed => ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "server_error",
+            "shutting_down",
+            "The gateway is stopping. Try again shortly.",
+        ),
         _ => {
             // The details name files and engines: they are for the operator's log.
             tracing::error!(%error, "an admin request failed");
-            let message = "The store failed. The gateway's log says why.";
-            (StatusCode::INTERNAL_SERVER_ERROR, "store_failed", None, message.to_owned())
+            ApiError::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "server_error",
+                "store_failed",
+                "The store failed. The gateway's log says why.",
+            )
         }
     }
 }

@@ -13,13 +13,15 @@ use axum::http::header::CONTENT_TYPE;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
 
+use crate::ledger::check_name;
+
 use super::AdminError;
 
 /// Names, amounts and references fit in a fraction of it.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// For a body of a few hundred bytes.
-const BODY_DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The fields of one request.
 #[derive(Debug)]
@@ -42,6 +44,13 @@ impl Fields {
     /// A text that must be there.
     pub(super) fn text(&mut self, name: &'static str) -> Result<String, AdminError> {
         self.optional_text(name)?.ok_or_else(|| AdminError::invalid(name, format!("'{name}' is missing.")))
+    }
+
+    /// The name of an account or a key, which must be there.
+    pub(super) fn name(&mut self, field: &'static str) -> Result<String, AdminError> {
+        let name = self.text(field)?;
+        check_name(&name).map_err(|error| AdminError::invalid(field, format!("'{field}': {error}.")))?;
+        Ok(name)
     }
 
     /// Refuses what nobody asked for.

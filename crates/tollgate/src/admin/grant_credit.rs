@@ -13,6 +13,9 @@ use super::{AdminError, AdminState};
 /// The largest single grant: a billion dollars. More is a slip of the keyboard.
 const AMOUNT_DOLLARS_MAX: u64 = 1_000_000_000;
 
+/// The ledger's own bound.
+const REFERENCE_BYTES_MAX: usize = 255;
+
 /// `{amount, reference}`; the same reference again gives the same answer and no second grant.
 pub(super) async fn grant_credit(
     State(state): State<AdminState>,
@@ -22,8 +25,10 @@ pub(super) async fn grant_credit(
     let account = account_id(&account)?;
     let amount = parse_amount(&fields.text("amount")?)?;
     let reference = fields.text("reference")?;
-    if reference.chars().any(char::is_control) {
-        return Err(AdminError::invalid("reference", "'reference' must not have control characters."));
+    let fits = (1..=REFERENCE_BYTES_MAX).contains(&reference.len());
+    if !fits || reference.chars().any(char::is_control) {
+        let message = format!("'reference' has 1 to {REFERENCE_BYTES_MAX} bytes and no control characters.");
+        return Err(AdminError::invalid("reference", message));
     }
     fields.finish()?;
     let grant = state.ledger.grant(account, amount, &reference).await?;

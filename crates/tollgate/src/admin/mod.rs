@@ -18,9 +18,10 @@ mod revoke_key;
 mod show_account;
 mod show_receipt;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod view;
 
+use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
@@ -43,6 +44,12 @@ pub struct AdminState {
     pub admin_key: AdminKey,
     /// Names, beside `localhost` and IP addresses, under which operators may reach the listener.
     pub hosts: Arc<[String]>,
+}
+
+impl fmt::Debug for AdminState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdminState").field("hosts", &self.hosts).finish_non_exhaustive()
+    }
 }
 
 /// Every route of the admin listener.

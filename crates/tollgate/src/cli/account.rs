@@ -29,6 +29,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Create an account. It is prepaid: it spends what it was granted, and not a nano-dollar more.
+    #[command(after_help = EXAMPLES)]
     Create {
         /// What people call it.
         name: String,
@@ -40,8 +41,10 @@ enum Action {
         metered: bool,
     },
     /// List every account with its balance.
+    #[command(after_help = EXAMPLES)]
     List,
     /// Show one account.
+    #[command(after_help = EXAMPLES)]
     Show {
         /// The account's id: acct_…
         account: AccountId,

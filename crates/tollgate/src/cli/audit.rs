@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::config::{Config, Overrides};
+use crate::ledger::{self, AuditReport};
+
+use super::table::pairs;
 use super::{Failure, Out};
 
 /// `tollgate audit`.
@@ -29,6 +33,29 @@ Examples:
   tollgate audit --data-dir /var/lib/tollgate --json";
 
 /// Audits, tells, and fails when an invariant is broken.
-pub(super) fn audit(_args: &AuditArgs, _out: &mut Out) -> Result<(), Failure> {
-    Err(Failure::new("this build has no audit"))
+pub(super) fn audit(args: &AuditArgs, out: &mut Out) -> Result<(), Failure> {
+    let overrides = Overrides { data_dir: args.data_dir.clone(), ..Overrides::default() };
+    let config = Config::load(args.config.as_deref(), &overrides)?;
+    let report = ledger::audit(&config.store.path).map_err(Failure::new)?;
+    if args.json {
+        out.json(&report);
+    } else {
+        out.line(&describe(&report));
+    }
+    if report.ok { Ok(()) } else { Err(Failure::told()) }
+}
+
+fn describe(report: &AuditReport) -> String {
+    let verdict = if report.ok { "ok: every invariant holds" } else { "BROKEN" };
+    let mut rows = vec![
+        ("audit", verdict.to_owned()),
+        ("accounts", report.accounts.to_string()),
+        ("calls", report.calls.to_string()),
+        ("granted", report.granted.to_string()),
+        ("available", report.available.to_string()),
+        ("held", report.held.to_string()),
+        ("spent", report.spent.to_string()),
+    ];
+    rows.extend(report.violations.iter().map(|violation| ("violation", violation.clone())));
+    pairs(&rows)
 }

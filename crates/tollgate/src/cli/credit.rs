@@ -30,6 +30,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Grant credit. The same reference again is the same grant, so a repeated command adds nothing.
+    #[command(after_help = EXAMPLES)]
     Grant {
         /// To whom: acct_…
         account: AccountId,
@@ -40,6 +41,7 @@ enum Action {
         reference: Option<String>,
     },
     /// Show the balance of an account.
+    #[command(after_help = EXAMPLES)]
     Show {
         /// Whose: acct_…
         account: AccountId,

@@ -107,9 +107,9 @@ fn explain(host: &str, error: &hyper_util::client::legacy::Error) -> HttpError {
         return HttpError::Name(host);
     }
     for cause in &causes {
-        let Some(io) = cause.downcast_ref::<io::Error>() else { continue };
-        let inner = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        match (io.kind(), inner) {
+        let Some(io) = cause.downcast_ref::<io::Error>().map(innermost) else { continue };
+        let tls = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        match (io.kind(), tls) {
             (_, Some(tls)) => return HttpError::Tls(host, tls.to_string()),
             (io::ErrorKind::ConnectionRefused, _) => return HttpError::Refused(host),
             (io::ErrorKind::TimedOut, _) => return HttpError::Connect(host, "it timed out".to_owned()),
@@ -117,4 +117,12 @@ fn explain(host: &str, error: &hyper_util::client::legacy::Error) -> HttpError {
         }
     }
     HttpError::Connect(host, deepest)
+}
+
+/// System errors come wrapped in system errors.
+fn innermost(mut error: &io::Error) -> &io::Error {
+    while let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<io::Error>()) {
+        error = inner;
+    }
+    error
 }

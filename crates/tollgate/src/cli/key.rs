@@ -29,6 +29,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Create a key. Its secret is shown now and never again.
+    #[command(after_help = EXAMPLES)]
     Create {
         /// Whose key it is: acct_…
         account: AccountId,
@@ -37,11 +38,13 @@ enum Action {
         name: String,
     },
     /// List the keys of an account, without their secrets.
+    #[command(after_help = EXAMPLES)]
     List {
         /// Whose keys: acct_…
         account: AccountId,
     },
     /// Revoke a key, at once and for ever.
+    #[command(after_help = EXAMPLES)]
     Revoke {
         /// The key's id (not its secret): key_…
         key: KeyId,

@@ -16,6 +16,8 @@ mod receipt;
 mod remote;
 mod serve;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -102,21 +104,4 @@ fn dispatch(command: Command, out: &mut Out) -> Result<(), Failure> {
 fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| Failure::new(format!("cannot start: {error}")))?.block_on(command)
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::Cli;
-
-    #[test]
-    fn the_command_line_is_sound_and_every_command_explains_itself_with_an_example() {
-        Cli::command().debug_assert();
-        for command in Cli::command().get_subcommands() {
-            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert!(help.contains(&format!("tollgate {}", command.get_name())), "{}", command.get_name());
-            assert!(command.get_about().is_some(), "{}", command.get_name());
-        }
-    }
 }

@@ -55,27 +55,3 @@ impl fmt::Debug for Out {
         f.write_str("Out")
     }
 }
-
-/// A writer for tests whose text can be read back.
-#[cfg(test)]
-#[derive(Clone, Debug, Default)]
-pub(super) struct Captured(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
-
-#[cfg(test)]
-impl Captured {
-    pub(super) fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-#[cfg(test)]
-impl Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}

@@ -30,17 +30,19 @@ Examples:
 #[derive(Debug, Subcommand)]
 enum Action {
     /// List the receipts of an account, newest first.
+    #[command(after_help = EXAMPLES)]
     List {
         /// Whose: acct_…
         account: AccountId,
         /// How many.
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=999))]
         limit: u32,
         /// Only calls before this one: the next_cursor of the page before.
         #[arg(long, value_name = "CALL")]
         cursor: Option<CallId>,
     },
     /// Show one receipt with everything on it.
+    #[command(after_help = EXAMPLES)]
     Show {
         /// The call's id, from x-tollgate-call-id: call_…
         call: CallId,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::{Config, Overrides};
+use crate::config::{Config, LogConfig, LogLevel, Overrides};
 use crate::first_start::{Ready, owner_of_empty_ledger};
 use crate::{app, demo, telemetry};
 
@@ -80,6 +80,9 @@ impl ConfigArgs {
 /// Serves until it is stopped.
 pub(super) fn serve(args: &ServeArgs, out: &mut Out) -> Result<(), Failure> {
     let config = start(&args.config)?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
     let json = args.json;
     finished(super::block_on(async {
         let running = app::start(config).await.map_err(Failure::new)?;
@@ -96,7 +99,12 @@ pub(super) fn serve(args: &ServeArgs, out: &mut Out) -> Result<(), Failure> {
 
 /// Shows one call, and serves until it is stopped.
 pub(super) fn demo(args: &DemoArgs, out: &mut Out) -> Result<(), Failure> {
-    let mut config = start(&args.config)?;
+    let mut config = args.config.load()?;
+    if config.log == LogConfig::default() {
+        // Nobody asked for more, and the demo tells its own story.
+        config.log.level = LogLevel::Warn;
+    }
+    start_logging(&config)?;
     // Without a folder to keep, the demo leaves nothing behind.
     let temporary = match args.config.data_dir {
         Some(_) => None,
@@ -131,6 +139,10 @@ fn announce(ready: &Ready, out: &mut Out) {
 /// Loads the configuration and starts logging.
 fn start(args: &ConfigArgs) -> Result<Config, Failure> {
     let config = args.load()?;
-    telemetry::init(&config.log).map_err(|error| Failure::new(format!("cannot start logging: {error}")))?;
+    start_logging(&config)?;
     Ok(config)
+}
+
+fn start_logging(config: &Config) -> Result<(), Failure> {
+    telemetry::init(&config.log).map_err(|error| Failure::new(format!("cannot start logging: {error}")))
 }

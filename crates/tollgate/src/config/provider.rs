@@ -10,6 +10,7 @@ use toml::{Table, Value};
 use super::base_url::BaseUrl;
 use super::env::Env;
 use super::error::ConfigError;
+use super::policy::{AbortPolicy, CatalogueKind, Timeouts, parse_abort, parse_catalogue, read_timeouts};
 use super::secret::ApiKey;
 use super::section::Section;
 use super::server::DEADLINE_MS_MAX;
@@ -23,13 +24,6 @@ const ID_LEN_MAX: usize = 32;
 const ALIASES_MAX: usize = 16;
 const HEADERS_MAX: usize = 32;
 
-/// What a row that says nothing gets: generous to slow models, and still an end to everything.
-const TIMEOUTS_DEFAULT: Timeouts = Timeouts {
-    connect: Duration::from_secs(5),
-    first_byte: Duration::from_secs(60),
-    idle: Duration::from_secs(60),
-    total: Duration::from_secs(600),
-};
 const DRAIN_CAP_DEFAULT: Duration = Duration::from_secs(30);
 
 /// Time between two reads of a model list. Hugging Face's own clients cache its list as long.
@@ -80,65 +74,6 @@ pub struct ProviderConfig {
     pub drain_cap: Duration,
 }
 
-/// How the models of a provider are learnt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CatalogueKind {
-    /// From its `/models`, in the Hugging Face router's shape, with prices per inference provider.
-    HuggingFace,
-    /// From its `/models`, in OpenAI's shape: names only, unpriced unless `[models]` prices them.
-    OpenAi,
-    /// From `[models]` alone.
-    None,
-}
-
-impl CatalogueKind {
-    /// The word in the configuration.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            CatalogueKind::HuggingFace => "huggingface",
-            CatalogueKind::OpenAi => "openai",
-            CatalogueKind::None => "none",
-        }
-    }
-}
-
-/// What becomes of an answer whose client left in the middle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AbortPolicy {
-    /// Read on to the upstream's usage, up to a cap, and charge that.
-    Drain,
-    /// Stop the upstream and charge what was relayed.
-    Estimate,
-    /// Stop the upstream and charge nothing.
-    Void,
-}
-
-impl AbortPolicy {
-    /// The word in the configuration.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            AbortPolicy::Drain => "drain",
-            AbortPolicy::Estimate => "estimate",
-            AbortPolicy::Void => "void",
-        }
-    }
-}
-
-/// The deadlines of one attempt; each from 1 ms to a day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeouts {
-    /// To an open connection, TLS included.
-    pub connect: Duration,
-    /// From the request to the first byte of the answer.
-    pub first_byte: Duration,
-    /// Between two events of a stream.
-    pub idle: Duration,
-    /// From the request to the end of the answer.
-    pub total: Duration,
-}
-
 /// Reads every enabled provider, built-in rows first, and says in `warnings` what works but should not stay so.
 pub(super) fn read_providers(
     providers: Section,
@@ -182,7 +117,8 @@ fn read_provider(
     }
     let enabled = section.flag("enabled")?.unwrap_or(true);
     let base_url = read_base_url(&mut section, env)?;
-    let (api_key, api_key_variables) = read_api_key(id, &mut section, env, warnings)?;
+    let mut noticed = Vec::new();
+    let (api_key, api_key_variables) = read_api_key(id, &mut section, env, &mut noticed)?;
     let provider = ProviderConfig {
         id: id.into(),
         aliases: read_aliases(&mut section)?,
@@ -202,11 +138,14 @@ fn read_provider(
         api_key_variables,
     };
     section.finish()?;
-    if enabled && provider.api_key.is_some() && provider.base_url.is_exposed() {
-        warnings
-            .push(format!("[providers.{id}] sends its credential in clear text to {}", provider.base_url));
+    if provider.api_key.is_some() && provider.base_url.is_exposed() {
+        noticed.push(format!("[providers.{id}] sends its credential in clear text to {}", provider.base_url));
     }
-    Ok(enabled.then_some(provider))
+    if !enabled {
+        return Ok(None);
+    }
+    warnings.append(&mut noticed);
+    Ok(Some(provider))
 }
 
 /// The variable named by `base_url_env` wins over `base_url`, so that a row can be redirected without a file.
@@ -283,37 +222,11 @@ fn read_headers(headers: &Section) -> Result<Vec<(HeaderName, HeaderValue)>, Con
     Ok(read)
 }
 
-fn read_timeouts(mut section: Section) -> Result<Timeouts, ConfigError> {
-    let mut read = |key, default: Duration| {
-        section.number(key, 1..=DEADLINE_MS_MAX).map(|ms| ms.map_or(default, Duration::from_millis))
-    };
-    let timeouts = Timeouts {
-        connect: read("connect_ms", TIMEOUTS_DEFAULT.connect)?,
-        first_byte: read("first_byte_ms", TIMEOUTS_DEFAULT.first_byte)?,
-        idle: read("idle_ms", TIMEOUTS_DEFAULT.idle)?,
-        total: read("total_ms", TIMEOUTS_DEFAULT.total)?,
-    };
-    section.finish()?;
-    Ok(timeouts)
-}
-
 /// Header values may be secrets of their own, so they never show in `Debug`.
 fn header_value(text: &str) -> Result<HeaderValue, String> {
     let mut value = HeaderValue::from_str(text).map_err(|_| "cannot stand in a header".to_owned())?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-fn parse_catalogue(word: &str) -> Result<CatalogueKind, String> {
-    let kinds = [CatalogueKind::HuggingFace, CatalogueKind::OpenAi, CatalogueKind::None];
-    let known = kinds.into_iter().find(|kind| kind.as_str() == word);
-    known.ok_or_else(|| format!("must be huggingface, openai or none, not `{word}`"))
-}
-
-fn parse_abort(word: &str) -> Result<AbortPolicy, String> {
-    let policies = [AbortPolicy::Drain, AbortPolicy::Estimate, AbortPolicy::Void];
-    let known = policies.into_iter().find(|policy| policy.as_str() == word);
-    known.ok_or_else(|| format!("must be drain, estimate or void, not `{word}`"))
 }
 
 /// Every id and alias means one provider.

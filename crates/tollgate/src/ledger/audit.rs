@@ -72,21 +72,23 @@ const INVARIANTS: [(&str, &str); 17] = [
     ),
     (
         "the journal's balance is not granted less spent",
-        "WITH moves AS (SELECT credit AS account, amount_nanos AS nanos FROM journal
-                        UNION ALL SELECT debit, -amount_nanos FROM journal),
+        "WITH moves AS (SELECT credit AS account, amount_nanos AS nanos FROM journal WHERE reason <> 'charge'
+                        UNION ALL SELECT debit, -amount_nanos FROM journal WHERE reason = 'charge'),
               nets AS (SELECT account, sum(nanos) AS net FROM moves GROUP BY account)
          SELECT 'acct_' || lower(hex(id)) FROM accounts LEFT JOIN nets ON account = id
          WHERE coalesce(net, 0) <> granted_nanos - spent_nanos",
     ),
     (
         "granted is not what the journal issued",
-        "WITH credits AS (SELECT credit AS account, sum(amount_nanos) AS total FROM journal GROUP BY credit)
+        "WITH credits AS (SELECT credit AS account, sum(amount_nanos) AS total FROM journal
+                          WHERE reason <> 'charge' GROUP BY credit)
          SELECT 'acct_' || lower(hex(id)) FROM accounts LEFT JOIN credits ON account = id
          WHERE coalesce(total, 0) <> granted_nanos",
     ),
     (
         "spent is not what the journal charged",
-        "WITH debits AS (SELECT debit AS account, sum(amount_nanos) AS total FROM journal GROUP BY debit)
+        "WITH debits AS (SELECT debit AS account, sum(amount_nanos) AS total FROM journal
+                         WHERE reason = 'charge' GROUP BY debit)
          SELECT 'acct_' || lower(hex(id)) FROM accounts LEFT JOIN debits ON account = id
          WHERE coalesce(total, 0) <> spent_nanos",
     ),

@@ -74,31 +74,48 @@ impl Treasury for MemoryStore {
 
     fn settle(&mut self, batch: &[Settlement], at_ms: i64) -> Result<Vec<Booked>, LedgerError> {
         let mut tables = self.tables();
-        batch.iter().map(|settlement| tables.settle(settlement, at_ms)).collect()
+        let mut draft = Draft::default();
+        let booked: Vec<_> =
+            batch.iter().map(|call| draft.settle(&tables, call, at_ms)).collect::<Result<_, _>>()?;
+        tables.accounts.extend(draft.accounts);
+        tables.receipts.extend(draft.receipts);
+        Ok(booked)
     }
 }
 
-impl Tables {
-    fn settle(&mut self, settlement: &Settlement, at_ms: i64) -> Result<Booked, LedgerError> {
-        let receipt = &settlement.receipt;
-        if let Some(stored) = self.receipts.get(&(receipt.account, receipt.call)) {
+/// The rows that a batch would write: all of them, or none.
+#[derive(Default)]
+struct Draft {
+    accounts: BTreeMap<AccountId, AccountRow>,
+    receipts: BTreeMap<(AccountId, CallId), StoredReceipt>,
+}
+
+impl Draft {
+    fn settle(&mut self, tables: &Tables, call: &Settlement, at_ms: i64) -> Result<Booked, LedgerError> {
+        let receipt = &call.receipt;
+        let name = (receipt.account, receipt.call);
+        if let Some(stored) = self.receipts.get(&name).or_else(|| tables.receipts.get(&name)) {
             let settled = Settled { charge: stored.charge, uncollected: stored.uncollected };
             return Ok(Booked { settled, at_ms: stored.settled_at_ms, repeated: true });
         }
-        let account = self.accounts.get_mut(&receipt.account).ok_or(LedgerError::UnknownAccount)?;
-        let settled = receipt.settled(settlement.hold);
+        let stored = tables.accounts.get(&receipt.account).ok_or(LedgerError::UnknownAccount)?;
+        let account = self.accounts.entry(receipt.account).or_insert_with(|| stored.clone());
+        let settled = receipt.settled(call.hold);
         account.spent = account.spent.checked_add(settled.charge).ok_or(LedgerError::TooLarge)?;
-        if settlement.kind == AccountKind::Metered {
+        if call.kind == AccountKind::Metered {
             account.granted = account.granted.max(account.spent);
+        }
+        if account.spent > account.granted {
+            return Err(LedgerError::Damaged(format!("{} would spend more than it was granted", account.id)));
         }
         let stored = StoredReceipt {
             receipt: receipt.clone(),
-            hold: settlement.hold,
+            hold: call.hold,
             charge: settled.charge,
             uncollected: settled.uncollected,
             settled_at_ms: at_ms,
         };
-        self.receipts.insert((receipt.account, receipt.call), stored);
+        self.receipts.insert(name, stored);
         Ok(Booked { settled, at_ms, repeated: false })
     }
 }

@@ -15,6 +15,8 @@ mod reader;
 mod receipt;
 mod sqlite;
 pub(crate) mod store;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::collections::HashMap;

@@ -51,7 +51,7 @@ pub struct Receipt {
     pub status: u16,
     /// The error's code, as the client saw it.
     pub error_code: Option<String>,
-    /// Microseconds from acceptance to the first token.
+    /// Microseconds from acceptance to the first token; `None` for an answer in one piece.
     pub first_token_us: Option<u64>,
     /// Microseconds from acceptance to the end.
     pub total_us: u64,
@@ -70,12 +70,11 @@ impl Receipt {
         Settled::of(held, self.cost.unwrap_or(Money::ZERO))
     }
 
-    /// Output tokens per second of generation, in thousandths: from the first token to the end.
-    ///
-    /// `None` without a first token, or when no time passed.
+    /// Output tokens per second, in thousandths: from the first token to the end, or over the whole call where the
+    /// answer came in one piece. `None` when no time passed.
     #[must_use]
     pub fn output_milli_tokens_per_second(&self) -> Option<u64> {
-        let generating_us = self.total_us.checked_sub(self.first_token_us?)?;
+        let generating_us = self.total_us.checked_sub(self.first_token_us.unwrap_or(0))?;
         let milli_tokens_us = u128::from(self.usage.output) * 1_000_000_000;
         u64::try_from(milli_tokens_us.checked_div(u128::from(generating_us))?).ok()
     }

@@ -15,7 +15,7 @@ pub(super) fn admit(
     request: &ChatRequest,
     route: &Route,
 ) -> Result<Option<u64>, Refusal> {
-    let Some(price) = price(record, route)? else { return Ok(None) };
+    let Some(price) = price(record, request, route)? else { return Ok(None) };
     let bound = request.bound();
     let mut refused = None;
     for _ in 0..QUOTES_MAX {
@@ -42,13 +42,10 @@ pub(super) fn admit(
 }
 
 /// The price to hold at; `None` for an unpriced model on a metered account, which is held at nothing.
-fn price(record: &Record, route: &Route) -> Result<Option<Price>, Refusal> {
+fn price(record: &Record, request: &ChatRequest, route: &Route) -> Result<Option<Price>, Refusal> {
     match (route.dearest(), record.account_kind()) {
         (Some(price), _) => Ok(Some(price)),
         (None, AccountKind::Metered) => Ok(None),
-        (None, AccountKind::Prepaid) => {
-            let model = route.offers.first().map_or_else(String::new, |offer| offer.model.to_string());
-            Err(Refusal::Unpriced(model))
-        }
+        (None, AccountKind::Prepaid) => Err(Refusal::Unpriced(request.model().to_owned())),
     }
 }

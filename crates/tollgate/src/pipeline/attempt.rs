@@ -32,6 +32,9 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// The header that names which of Hugging Face's own providers served (seen live; fact sheet of the router, 1.6).
 const INFERENCE_PROVIDER: &str = "x-inference-provider";
 
+/// The longest inference provider's name that is believed.
+const SLUG_BYTES_MAX: usize = 64;
+
 /// A good answer, or the good beginning of one.
 pub(super) enum Answer {
     /// The whole answer.
@@ -105,7 +108,7 @@ async fn ask(
     deadline: Instant,
 ) -> Result<Answer, Failure> {
     let forward = Forward { upstream_model: &offer.upstream_model, output_tokens: prepared.output_limit };
-    let response = upstream.chat(prepared.request.forward(&forward)).await?;
+    let response = upstream.chat(prepared.request.forward(&forward), prepared.request.stream()).await?;
     let status = response.status().as_u16();
     if let Some(served_by) = header(response.headers(), INFERENCE_PROVIDER).filter(|name| is_slug(name)) {
         record.served_by(served_by);
@@ -128,7 +131,7 @@ async fn open_stream(
     response: Response<Incoming>,
     deadline: Instant,
 ) -> Result<Answer, Failure> {
-    let content_type = header(response.headers(), "content-type").unwrap_or_default();
+    let content_type = header(response.headers(), CONTENT_TYPE.as_str()).unwrap_or_default();
     if !content_type.to_ascii_lowercase().starts_with("text/event-stream") {
         let body = collect(response, ERROR_BYTES_MAX).await?;
         return Err(match ChatReply::parse(body) {
@@ -186,14 +189,13 @@ fn retry_after(headers: &HeaderMap, now_ms: i64) -> Option<Duration> {
 }
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {
-    debug_assert!(name == CONTENT_TYPE.as_str() || name.chars().all(|c| !c.is_uppercase()));
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
 /// Whether a name can be that of an inference provider, which is stored, logged and shown.
 fn is_slug(name: &str) -> bool {
     let in_slugs = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    (1..=64).contains(&name.len()) && name.bytes().all(in_slugs)
+    (1..=SLUG_BYTES_MAX).contains(&name.len()) && name.bytes().all(in_slugs)
 }
 
 /// A random number that spreads the waits of many calls that failed at once.

@@ -110,7 +110,9 @@ impl MeteredBody {
         } else {
             match ready!(open.relay.poll_turn(cx)) {
                 Turn::Frame(frame) => {
-                    open.record.first_token();
+                    if open.relay.chat.tally().relayed_bytes > 0 {
+                        open.record.first_token();
+                    }
                     return Poll::Ready(Some(frame));
                 }
                 Turn::End(result) => result,
@@ -125,6 +127,7 @@ impl MeteredBody {
 
     fn poll_last(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let State::Settling(last) = &mut self.state else { return Poll::Ready(None) };
+        last.relay.poll_leftover(cx);
         let charged = ready!(last.settling.as_mut().poll(cx));
         let frame = match (charged, &last.failure) {
             (Ok(Ok(charged)), None) => last.success(charged.charge),

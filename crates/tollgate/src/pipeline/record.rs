@@ -8,11 +8,12 @@ use domain::usage::estimate_tokens;
 use domain::{
     AccountKind, BillingRule, CallId, Money, Offer, Outcome, Price, Refused, Route, Usage, UsageSource,
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::{debug, info};
 use wire::chat::{ChatRequest, Tally};
 
 use super::reply::Head;
+use super::whole::SETTLE_TIME_MAX;
 use super::{Failure, Principal, Refusal};
 use crate::catalog::Snapshot;
 use crate::config::AbortPolicy;
@@ -118,7 +119,7 @@ impl Record {
         self.receipt.inference_provider.as_deref()
     }
 
-    /// Notes that the first event goes to the client.
+    /// Notes that the first piece of the answer goes to the client.
     pub(super) fn first_token(&mut self) {
         if self.receipt.first_token_us.is_none() {
             self.receipt.first_token_us = Some(micros(self.started.elapsed()));
@@ -163,15 +164,15 @@ impl Record {
         self.receipt.status = error.status.as_u16();
         self.receipt.error_code = error.code().map(str::to_owned);
         let closed = self.close(Outcome::Refused, None);
-        // Nothing is charged, so an answer does not depend on the receipt.
-        let _ = closed.settling.await;
+        // Nothing is charged, so the answer does not depend on the receipt.
+        let _ = timeout(SETTLE_TIME_MAX, closed.settling).await;
     }
 
     /// Closes a call that failed at the upstream.
     pub(super) fn fail(mut self, failure: &Failure, tally: Option<&Tally>) -> Closed {
         let error = ApiError::from(failure);
         // A stream that had begun was answered 200, whatever came after.
-        self.receipt.status = if self.receipt.first_token_us.is_some() { 200 } else { error.status.as_u16() };
+        self.receipt.status = if tally.is_some() { 200 } else { error.status.as_u16() };
         self.receipt.error_code = error.code().map(str::to_owned);
         self.close(failure.outcome(), tally)
     }

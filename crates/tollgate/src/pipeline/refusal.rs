@@ -52,9 +52,7 @@ pub struct NoCredit {
     pub affordable_output_tokens: u64,
 }
 
-/// Why the upstreams gave no answer.
-///
-/// As a text, for the log, it leaves out what the upstream said, because that may repeat the prompt.
+/// Why the upstreams gave no answer. As text, for logs, it leaves out the upstream's words: they may echo the prompt.
 #[derive(Debug, Error)]
 pub enum Failure {
     /// No response.
@@ -71,7 +69,7 @@ pub enum Failure {
         retry_after: Option<Duration>,
     },
     /// A success status with an error in it.
-    #[error("an error in place of an answer")]
+    #[error("an error in a successful answer")]
     InBand(UpstreamError),
     /// An answer that is none.
     #[error("{0}")]

@@ -19,6 +19,9 @@ use crate::upstream::{Secrets, SendError, Upstream};
 /// The longest event that is relayed. Tool arguments in one chunk are the longest seen, tens of kilobytes.
 const EVENT_BYTES_MAX: usize = 1 << 20;
 
+/// What is read after the end mark at one go: only the end of the body belongs there.
+const LEFTOVER_FRAMES_MAX: usize = 4;
+
 /// An upstream's stream on its way to a client.
 pub(super) struct Relay {
     body: Incoming,
@@ -133,6 +136,20 @@ impl Relay {
             Some(Err(_)) | None => self.body_ended = true,
         }
         Poll::Ready(())
+    }
+
+    /// Reads what may follow the end mark, so that the connection is at its end and can serve another call.
+    pub(super) fn poll_leftover(&mut self, cx: &mut Context<'_>) {
+        for _ in 0..LEFTOVER_FRAMES_MAX {
+            if self.body_ended {
+                return;
+            }
+            match Pin::new(&mut self.body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(Some(Err(_)) | None) => self.body_ended = true,
+                Poll::Pending => return,
+            }
+        }
     }
 
     fn end(&self) -> Result<(), Failure> {

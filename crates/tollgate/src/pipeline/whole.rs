@@ -15,8 +15,7 @@ use crate::http::ApiError;
 pub(super) const SETTLE_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Settles a whole answer and puts its cost into it.
-pub(super) async fn settle(mut record: Record, reply: &ChatReply, client_gone: bool, head: Head) -> Reply {
-    record.first_token();
+pub(super) async fn settle(record: Record, reply: &ChatReply, client_gone: bool, head: Head) -> Reply {
     let outcome = if client_gone { Outcome::ClientGone } else { Outcome::Complete };
     let priced = record.is_priced();
     let closed = record.finish(outcome, reply.tally());

@@ -33,6 +33,9 @@ const RECEIVE_BUFFER_BYTES: usize = 256 << 10;
 /// The largest catalogue that is read: ten times the largest one seen.
 const CATALOGUE_BYTES_MAX: usize = 16 << 20;
 
+/// How long a provider's list is waited for, once connected.
+const CATALOGUE_TIME_MAX: Duration = Duration::from_secs(15);
+
 /// The header that bills an organisation (Hugging Face, "Pricing and billing").
 const BILL_TO: HeaderName = HeaderName::from_static("x-hf-bill-to");
 
@@ -115,17 +118,20 @@ impl Upstream {
         })
     }
 
-    /// Sends a chat body and waits for the head of the response, at most until the first-byte deadline.
-    pub async fn chat(&self, body: Bytes) -> Result<Response<Incoming>, SendError> {
-        self.send(Method::POST, &self.chat_uri, body).await
+    /// Sends a chat body and waits for the head of the response. A stream's comes before its first token, and has the
+    /// first-byte deadline; a whole answer's comes after the last one, and has the total deadline.
+    pub async fn chat(&self, body: Bytes, streams: bool) -> Result<Response<Incoming>, SendError> {
+        let timeouts = &self.config.timeouts;
+        let deadline = if streams { timeouts.first_byte } else { timeouts.total };
+        self.send(Method::POST, &self.chat_uri, body, deadline).await
     }
 
     /// Reads the provider's model list.
     pub async fn models(&self) -> Result<Bytes, String> {
-        let deadline = self.config.timeouts.connect + Duration::from_secs(15);
+        let deadline = self.config.timeouts.connect + CATALOGUE_TIME_MAX;
         let read = async {
             let response = self
-                .send(Method::GET, &self.models_uri, Bytes::new())
+                .send(Method::GET, &self.models_uri, Bytes::new(), deadline)
                 .await
                 .map_err(|error| error.to_string())?;
             if !response.status().is_success() {
@@ -137,12 +143,17 @@ impl Upstream {
         timeout(deadline, read).await.unwrap_or_else(|_| Err("no answer in time".to_owned()))
     }
 
-    async fn send(&self, method: Method, uri: &Uri, body: Bytes) -> Result<Response<Incoming>, SendError> {
+    async fn send(
+        &self,
+        method: Method,
+        uri: &Uri,
+        body: Bytes,
+        deadline: Duration,
+    ) -> Result<Response<Incoming>, SendError> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = uri.clone();
         *request.headers_mut() = self.headers.clone();
-        let deadline = self.config.timeouts.first_byte;
         match timeout(deadline, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) if error.is_connect() => Err(SendError::Connect(chain(&error))),

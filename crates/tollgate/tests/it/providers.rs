@@ -383,16 +383,22 @@ async fn exhausted_credit_at_hugging_face_is_not_tried_again_there() {
 #[tokio::test]
 async fn each_provider_has_its_own_deadlines() {
     let raw = Raw::start().await;
-    let more = "timeouts = { first_byte_ms = 50, idle_ms = 50, total_ms = 60000 }";
-    let gateway = Gateway::start_with(raw.setup_with(more)).await;
-    let body = ask_raw("Hello");
-    let (silent, mut exchange) = tokio::join!(gateway.client.chat(&body), raw.accept());
-    assert_eq!((silent.status.as_u16(), silent.code().as_str()), (504, "upstream_timeout"), "{silent:?}");
-    exchange.closed_by_gateway().await;
-    assert_eq!(gateway.receipt(&silent.call_id()).await["outcome"], "timeout");
-    // Hugging Face keeps its own, which are longer.
-    gateway.sim.script(Match::any(), Script { headers_ms: Some(150), ..Script::default() });
-    assert_eq!(gateway.client.chat(&ask("Hello")).await.status, 200);
-    gateway.settled().await;
-    assert!(gateway.finish().await);
+    for (more, streamed) in [
+        ("timeouts = { first_byte_ms = 50, idle_ms = 60000, total_ms = 60000 }", true),
+        ("timeouts = { first_byte_ms = 60000, idle_ms = 60000, total_ms = 50 }", false),
+    ] {
+        let gateway = Gateway::start_with(raw.setup_with(more)).await;
+        let mut body = ask_raw("Hello");
+        body["stream"] = streamed.into();
+        let (silent, mut exchange) = tokio::join!(gateway.client.chat(&body), raw.accept());
+        assert_eq!((silent.status.as_u16(), silent.code().as_str()), (504, "upstream_timeout"), "{silent:?}");
+        exchange.closed_by_gateway().await;
+        let receipt = gateway.receipt(&silent.call_id()).await;
+        assert_eq!((&receipt["outcome"], &receipt["rule"]), (&json!("timeout"), &json!("nothing_generated")));
+        // Hugging Face keeps its own, which are longer.
+        gateway.sim.script(Match::any(), Script { headers_ms: Some(150), ..Script::default() });
+        assert_eq!(gateway.client.chat(&ask("Hello")).await.status, 200);
+        gateway.settled().await;
+        assert!(gateway.finish().await);
+    }
 }

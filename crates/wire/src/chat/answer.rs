@@ -9,6 +9,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::pattern;
+
 /// The body of an error, for an answer that says no more of its end than the finish reason `error`.
 pub(super) const FINISHED_WITH_ERROR: &str = "\"the upstream ended the answer with finish_reason error\"";
 
@@ -119,6 +121,14 @@ impl<'a> Answer<'a> {
 
     pub(super) fn has_choices(&self) -> bool {
         self.choices.as_ref().is_some_and(|choices| !choices.is_empty())
+    }
+
+    /// The one text that this chunk adds, when it does nothing else: one choice that does not end.
+    pub(super) fn only_text(&self) -> Option<&'a str> {
+        let mut choices = self.choices();
+        let choice =
+            choices.next().filter(|choice| choice.finish_reason.is_none() && choice.message.is_none())?;
+        if choices.next().is_some() { None } else { pattern::only_text(choice.delta.as_ref()?) }
     }
 
     /// The usage, wherever it is.

@@ -2,6 +2,7 @@
 
 mod answer;
 mod parameters;
+mod pattern;
 mod prompt;
 mod reply;
 mod request;

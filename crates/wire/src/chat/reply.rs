@@ -34,22 +34,19 @@ impl ChatReply {
     /// When it is an error after all, or no answer, or one that did not finish.
     pub fn parse(body: Bytes) -> Result<ChatReply, ReplyFault> {
         let mut tally = Tally { events: 1, ..Tally::default() };
-        {
-            let text = str::from_utf8(&body).map_err(|_| ReplyFault::Malformed("the body is not UTF-8"))?;
-            let text = text.trim_ascii();
-            if text.is_empty() {
-                return Err(ReplyFault::Malformed("the body is empty"));
-            }
-            if text.starts_with('<') {
-                return Err(ReplyFault::Malformed("the body is HTML"));
-            }
-            let answer = Answer::read(text)
-                .ok_or(ReplyFault::Malformed("the body is not a JSON object of an answer"))?;
-            if answer.is_error() {
-                return Err(ReplyFault::Error(UpstreamError::read(200, text.as_bytes())));
-            }
-            read(&answer, &mut tally)?;
+        let text = str::from_utf8(&body).map_err(|_| ReplyFault::Malformed("the body is not UTF-8"))?;
+        let text = text.trim_ascii();
+        if text.is_empty() {
+            return Err(ReplyFault::Malformed("the body is empty"));
         }
+        if text.starts_with('<') {
+            return Err(ReplyFault::Malformed("the body is HTML"));
+        }
+        let answer = Answer::read(text).ok_or(ReplyFault::Malformed("the body is no JSON of an answer"))?;
+        if answer.is_error() {
+            return Err(ReplyFault::Error(UpstreamError::read(200, text.as_bytes())));
+        }
+        read(&answer, &mut tally)?;
         Ok(ChatReply { body, tally })
     }
 
@@ -62,7 +59,7 @@ impl ChatReply {
     /// The body with `usage` as its usage, and the cost. Everything else stays as it was written.
     #[must_use]
     pub fn with_usage(&self, usage: &Usage, cost: Option<Money>, source: UsageSource) -> Bytes {
-        let text = str::from_utf8(&self.body).unwrap_or_default();
+        let text = str::from_utf8(&self.body).unwrap_or_default().trim_ascii();
         match rewrite::with_usage(text, usage, cost, source) {
             Some(body) => body.into(),
             // Only an answer with an absurd number of fields comes here: it goes out as it came.

@@ -154,8 +154,8 @@ impl ChatRequest {
     /// Writes the caller's stream options with `include_usage` set.
     fn write_stream_options(&self, out: &mut Vec<u8>, given: &[u8]) {
         out.extend_from_slice(b",\"stream_options\":{\"include_usage\":true");
-        let given = str::from_utf8(given).unwrap_or("null");
         // They were read before; `null` has no fields.
+        let given = str::from_utf8(given).ok().filter(|given| given.starts_with('{')).unwrap_or("{}");
         for field in json::fields(given, FIELDS_MAX).unwrap_or_default() {
             if field.key != "include_usage" {
                 out.push(b',');

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use domain::{Money, Usage, UsageSource};
 
 use super::answer::{Answer, Choice, FINISHED_WITH_ERROR};
+use super::pattern::Pattern;
 use super::tally::Tally;
 use super::{rewrite, usage};
 use crate::error::{ErrorBody, UpstreamError};
@@ -40,6 +41,8 @@ pub enum End {
 pub struct ChatStream {
     usage_asked: bool,
     tally: Tally,
+    /// The shape of the last chunk that had a text and nothing else of note.
+    pattern: Pattern,
     /// `created` as the upstream wrote it.
     created: Option<i64>,
     seen: IndexSet,
@@ -55,6 +58,7 @@ impl ChatStream {
         ChatStream {
             usage_asked,
             tally: Tally::default(),
+            pattern: Pattern::default(),
             created: None,
             seen: IndexSet::default(),
             finished: IndexSet::default(),
@@ -82,6 +86,10 @@ impl ChatStream {
     )]
     pub fn event(&mut self, data: Bytes) -> Step {
         self.tally.events += 1;
+        if let Some(text_len) = self.pattern.text_len(&data) {
+            self.tally.relayed_bytes += text_len;
+            return Step::Forward(sse::frame(&data));
+        }
         let Ok(text) = str::from_utf8(&data) else { return self.malformed() };
         let text = text.trim_ascii();
         if text.is_empty() {
@@ -110,7 +118,10 @@ impl ChatStream {
             return self.error(FINISHED_WITH_ERROR);
         }
         if found.is_none() {
-            return Step::Forward(sse::frame(&data));
+            if let Some(part) = answer.only_text() {
+                self.pattern.learn(text, part);
+            }
+            return Step::Forward(sse::frame(text.as_bytes()));
         }
         if !answer.has_choices() {
             return Step::Skip;
@@ -169,12 +180,14 @@ impl ChatStream {
 
     fn error(&mut self, text: &str) -> Step {
         self.failed = true;
+        self.pattern.forget();
         // The status of the stream was a success; only its event says otherwise.
         Step::Error(UpstreamError::read(200, text.as_bytes()))
     }
 
     fn malformed(&mut self) -> Step {
         self.failed = true;
+        self.pattern.forget();
         Step::Malformed
     }
 

@@ -15,6 +15,8 @@ mod sse;
 #[cfg(test)]
 mod stream_rules;
 #[cfg(test)]
+mod stream_shapes;
+#[cfg(test)]
 mod streams;
 #[cfg(test)]
 mod upstream_error;

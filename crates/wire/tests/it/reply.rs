@@ -44,6 +44,12 @@ fn the_cost_is_added_and_all_else_stays() {
         let sent = ChatReply::parse(body.into()).unwrap().with_usage(&usage, cost, source);
         assert_eq!(sent, format!("{head},{tail},\"usage\":{expected}}}"));
     }
+    let spaced = ChatReply::parse(format!("\u{c}\n{REPLY} \n").into()).unwrap();
+    let plain = ChatReply::parse(REPLY.into()).unwrap();
+    assert_eq!(
+        spaced.with_usage(&usage, cost, UsageSource::Reported),
+        plain.with_usage(&usage, cost, UsageSource::Reported)
+    );
     let unpriced = ChatReply::parse(REPLY.into()).unwrap().with_usage(&usage, None, UsageSource::Reported);
     assert!(String::from_utf8_lossy(&unpriced).contains(r#""cost":null"#));
 }

@@ -125,6 +125,7 @@ fn a_chunk_passes_byte_for_byte_but_for_its_usage() {
             Some(r#"{"choices":[],"prompt_filter_results":[]}"#),
         ),
         ("{\"choices\":\n[]}", Some(r#"{"choices": []}"#)),
+        ("\u{c}\t{\"choices\":[]} \n", Some(r#"{"choices":[]}"#)),
     ];
     for (event, sent) in table {
         let expected = match sent {

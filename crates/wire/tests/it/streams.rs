@@ -11,7 +11,7 @@ use crate::relay::relay;
 fn each_dialect_is_relayed_as_its_golden_file_says() {
     for fixture in fixtures() {
         let relayed = relay([fixture.stream.as_slice()]).to_golden();
-        assert_eq!(relayed, fixture.golden, "{}", fixture.path.display());
+        assert!(relayed == fixture.golden, "{} gives:\n{relayed}", fixture.path.display());
     }
 }
 

@@ -62,6 +62,12 @@ impl SqliteStore {
         schema::check(path, &connection)?;
         Ok(SqliteStore { connection, _lock: lock })
     }
+
+    /// Keeps the database from growing beyond this, as a full disk does.
+    #[cfg(test)]
+    pub(crate) fn limit_pages(&self, pages: u32) -> rusqlite::Result<()> {
+        self.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+    }
 }
 
 /// A connection without a mutex: each has one thread. Names of files are never URIs.

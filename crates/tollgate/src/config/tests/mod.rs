@@ -1,5 +1,7 @@
 //! What the configuration accepts, refuses and says.
 
+mod example;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -115,6 +117,7 @@ fn any_other_server_is_one_more_row() {
         base_url = "http://127.0.0.1:8081/v1"
         [providers.off]
         base_url = "http://127.0.0.1:8082/v1"
+        api_key = "env:OFF"
         enabled = false
         [models."smollm2-135m"]
         provider = "local"
@@ -131,6 +134,11 @@ fn any_other_server_is_one_more_row() {
         offers = ["local/smollm2-135m", "hug/meta-llama/Llama-3.1-8B-Instruct:cheapest"]
     "#;
     let config = resolve(toml, &[]).unwrap();
+    assert!(
+        config.warnings.iter().all(|warning| !warning.contains("providers.off")),
+        "{:?}",
+        config.warnings
+    );
     let ids: Vec<&str> = config.providers.iter().map(|provider| &*provider.id).collect();
     assert_eq!(ids, ["huggingface", "local"]);
     let local = &config.providers[1];

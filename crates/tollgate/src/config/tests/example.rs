@@ -1,0 +1,79 @@
+//! The example file is a configuration, tells every key, and tells the defaults as they are.
+
+use std::path::PathBuf;
+
+use super::super::{Config, Env, Overrides, Sources};
+use super::resolve;
+
+const EXAMPLE: &str = include_str!("../../../../../tollgate.example.toml");
+
+fn config(text: &str) -> Config {
+    let file = Some((PathBuf::from("tollgate.example.toml"), text.to_owned()));
+    Config::resolve(Sources { file, env: Env::default(), overrides: Overrides::default() }).unwrap()
+}
+
+/// The example with every setting in force.
+fn uncommented() -> String {
+    let in_force = |line: &str| match line.strip_prefix('#') {
+        Some(setting) if setting.starts_with(|c: char| c == '[' || c.is_ascii_lowercase()) => {
+            setting.to_owned()
+        }
+        _ => line.to_owned(),
+    };
+    EXAMPLE.lines().map(in_force).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_example_as_it_stands_changes_nothing() {
+    let (example, none) = (config(EXAMPLE), Config::resolve(Sources::default()).unwrap());
+    let seen = |config: &Config| {
+        format!("{:?}{:?}{:?}{:?}", config.server, config.admin, config.store, config.providers)
+    };
+    assert_eq!(seen(&example), seen(&none));
+    assert!(example.models.is_empty() && example.routes.is_empty());
+}
+
+#[test]
+fn the_settings_of_the_example_are_the_defaults() {
+    let (mut example, mut none) = (config(&uncommented()), Config::resolve(Sources::default()).unwrap());
+    // These have no default, or one that depends on the machine.
+    (example.server.workers, none.server.workers) = (1, 1);
+    (example.providers[0].bill_to, none.providers[0].bill_to) = (None, None);
+    example.providers[0].headers.clear();
+    let local = example.providers.pop().unwrap();
+    let seen = |config: &Config| {
+        format!("{:?}{:?}{:?}{:?}", config.server, config.admin, config.store, config.providers)
+    };
+    assert_eq!(seen(&example), seen(&none));
+
+    let bare = resolve("[providers.local]\nbase_url = \"http://127.0.0.1:8081/v1\"", &[]).unwrap();
+    assert_eq!(format!("{local:?}"), format!("{:?}", bare.providers[1]));
+    assert_eq!((example.models.len(), example.routes.len()), (2, 1));
+}
+
+/// An unknown key is answered with those that are known, so the file can be held against them.
+#[test]
+fn the_example_tells_every_key() {
+    let provider = "[providers.p]\nbase_url = \"http://x\"";
+    for section in [
+        "[server]",
+        "[admin]",
+        "[store]",
+        provider,
+        &format!("{provider}\n[providers.p.timeouts]"),
+        "[models.m]\nprovider = \"hf\"",
+        "[models.m]\nprovider = \"hf\"\n[models.m.price]\ninput = \"1\"\noutput = \"1\"",
+        "[routes.r]\noffers = [\"hf/m\"]",
+    ] {
+        let told = resolve(&format!("{section}\nqqqq = 1"), &[]).unwrap_err();
+        let (_, known) = told.split_once("known here: ").expect(&told);
+        for key in known.split(", ") {
+            assert!(
+                uncommented()
+                    .lines()
+                    .any(|line| !line.starts_with('#') && line.contains(&format!("{key} ="))),
+                "{key}"
+            );
+        }
+    }
+}

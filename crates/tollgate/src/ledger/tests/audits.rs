@@ -1,0 +1,124 @@
+//! The audit finds every corruption that is planted, and nothing in a ledger at work.
+
+use domain::AccountKind;
+use rusqlite::Connection;
+
+use super::{Books, account, money, receipt};
+use crate::ledger::{Ledger, OpenError, audit};
+
+/// A ledger with two accounts, two grants and four calls.
+async fn history() -> Books {
+    let books = Books::open();
+    let ada = books.account(1_000).await;
+    let meter = account(&books.ledger, AccountKind::Metered, 10).await;
+    for (call, payer, cost) in [(1, &ada, 250), (2, &ada, 0), (3, &meter, 30), (4, &ada, 700)] {
+        let mut admission = books.ledger.try_admit(payer).unwrap();
+        admission.hold(money(500)).unwrap();
+        admission.settle(receipt(payer.id, call, cost)).await.unwrap();
+    }
+    books
+}
+
+#[tokio::test]
+async fn a_ledger_at_work_is_audited_as_it_is() {
+    let books = history().await;
+    let ada = books.ledger.accounts()[0].clone();
+    let mut admission = books.ledger.try_admit(&ada).unwrap();
+    admission.hold(money(5)).unwrap();
+    let report = audit(&books.path()).unwrap();
+    assert_eq!(report.violations, [""; 0]);
+    let json = serde_json::to_string(&report).unwrap();
+    assert_eq!(
+        json,
+        r#"{"ok":true,"accounts":2,"calls":4,"granted":"0.00000103","available":"0.00000025","held":"0.00","spent":"0.00000078","violations":[]}"#
+    );
+    drop(admission);
+    books.close().await;
+}
+
+#[test]
+fn what_is_no_ledger_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    assert!(matches!(audit(&path), Err(OpenError::Sqlite { .. })), "it does not exist");
+    assert!(!path.exists(), "and is not created");
+    std::fs::write(&path, "").unwrap();
+    assert!(matches!(audit(&path), Err(OpenError::Damaged { .. })));
+    std::fs::write(&path, "not a database, but a text of some length".repeat(50)).unwrap();
+    assert!(matches!(audit(&path), Err(OpenError::Damaged { .. })));
+}
+
+/// Each corruption, with a word of the violation that must name it.
+const CORRUPTIONS: [(&str, &str); 22] = [
+    (
+        "UPDATE accounts SET spent_nanos = granted_nanos + 1 WHERE kind = 'prepaid'",
+        "spent is more than granted",
+    ),
+    ("UPDATE accounts SET spent_nanos = -1", "spent is more than granted"),
+    ("UPDATE accounts SET granted_nanos = 1.5", "spent is more than granted"),
+    ("UPDATE accounts SET granted_nanos = granted_nanos + 1", "the journal's balance"),
+    (
+        "UPDATE accounts SET granted_nanos = granted_nanos + 1, spent_nanos = spent_nanos + 1",
+        "what the journal issued",
+    ),
+    ("UPDATE accounts SET spent_nanos = spent_nanos - 1", "what the journal charged"),
+    ("UPDATE accounts SET spent_nanos = spent_nanos - 1", "what the receipts charge"),
+    ("UPDATE receipts SET hold_nanos = charge_nanos - 1 WHERE charge_nanos > 0", "above its hold"),
+    ("UPDATE receipts SET uncollected_nanos = uncollected_nanos + 1 WHERE seq = 4", "are not the cost"),
+    ("UPDATE receipts SET charge_nanos = 7 WHERE seq = 2", "is not in the journal"),
+    ("DELETE FROM journal WHERE reason = 'charge' AND amount_nanos = 250", "is not in the journal"),
+    ("UPDATE journal SET amount_nanos = 251 WHERE amount_nanos = 250", "is not in the journal"),
+    ("DELETE FROM receipts WHERE seq = 1", "has no receipt"),
+    ("UPDATE journal SET ref = randomblob(16) WHERE amount_nanos = 250", "has no receipt"),
+    ("DELETE FROM journal WHERE reason = 'grant'", "a grant is not in the journal"),
+    ("DELETE FROM grants", "was never made"),
+    ("UPDATE accounts SET kind = 'prepaid'", "no metered account"),
+    (
+        "UPDATE journal SET credit = debit, debit = credit WHERE reason = 'charge'",
+        "between a customer and the operator",
+    ),
+    ("UPDATE receipts SET account = randomblob(16) WHERE seq = 2", "a receipt names an unknown account"),
+    ("UPDATE grants SET account = randomblob(16)", "a grant or a key names an unknown account"),
+    ("DELETE FROM accounts", "a journal row names an unknown account"),
+    ("UPDATE receipts SET call = (SELECT call FROM receipts WHERE seq = 3) WHERE seq = 2", "more than once"),
+];
+
+#[tokio::test]
+async fn every_planted_corruption_is_found() {
+    let books = history().await;
+    let (path, Books { folder: _folder, ledger }) = (books.path(), books);
+    Ledger::close(ledger).await;
+    let whole = std::fs::read(&path).unwrap();
+    for (corruption, violation) in CORRUPTIONS {
+        std::fs::write(&path, &whole).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch(UNGUARDED).unwrap();
+        assert!(connection.execute(corruption, []).unwrap() > 0, "{corruption}");
+        drop(connection);
+        let report = audit(&path).unwrap();
+        assert!(!report.ok, "{corruption}");
+        let found = report.violations.iter().any(|found| found.contains(violation));
+        assert!(found, "{corruption}: no {violation:?} in {:#?}", report.violations);
+    }
+}
+
+/// Takes away what keeps a database whole, as somebody with a file and a grudge would.
+const UNGUARDED: &str = "PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF;
+    DROP TRIGGER journal_keeps_rows; DROP TRIGGER journal_keeps_values;
+    DROP TRIGGER receipts_keep_rows; DROP TRIGGER receipts_keep_values;
+    DROP TRIGGER grants_keep_rows; DROP TRIGGER grants_keep_values;";
+
+#[tokio::test]
+async fn a_damaged_page_is_found() {
+    let books = history().await;
+    let (path, Books { folder: _folder, ledger }) = (books.path(), books);
+    Ledger::close(ledger).await;
+    let whole = std::fs::read(&path).unwrap();
+    for page in 2..=whole.len() / 4_096 {
+        let mut bytes = whole.clone();
+        bytes[(page - 1) * 4_096..page * 4_096].fill(0x5A);
+        std::fs::write(&path, bytes).unwrap();
+        let sound = audit(&path).is_ok_and(|report| report.ok);
+        assert!(!sound, "page {page}");
+    }
+}

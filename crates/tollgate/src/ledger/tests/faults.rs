@@ -1,0 +1,188 @@
+//! A store that fails: nothing is lost, nothing is doubled, and nothing is sent for free meanwhile.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use domain::{KeyId, Money};
+use rusqlite::Connection;
+
+use super::{Books, PATIENCE, account, clock, money, receipt};
+use crate::ledger::account::AccountRow;
+use crate::ledger::memory::MemoryStore;
+use crate::ledger::sqlite::{SqliteReceipts, SqliteStore};
+use crate::ledger::store::{
+    Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, SettingsStore, Settlement, Treasury,
+};
+use crate::ledger::{Ledger, LedgerError, Unavailable};
+
+/// A store with something around its settling. Everything else goes straight through.
+struct Rigged<S, F> {
+    store: S,
+    settle: F,
+}
+
+impl<S, F> Treasury for Rigged<S, F>
+where
+    S: Treasury,
+    F: FnMut(&mut S, &[Settlement], i64) -> Result<Vec<Booked>, LedgerError>,
+{
+    fn accounts(&mut self) -> Result<Vec<AccountRow>, LedgerError> {
+        self.store.accounts()
+    }
+    fn create_account(&mut self, row: &AccountRow) -> Result<(), LedgerError> {
+        self.store.create_account(row)
+    }
+    fn grant(&mut self, grant: &NewGrant<'_>) -> Result<GrantRow, LedgerError> {
+        self.store.grant(grant)
+    }
+    fn settle(&mut self, batch: &[Settlement], at_ms: i64) -> Result<Vec<Booked>, LedgerError> {
+        (self.settle)(&mut self.store, batch, at_ms)
+    }
+}
+
+impl<S: KeyStore, F> KeyStore for Rigged<S, F> {
+    fn keys(&mut self) -> Result<Vec<KeyRow>, LedgerError> {
+        self.store.keys()
+    }
+    fn create_key(&mut self, row: &KeyRow) -> Result<(), LedgerError> {
+        self.store.create_key(row)
+    }
+    fn revoke_key(&mut self, key: KeyId, at_ms: i64) -> Result<(), LedgerError> {
+        self.store.revoke_key(key, at_ms)
+    }
+}
+
+impl<S: SettingsStore, F> SettingsStore for Rigged<S, F> {
+    fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>, LedgerError> {
+        self.store.setting(name)
+    }
+    fn save_setting(&mut self, name: &str, value: &[u8]) -> Result<(), LedgerError> {
+        self.store.save_setting(name, value)
+    }
+    fn catalogue(&mut self, provider: &str) -> Result<Option<CatalogueCopy>, LedgerError> {
+        self.store.catalogue(provider)
+    }
+    fn save_catalogue(&mut self, provider: &str, copy: &CatalogueCopy) -> Result<(), LedgerError> {
+        self.store.save_catalogue(provider, copy)
+    }
+}
+
+/// Gives other threads their turn until `reached`.
+async fn until(reached: impl Fn() -> bool) {
+    let waiting = async {
+        while !reached() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.expect("reached in time");
+}
+
+/// The disk is full while a call ends, and has space again later.
+#[tokio::test]
+async fn a_full_disk_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let receipts = SqliteReceipts::open(&path).unwrap();
+    // SQLite never takes more pages than this, and answers as on a full disk.
+    let pages = Arc::new(AtomicU32::new(u32::MAX));
+    let limit = Arc::clone(&pages);
+    let settle = move |store: &mut SqliteStore, batch: &[Settlement], at_ms| {
+        store.limit_pages(limit.load(Ordering::Acquire))?;
+        store.settle(batch, at_ms)
+    };
+    let ledger = Ledger::start(Box::new(Rigged { store, settle }), Box::new(receipts), clock()).unwrap();
+    let books = Books { folder, ledger };
+    let ada = books.account(1_000_000).await;
+    let mut admissions: Vec<_> = (0..300).map(|_| books.ledger.try_admit(&ada).unwrap()).collect();
+    for admission in &mut admissions {
+        admission.hold(money(1_000)).unwrap();
+    }
+    pages.store(1, Ordering::Release);
+    let endings: Vec<_> =
+        (1..).zip(admissions).map(|(call, admission)| admission.settle(receipt(ada.id, call, 600))).collect();
+    // The pages that the database has are filled up first; then it fails.
+    until(|| books.ledger.try_admit(&ada).is_err()).await;
+    assert_eq!(books.ledger.try_admit(&ada).unwrap_err(), Unavailable::Failing);
+    let balance = ada.balance();
+    assert_eq!(
+        balance.held.nanos() + balance.spent.nanos() / 6 * 10,
+        300_000,
+        "what is not stored is still held"
+    );
+
+    pages.store(u32::MAX, Ordering::Release);
+    for ending in endings {
+        assert_eq!(ending.await.unwrap().charge, money(600));
+    }
+    assert_eq!(ada.balance().spent, money(180_000));
+    until(|| books.ledger.try_admit(&ada).is_ok()).await;
+    books.close().await;
+}
+
+/// Another process, say a backup tool, keeps the database locked.
+#[tokio::test]
+async fn a_locked_database_is_waited_for() {
+    let books = Books::open();
+    let ada = books.account(1_000).await;
+    let mut admission = books.ledger.try_admit(&ada).unwrap();
+    admission.hold(money(100)).unwrap();
+    let stranger = Connection::open(books.path()).unwrap();
+    stranger.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let ending = admission.settle(receipt(ada.id, 1, 60));
+    until(|| books.ledger.try_admit(&ada).is_err()).await;
+    stranger.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(ending.await.unwrap().charge, money(60));
+    until(|| books.ledger.try_admit(&ada).is_ok()).await;
+    drop(stranger);
+    books.close().await;
+}
+
+/// A commit comes through although it seemed to fail: its second try finds everything there.
+#[tokio::test]
+async fn a_commit_that_seemed_to_fail_is_charged_once() {
+    let store = MemoryStore::default();
+    let mut lost_answers = 1;
+    let settle = move |store: &mut MemoryStore, batch: &[Settlement], at_ms| {
+        let booked = store.settle(batch, at_ms)?;
+        if lost_answers > 0 {
+            lost_answers -= 1;
+            return Err(LedgerError::Damaged("the answer was lost".to_owned()));
+        }
+        Ok(booked)
+    };
+    let rigged = Rigged { store: store.clone(), settle };
+    let ledger = Ledger::start(Box::new(rigged), Box::new(store.clone()), clock()).unwrap();
+    let ada = account(&ledger, domain::AccountKind::Prepaid, 1_000).await;
+    let mut admission = ledger.try_admit(&ada).unwrap();
+    admission.hold(money(100)).unwrap();
+    assert_eq!(admission.settle(receipt(ada.id, 1, 60)).await.unwrap().charge, money(60));
+    let balance = ada.balance();
+    assert_eq!((balance.spent, balance.held), (money(60), Money::ZERO));
+    let stored = store.clone().accounts().unwrap();
+    assert_eq!((stored[0].granted, stored[0].spent), (balance.granted, balance.spent));
+}
+
+/// While settlements fail, administration goes on: credit arrives, keys are revoked.
+#[tokio::test]
+async fn commands_run_while_the_store_fails() {
+    let store = MemoryStore::default();
+    let broken = Arc::new(AtomicU32::new(1));
+    let switch = Arc::clone(&broken);
+    let settle =
+        move |store: &mut MemoryStore, batch: &[Settlement], at_ms| match switch.load(Ordering::Acquire) {
+            0 => store.settle(batch, at_ms),
+            _ => Err(LedgerError::Damaged("switched off".to_owned())),
+        };
+    let rigged = Rigged { store: store.clone(), settle };
+    let ledger = Ledger::start(Box::new(rigged), Box::new(store), clock()).unwrap();
+    let ada = account(&ledger, domain::AccountKind::Prepaid, 1_000).await;
+    let mut admission = ledger.try_admit(&ada).unwrap();
+    admission.hold(money(100)).unwrap();
+    let ending = admission.settle(receipt(ada.id, 1, 60));
+    until(|| ledger.try_admit(&ada).is_err()).await;
+    ledger.grant(ada.id, money(500), "meanwhile").await.unwrap();
+    broken.store(0, Ordering::Release);
+    ending.await.unwrap();
+    assert_eq!(ada.balance().available, money(1_440));
+}
