@@ -317,7 +317,7 @@ fn keys_are_read_as_they_were_written() {
             revoked_at_ms: None,
         };
         store.create_key(&row).unwrap();
-        assert_eq!(store.keys().unwrap(), [row.clone()]);
+        assert_eq!(store.keys().unwrap(), std::slice::from_ref(&row));
         // The first revocation stays.
         store.revoke_key(row.id, 6).unwrap();
         store.revoke_key(row.id, 7).unwrap();
