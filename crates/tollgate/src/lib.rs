@@ -18,3 +18,4 @@ pub mod signals;
 pub mod telemetry;
 pub mod upstream;
 pub mod usd;
+mod write_deadline;

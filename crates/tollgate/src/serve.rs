@@ -20,6 +20,7 @@ use tracing::{debug, warn};
 
 use crate::gateway::Worker;
 use crate::http;
+use crate::write_deadline::WriteDeadline;
 
 /// Open connections. Each costs some tens of kilobytes and a file; beyond this, new ones wait to be accepted.
 const CONNECTIONS_MAX: usize = 16_384;
@@ -108,6 +109,7 @@ async fn accept_one(listener: &TcpListener) -> TcpStream {
 }
 
 async fn run(worker: Arc<Worker>, mut connections: mpsc::Receiver<Handover>, quit: CancellationToken) {
+    let stall_max = worker.gateway.config.server.write_stall;
     let service = TowerToHyperService::new(http::router(worker));
     let graceful = GracefulShutdown::new();
     let mut builder = auto::Builder::new(TokioExecutor::new());
@@ -128,7 +130,8 @@ async fn run(worker: Arc<Worker>, mut connections: mpsc::Receiver<Handover>, qui
         };
         // Without it, small writes wait for the peer's delayed acknowledgement: 40 ms stalls in streams.
         let _ = stream.set_nodelay(true);
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service.clone());
+        let stream = TokioIo::new(WriteDeadline::new(stream, stall_max));
+        let connection = builder.serve_connection_with_upgrades(stream, service.clone());
         let connection = graceful.watch(connection.into_owned());
         tokio::spawn(async move {
             if let Err(error) = connection.await {

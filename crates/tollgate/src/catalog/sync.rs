@@ -13,10 +13,7 @@ use crate::config::CatalogueKind;
 use crate::ledger::Ledger;
 use crate::upstream::{Upstream, Upstreams};
 
-/// Time between two fetches. Hugging Face's own clients cache its list as long.
-const REFRESH_EVERY: Duration = Duration::from_secs(300);
-
-/// Time before another try after a failure.
+/// Time before another try after a failure, where the refresh does not come sooner.
 const RETRY_AFTER: Duration = Duration::from_secs(15);
 
 /// Puts the stored copies in place, so that a start without network serves.
@@ -31,10 +28,10 @@ pub async fn run(catalogue: Arc<Catalogue>, upstreams: Upstreams, ledger: Ledger
     let syncs = listed(&upstreams).map(|upstream| async {
         loop {
             let wait = match fetch(&catalogue, upstream, &ledger, &clock).await {
-                Ok(()) => REFRESH_EVERY,
+                Ok(()) => upstream.config.refresh,
                 Err(reason) => {
                     warn!(provider = %upstream.config.id, reason, "catalogue not refreshed");
-                    RETRY_AFTER
+                    RETRY_AFTER.min(upstream.config.refresh)
                 }
             };
             tokio::time::sleep(wait).await;

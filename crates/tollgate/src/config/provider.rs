@@ -26,6 +26,12 @@ const HEADERS_MAX: usize = 32;
 
 const DRAIN_CAP_DEFAULT: Duration = Duration::from_secs(30);
 
+/// Time between two reads of a model list. Hugging Face's own clients cache its list as long.
+const REFRESH_DEFAULT: Duration = Duration::from_secs(300);
+
+/// A list that is read more often than this is a mistake in the unit.
+const REFRESH_MS_MIN: u64 = 100;
+
 /// Headers that the gateway itself sets. A static one would break framing, or put a second credential beside ours.
 const HEADERS_OURS: [HeaderName; 9] = [
     header::AUTHORIZATION,
@@ -58,6 +64,8 @@ pub struct ProviderConfig {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// How its models are learnt.
     pub catalogue: CatalogueKind,
+    /// How often they are read anew.
+    pub refresh: Duration,
     /// Its deadlines.
     pub timeouts: Timeouts,
     /// What becomes of an answer whose client left.
@@ -117,6 +125,9 @@ fn read_provider(
         bill_to: section.parsed("bill_to", header_value)?,
         headers: read_headers(&section.section("headers")?)?,
         catalogue: section.parsed("catalogue", parse_catalogue)?.unwrap_or(CatalogueKind::OpenAi),
+        refresh: section
+            .number("refresh_ms", REFRESH_MS_MIN..=DEADLINE_MS_MAX)?
+            .map_or(REFRESH_DEFAULT, Duration::from_millis),
         timeouts: read_timeouts(section.section("timeouts")?)?,
         abort: section.parsed("abort", parse_abort)?.unwrap_or(AbortPolicy::Drain),
         drain_cap: section

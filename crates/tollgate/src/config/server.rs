@@ -20,6 +20,8 @@ const BODY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 const DRAIN_DEFAULT: Duration = Duration::from_secs(30);
 const KEEP_ALIVE_DEFAULT: Duration = Duration::from_secs(10);
 const KEEP_ALIVE_MS_MAX: u64 = 60 * 60 * 1000;
+/// Long enough for a laptop that changes its network, short enough to free the upstream of one that was closed.
+const WRITE_STALL_DEFAULT: Duration = Duration::from_secs(60);
 
 /// `[server]`: the listener for clients.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub struct ServerConfig {
     pub drain: Duration,
     /// The pause after which a silent stream carries a comment, so that nobody between takes it for dead.
     pub keep_alive: Duration,
+    /// How long a client may take nothing of an answer that is ready for it, before its connection is closed.
+    pub write_stall: Duration,
 }
 
 /// `[admin]`: the listener for operators.
@@ -66,6 +70,9 @@ pub(super) fn read_server(section: &mut Section) -> Result<ServerConfig, ConfigE
         keep_alive: section
             .number("keep_alive_ms", 1..=KEEP_ALIVE_MS_MAX)?
             .map_or(KEEP_ALIVE_DEFAULT, millis),
+        write_stall: section
+            .number("write_stall_ms", 1..=DEADLINE_MS_MAX)?
+            .map_or(WRITE_STALL_DEFAULT, millis),
     })
 }
 

@@ -4,10 +4,18 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
+use hyper::Version;
 
+use super::flow;
 use crate::gateway::Worker;
 use crate::pipeline;
 
 pub(super) async fn create(State(worker): State<Arc<Worker>>, request: Request) -> Response {
-    pipeline::serve(&worker, request).await
+    let version = request.version();
+    let response = pipeline::serve(&worker, request).await;
+    if version == Version::HTTP_2 {
+        let stall_max = worker.gateway.config.server.write_stall;
+        return response.map(|body| flow::bounded(body, stall_max));
+    }
+    response
 }

@@ -110,6 +110,11 @@ impl From<Refusal> for ApiError {
                 "unsupported_media_type",
                 format!("The body must be sent as 'Content-Type: application/json', not '{got}'."),
             ),
+            Refusal::ContentEncoding => ApiError::invalid(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "The body must be sent uncompressed, without 'Content-Encoding'.",
+            ),
             Refusal::BodyTooLarge(limit) => ApiError::invalid(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "body_too_large",
@@ -257,7 +262,7 @@ fn from_status(status: u16, error: &wire::error::UpstreamError, retry_after: Opt
         400..=499 => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
             let mut api = ApiError::invalid(status, "upstream_rejected", said);
-            if let Some(code) = &error.code {
+            if let Some(code) = error.code.as_ref().filter(|code| is_word(code)) {
                 api.body.code = Some(Cow::Owned(code.clone()));
             }
             api.body.param.clone_from(&error.param);
@@ -272,4 +277,10 @@ fn from_status(status: u16, error: &wire::error::UpstreamError, retry_after: Opt
         504 => timed_out(format!("The provider timed out: {said}")),
         _ => bad_gateway("upstream_error", format!("The provider failed with status {status}: {said}")),
     }
+}
+
+/// Whether an upstream's code is one: codes are stored and logged, where sentences do not belong.
+fn is_word(code: &str) -> bool {
+    let in_words = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
+    (1..=64).contains(&code.len()) && code.bytes().all(in_words)
 }

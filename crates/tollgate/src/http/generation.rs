@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use domain::CallId;
 use hyper::StatusCode;
@@ -63,9 +64,13 @@ struct GenerationData {
 pub(super) async fn show(
     State(worker): State<Arc<Worker>>,
     headers: HeaderMap,
-    Query(asked): Query<Asked>,
+    asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Generation>, ApiError> {
     let principal = authenticate(&worker.gateway, &headers)?;
+    let Query(asked) = asked.map_err(|_| {
+        let message = "The query is not of the form ?id=….";
+        ApiError::invalid(StatusCode::BAD_REQUEST, "invalid_query", message).param("id")
+    })?;
     let id = asked.id.ok_or_else(|| {
         let message = "Name the call: ?id=, with the value of its x-tollgate-call-id header.";
         ApiError::invalid(StatusCode::BAD_REQUEST, "missing_parameter", message).param("id")

@@ -3,6 +3,7 @@
 mod chat;
 mod credits;
 pub mod error;
+mod flow;
 mod generation;
 mod health;
 mod key;

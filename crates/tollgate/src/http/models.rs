@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
@@ -30,9 +31,11 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(worker): State<Arc<Worker>>,
     headers: HeaderMap,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<ModelCard>, ApiError> {
     authenticate(&worker.gateway, &headers)?;
+    // A path that is no text names no model.
+    let id = id.map_or_else(|_| String::new(), |Path(id)| id);
     worker.gateway.catalogue.snapshot().model(&id).map(Json).ok_or_else(|| {
         let id: String = id.chars().take(200).collect();
         let message = format!("The model '{id}' does not exist here.");

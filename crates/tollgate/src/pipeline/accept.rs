@@ -6,7 +6,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
-use hyper::header::{CONTENT_TYPE, HeaderMap};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use tokio::time::timeout;
 
 use super::Refusal;
@@ -14,9 +14,10 @@ use super::Refusal;
 /// The longest that a body may take to arrive: 20 MiB at a slow 350 kB/s.
 const BODY_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// Reads the whole body, declared as JSON and at most `bytes_max` long.
+/// Reads the whole body, declared as plain JSON and at most `bytes_max` long.
 pub async fn read_body(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
     check_content_type(headers)?;
+    check_content_encoding(headers)?;
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(Refusal::BodyTooLarge(bytes_max));
     }
@@ -37,4 +38,13 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     } else {
         Err(Refusal::ContentType(essence.chars().take(100).collect()))
     }
+}
+
+/// A small compressed body can be a huge plain one, and no client of this API compresses: it is refused by its name.
+fn check_content_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
+    let plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if headers.get_all(CONTENT_ENCODING).into_iter().all(plain) {
+        return Ok(());
+    }
+    Err(Refusal::ContentEncoding)
 }

@@ -15,7 +15,7 @@ pub(super) fn admit(
     request: &ChatRequest,
     route: &Route,
 ) -> Result<Option<u64>, Refusal> {
-    let Some(price) = price(record, route)? else { return Ok(None) };
+    let Some(price) = price(record, request, route)? else { return Ok(None) };
     let bound = request.bound().with_prompt_within(route.prompt_tokens_max());
     let mut refused = None;
     for _ in 0..QUOTES_MAX {
@@ -42,10 +42,11 @@ pub(super) fn admit(
 }
 
 /// The price to hold at; `None` where no offer has one, on a metered account, whose call is held at nothing.
-fn price(record: &Record, route: &Route) -> Result<Option<Price>, Refusal> {
-    let unpriced = route.offers.iter().find(|offer| offer.pricing.price().is_none());
-    match (unpriced, record.account_kind()) {
-        (Some(offer), AccountKind::Prepaid) => Err(Refusal::Unpriced(offer.model.to_string())),
-        _ => Ok(route.dearest()),
+fn price(record: &Record, request: &ChatRequest, route: &Route) -> Result<Option<Price>, Refusal> {
+    let unpriced = route.offers.iter().any(|offer| offer.pricing.price().is_none());
+    if unpriced && record.account_kind() == AccountKind::Prepaid {
+        Err(Refusal::Unpriced(request.model().to_owned()))
+    } else {
+        Ok(route.dearest())
     }
 }

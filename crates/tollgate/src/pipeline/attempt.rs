@@ -61,7 +61,7 @@ pub(super) async fn attempt(
             Err(failure) => failure,
         };
         log(record, offer, &failure);
-        let next = next_offer(&prepared.route, index, &failure);
+        let next = next_offer(&prepared.route, index, &failure, record.inference_provider());
         match decide(failure.for_retry(), attempts, next.is_some(), jitter()) {
             Verdict::GiveUp => return Err(failure),
             Verdict::Retry(wait) => sleep(wait).await,
@@ -70,11 +70,17 @@ pub(super) async fn attempt(
     }
 }
 
-/// The next offer that may not share the failure. A refused or exhausted credential is the provider's, for all models.
-fn next_offer(route: &Route, index: usize, failure: &Failure) -> Option<usize> {
+/// The next offer that may not share the failure. A refused or exhausted credential is the provider's, for all models;
+/// and where the router chose, the inference provider that it chose is not to be pinned next.
+fn next_offer(route: &Route, index: usize, failure: &Failure, failed_at: Option<&str>) -> Option<usize> {
     let account_wide = matches!(failure, Failure::Status { status: 401..=403, .. });
-    let failed = &route.offers[index].provider;
-    (index + 1..route.offers.len()).find(|&next| !account_wide || route.offers[next].provider != *failed)
+    let failed = &route.offers[index];
+    let may_serve = |offer: &Offer| {
+        let pinned = offer.inference_provider.as_deref();
+        let same_place = offer.model == failed.model && pinned.is_some() && pinned == failed_at;
+        offer.provider != failed.provider || !(account_wide || same_place)
+    };
+    (index + 1..route.offers.len()).find(|&next| may_serve(&route.offers[next]))
 }
 
 async fn once(
@@ -89,12 +95,23 @@ async fn once(
         .get(&offer.provider)
         .ok_or_else(|| Failure::Malformed(format!("the provider {} is not configured", offer.provider)))?;
     record.goes_to(&upstream.config);
+    ask(worker, upstream, record, prepared, offer, deadline)
+        .await
+        .map_err(|failure| failure.hiding(&upstream.secrets))
+}
+
+async fn ask(
+    worker: &Worker,
+    upstream: &Upstream,
+    record: &mut Record,
+    prepared: &Prepared,
+    offer: &Offer,
+    deadline: Instant,
+) -> Result<Answer, Failure> {
     let forward = Forward { upstream_model: &offer.upstream_model, output_tokens: prepared.output_limit };
     let response = upstream.chat(prepared.request.forward(&forward), prepared.request.stream()).await?;
     let status = response.status().as_u16();
-    if let Some(served_by) =
-        header(response.headers(), INFERENCE_PROVIDER).filter(|slug| slug.len() <= SLUG_BYTES_MAX)
-    {
+    if let Some(served_by) = header(response.headers(), INFERENCE_PROVIDER).filter(|name| is_slug(name)) {
         record.served_by(served_by);
     }
     if !response.status().is_success() {
@@ -125,7 +142,7 @@ async fn open_stream(
     }
     let usage_asked = prepared.request.usage_asked();
     let keep_alive = worker.gateway.config.server.keep_alive;
-    let mut relay = Relay::new(response.into_body(), usage_asked, &upstream.config, keep_alive, deadline);
+    let mut relay = Relay::new(response.into_body(), usage_asked, upstream, keep_alive, deadline);
     relay.read_first(upstream.config.timeouts.first_byte).await?;
     Ok(Answer::Stream(Box::new(relay)))
 }
@@ -174,6 +191,12 @@ fn retry_after(headers: &HeaderMap, now_ms: i64) -> Option<Duration> {
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// Whether a name can be that of an inference provider, which is stored, logged and shown.
+fn is_slug(name: &str) -> bool {
+    let in_slugs = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    (1..=SLUG_BYTES_MAX).contains(&name.len()) && name.bytes().all(in_slugs)
 }
 
 /// A random number that spreads the waits of many calls that failed at once.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hyper::header::{AUTHORIZATION, HeaderMap};
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
 use super::Refusal;
 use crate::gateway::Gateway;
@@ -26,27 +26,28 @@ pub fn authenticate(gateway: &Gateway, headers: &HeaderMap) -> Result<Principal,
     Ok(Principal { key, account })
 }
 
-/// The one reader of credentials: `Authorization: Bearer` or `x-api-key`. Two that differ are refused, so that no
-/// proxy in front can be made to see another caller than the gateway does.
+/// The one reader of credentials: `Authorization: Bearer` or `x-api-key`. Several that differ are refused, so
+/// that no proxy in front can be made to see another caller than the gateway does.
 fn credential(headers: &HeaderMap) -> Result<&str, Refusal> {
-    let bearer = match headers.get(AUTHORIZATION) {
-        Some(value) => {
-            let text = value.to_str().map_err(|_| Refusal::BadKey)?;
-            let (scheme, token) = text.split_once(' ').ok_or(Refusal::BadKey)?;
-            if !scheme.eq_ignore_ascii_case("bearer") {
-                return Err(Refusal::BadKey);
-            }
-            Some(token.trim())
+    let bearers = headers.get_all(AUTHORIZATION).into_iter().map(bearer);
+    let api_keys = headers.get_all("x-api-key").into_iter().map(|value| text(value).map(str::trim));
+    let mut secret = None;
+    for shown in bearers.chain(api_keys) {
+        let shown = shown?;
+        if secret.replace(shown).is_some_and(|earlier| earlier != shown) {
+            return Err(Refusal::BadKey);
         }
-        None => None,
-    };
-    let api_key = match headers.get("x-api-key") {
-        Some(value) => Some(value.to_str().map_err(|_| Refusal::BadKey)?.trim()),
-        None => None,
-    };
-    match (bearer, api_key) {
-        (None, None) => Err(Refusal::NoKey),
-        (Some(one), Some(other)) if one != other => Err(Refusal::BadKey),
-        (Some(secret), _) | (None, Some(secret)) => Ok(secret),
     }
+    secret.ok_or(Refusal::NoKey)
+}
+
+fn bearer(value: &HeaderValue) -> Result<&str, Refusal> {
+    match text(value)?.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
+        _ => Err(Refusal::BadKey),
+    }
+}
+
+fn text(value: &HeaderValue) -> Result<&str, Refusal> {
+    value.to_str().map_err(|_| Refusal::BadKey)
 }

@@ -39,6 +39,9 @@ use reply::Reply;
 /// The request header that names a provider, for clients that cannot add a body field.
 const PROVIDER_HEADER: &str = "x-tollgate-provider";
 
+/// Characters of it that are read, as in the body.
+const PROVIDER_CHARS_MAX: usize = 64;
+
 /// A call that may be sent: parsed, resolved, and with its worst case held.
 struct Prepared {
     request: ChatRequest,
@@ -81,12 +84,18 @@ async fn prepare(
     let bytes = read_body(headers, body, bytes_max).await?;
     let request = ChatRequest::parse(bytes).map_err(Refusal::Request)?;
     record.asked(&request);
-    let named = headers.get(PROVIDER_HEADER).and_then(|value| value.to_str().ok());
-    let route =
-        record.snapshot().resolve(request.model(), request.provider().or(named)).map_err(Refusal::Route)?;
+    let named = named_provider(headers);
+    let provider = request.provider().or(named.as_deref());
+    let route = record.snapshot().resolve(request.model(), provider).map_err(Refusal::Route)?;
     record.routed(&route);
     let output_limit = admit::admit(record, &request, &route)?;
     Ok(Prepared { request, route, output_limit })
+}
+
+/// The provider that a header names. One that cannot be a name is kept, so that it is refused and not ignored.
+fn named_provider(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(PROVIDER_HEADER)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).chars().take(PROVIDER_CHARS_MAX).collect())
 }
 
 /// Starts the call's task and waits for what the client is to see, or for the time of the first keep-alive.

@@ -128,6 +128,11 @@ impl Record {
         Arc::clone(&self.begun)
     }
 
+    /// The inference provider of the last try, where it is known.
+    pub(super) fn inference_provider(&self) -> Option<&str> {
+        self.receipt.inference_provider.as_deref()
+    }
+
     /// Notes that the first piece of the answer goes to the client.
     pub(super) fn first_token(&mut self) {
         if self.receipt.first_token_us.is_none() {

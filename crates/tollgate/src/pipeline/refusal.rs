@@ -8,7 +8,7 @@ use wire::chat::RequestError;
 use wire::error::UpstreamError;
 
 use crate::catalog::ResolveError;
-use crate::upstream::SendError;
+use crate::upstream::{Secrets, SendError};
 
 /// Why the gateway did not send a call.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub enum Refusal {
     Closing,
     /// The body is not declared as JSON.
     ContentType(String),
+    /// The body is compressed.
+    ContentEncoding,
     /// The body is over the limit of this many bytes.
     BodyTooLarge(usize),
     /// The body did not arrive in time or its connection broke.
@@ -93,6 +95,18 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// The same, without secrets in what the upstream said.
+    #[must_use]
+    pub fn hiding(self, secrets: &Secrets) -> Failure {
+        match self {
+            Failure::Status { status, error, retry_after } => {
+                Failure::Status { status, error: secrets.hide(error), retry_after }
+            }
+            Failure::InBand(error) => Failure::InBand(secrets.hide(error)),
+            other => other,
+        }
+    }
+
     /// The word for the receipt.
     #[must_use]
     pub fn outcome(&self) -> Outcome {

@@ -14,7 +14,7 @@ use wire::chat::{ChatStream, End, Step};
 use wire::sse::{self, Decoder};
 
 use super::Failure;
-use crate::config::ProviderConfig;
+use crate::upstream::{Secrets, SendError, Upstream};
 
 /// The longest event that is relayed. Tool arguments in one chunk are the longest seen, tens of kilobytes.
 const EVENT_BYTES_MAX: usize = 1 << 20;
@@ -33,6 +33,7 @@ pub(super) struct Relay {
     first: Option<Bytes>,
     body_ended: bool,
     deadlines: Deadlines,
+    secrets: Secrets,
 }
 
 /// One step of a relay.
@@ -47,7 +48,7 @@ impl Relay {
     pub(super) fn new(
         body: Incoming,
         usage_asked: bool,
-        provider: &ProviderConfig,
+        upstream: &Upstream,
         keep_alive: Duration,
         deadline: Instant,
     ) -> Relay {
@@ -58,13 +59,14 @@ impl Relay {
             usage_asked,
             first: None,
             body_ended: false,
-            deadlines: Deadlines::new(provider.timeouts.idle, keep_alive, deadline),
+            deadlines: Deadlines::new(upstream.config.timeouts.idle, keep_alive, deadline),
+            secrets: upstream.secrets.clone(),
         }
     }
 
     /// Waits for the first event that the client is to see, and keeps it.
     pub(super) async fn read_first(&mut self, deadline: Duration) -> Result<(), Failure> {
-        let silent = || Failure::Send(crate::upstream::SendError::Timeout(deadline));
+        let silent = || Failure::Send(SendError::Timeout(deadline));
         let first = timeout(deadline, poll_fn(|cx| self.poll_upstream(cx))).await.map_err(|_| silent())?;
         match first {
             Turn::Frame(frame) => {
@@ -114,7 +116,7 @@ impl Relay {
             Step::Forward(frame) => Some(Turn::Frame(frame)),
             Step::Skip => None,
             Step::Done => Some(Turn::End(self.end())),
-            Step::Error(error) => Some(Turn::End(Err(Failure::InBand(error)))),
+            Step::Error(error) => Some(Turn::End(Err(Failure::InBand(self.secrets.hide(error))))),
             Step::Malformed => {
                 let why = "an event of the stream is not JSON".to_owned();
                 Some(Turn::End(Err(Failure::Malformed(why))))

@@ -17,6 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use thiserror::Error;
 use tokio::time::timeout;
 
+use super::Secrets;
 use crate::config::ProviderConfig;
 
 /// Idle connections kept per provider and worker: enough for a burst, far below the usual limit on open files.
@@ -24,6 +25,10 @@ const IDLE_CONNECTIONS_MAX: usize = 256;
 
 /// How long an idle connection is kept. Most servers close theirs after 60 to 120 s.
 const IDLE_CONNECTION_AGE_MAX: Duration = Duration::from_secs(55);
+
+/// What the system may take in ahead of a client that does not read. Left to itself it is tens of megabytes for each
+/// stream (`tcp_rmem`), and no answer needs that much in flight.
+const RECEIVE_BUFFER_BYTES: usize = 256 << 10;
 
 /// The largest catalogue that is read: ten times the largest one seen.
 const CATALOGUE_BYTES_MAX: usize = 16 << 20;
@@ -45,6 +50,8 @@ pub struct Upstreams {
 pub struct Upstream {
     /// The provider's row in the configuration.
     pub config: ProviderConfig,
+    /// What it must not repeat to clients.
+    pub secrets: Secrets,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     chat_uri: Uri,
     models_uri: Uri,
@@ -106,6 +113,7 @@ impl Upstream {
             chat_uri: uri("/chat/completions")?,
             models_uri: uri("/models")?,
             headers: headers(config)?,
+            secrets: Secrets::of(config),
             config: config.clone(),
         })
     }
@@ -162,6 +170,7 @@ fn client(connect_timeout: Duration) -> Client<HttpsConnector<HttpConnector>, Fu
     http.set_nodelay(true);
     http.set_connect_timeout(Some(connect_timeout));
     http.set_keepalive(Some(Duration::from_secs(30)));
+    http.set_recv_buffer_size(Some(RECEIVE_BUFFER_BYTES));
     let https = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_all_versions();
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())

@@ -174,12 +174,20 @@ impl Stream {
             if let Some(event) = self.decoder.next_event().expect("an event stream") {
                 return Some(event);
             }
-            let frame = self.body.frame().await?.ok()?;
-            if let Ok(data) = frame.into_data() {
-                self.raw.extend_from_slice(&data);
-                self.decoder.feed(data);
+            if !self.read_some().await {
+                return None;
             }
         }
+    }
+
+    /// Reads what comes next, an event or not; `false` at the end of the body.
+    pub(crate) async fn read_some(&mut self) -> bool {
+        let Some(Ok(frame)) = self.body.frame().await else { return false };
+        if let Ok(data) = frame.into_data() {
+            self.raw.extend_from_slice(&data);
+            self.decoder.feed(data);
+        }
+        true
     }
 
     /// Reads to the end.

@@ -17,7 +17,7 @@ use tollgate::ledger::audit;
 
 use crate::client::{Client, Reply};
 
-/// A model of the simulator whose live offers are all priced.
+/// A model of the simulator. One of its live offers has no price, so the gateway pins a priced one: `cerebras`.
 pub(crate) const MODEL: &str = "openai/gpt-oss-120b";
 
 /// The admin key of every gateway under test.
@@ -44,14 +44,33 @@ pub(crate) struct Setup {
     pub(crate) credit: &'static str,
     pub(crate) kind: AccountKind,
     pub(crate) sim: SimConfig,
-    /// Added to the configuration file.
+    /// Added to the configuration file, in the middle of the section of Hugging Face.
     pub(crate) toml: String,
+    /// The base URL of Hugging Face, if it is not the simulator's.
+    pub(crate) upstream: Option<String>,
+    /// The folder that another gateway left.
+    pub(crate) folder: Option<TempDir>,
+    /// Whether to wait until the gateway is ready.
+    pub(crate) wait: bool,
 }
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup { credit: "1.00", kind: AccountKind::Prepaid, sim: SimConfig::default(), toml: String::new() }
+        Setup {
+            credit: "1.00",
+            kind: AccountKind::Prepaid,
+            sim: SimConfig::default(),
+            toml: String::new(),
+            upstream: None,
+            folder: None,
+            wait: true,
+        }
     }
+}
+
+/// Waits for something that will surely come.
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }
 
 /// The simplest chat body.
@@ -73,8 +92,8 @@ impl Gateway {
 
     pub(crate) async fn start_with(setup: Setup) -> Gateway {
         let sim = HfSim::start(setup.sim).expect("the simulator");
-        let folder = tempfile::tempdir().expect("a folder");
-        let config = config(&sim.base_url(), &folder, &setup.toml);
+        let folder = setup.folder.unwrap_or_else(|| tempfile::tempdir().expect("a folder"));
+        let config = config(&setup.upstream.unwrap_or_else(|| sim.base_url()), &folder, &setup.toml);
         let running = app::start(config).await.expect("the gateway");
         let owner = make_owner(&running, "test", setup.kind).await.expect("an account");
         let credit: Money = setup.credit.parse().expect("an amount");
@@ -98,11 +117,13 @@ impl Gateway {
             stop: Some(stop),
             serving: Some(serving),
         };
-        gateway
-            .until("the gateway is ready", async |gateway| {
-                gateway.client.get("/readyz").await.status.is_success()
-            })
-            .await;
+        if setup.wait {
+            gateway
+                .until("the gateway is ready", async |gateway| {
+                    gateway.client.get("/readyz").await.status.is_success()
+                })
+                .await;
+        }
         gateway
     }
 
@@ -143,6 +164,16 @@ impl Gateway {
 
     /// Stops the gateway and checks everything. `true` if no call was left open at the drain deadline.
     pub(crate) async fn finish(mut self) -> bool {
+        self.end().await
+    }
+
+    /// As [`Gateway::finish`], and keeps the folder for another gateway.
+    pub(crate) async fn finish_keeping(mut self) -> TempDir {
+        self.end().await;
+        std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a folder"))
+    }
+
+    async fn end(&mut self) -> bool {
         self.stop.take();
         let serving = self.serving.take().expect("not finished before");
         let drained = serving.await.expect("the gateway ran to its end");

@@ -1,7 +1,11 @@
 //! The integration tests: a real gateway on a free port, the simulator as its upstream, a real SQLite ledger.
 
 mod answer;
+mod auth;
+mod billed;
 mod books;
+mod broken_streams;
+mod catalogue;
 mod chat;
 mod client;
 mod crash;
@@ -9,13 +13,23 @@ mod dice;
 mod durable;
 mod edges;
 mod endings;
+mod failover;
+mod framing;
 mod harness;
 mod leaving;
 mod mix;
 mod money;
+mod pressure;
 mod prices;
 mod process;
+mod program;
+mod providers;
+mod public;
 mod rates;
+mod raw;
+mod requests;
+mod secrets;
 mod shutdown;
 mod stampede;
+mod streaming;
 mod upstream;
