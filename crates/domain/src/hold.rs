@@ -41,17 +41,26 @@ pub struct Unaffordable {
 }
 
 impl CallBound {
+    /// The bound where nobody serves a prompt of more than `tokens`; `None` where that is not known.
+    #[must_use]
+    pub fn with_prompt_within(self, tokens: Option<u64>) -> CallBound {
+        CallBound {
+            input_tokens: tokens.map_or(self.input_tokens, |most| self.input_tokens.min(most)),
+            ..self
+        }
+    }
+
     /// Quotes a hold at `price` for an account that has `available`; `None` means that it has no cap.
     ///
-    /// `context_length` bounds the prompt, and is the output limit of a call that names none. Without a limit from
-    /// the caller the quote is cut to what the balance pays for, but not below [`OUTPUT_TOKENS_FLOOR`].
+    /// `context_length` bounds the output limit of a call that names none. Without a limit from the caller the quote
+    /// is cut to what the balance pays for, but not below [`OUTPUT_TOKENS_FLOOR`].
     pub fn quote(
         &self,
         price: &Price,
         context_length: Option<u64>,
         available: Option<Money>,
     ) -> Result<Quote, Unaffordable> {
-        let input = context_length.map_or(self.input_tokens, |context| self.input_tokens.min(context));
+        let input = self.input_tokens;
         let affordable = available.and_then(|budget| price.affordable_output(budget, input, self.n));
         let fits = |output: u64| affordable.is_none_or(|limit| output <= limit);
         let quote = |output_tokens: u64, clamped: bool| Quote {

@@ -28,8 +28,10 @@ pub struct Offer {
     pub inference_provider: Option<Arc<str>>,
     /// The price to hold at: of this offer, or the dearest live one where the upstream chooses.
     pub pricing: Pricing,
-    /// Tokens of prompt and answer together, where known.
+    /// Tokens of prompt and answer together, where known: the least of the live ones where the upstream chooses.
     pub context_length: Option<u64>,
+    /// The longest prompt that is served, where known: the largest context where the upstream chooses.
+    pub prompt_tokens_max: Option<u64>,
 }
 
 /// The ordered offers that a call tries, and why.
@@ -42,17 +44,21 @@ pub struct Route {
 }
 
 impl Route {
-    /// The price that covers every offer of the route; `None` when one of them is unpriced.
+    /// The price that covers every offer of the route that has one; `None` when none has.
     #[must_use]
     pub fn dearest(&self) -> Option<Price> {
-        let mut prices = self.offers.iter().map(|offer| offer.pricing.price());
-        let first = prices.next()??;
-        prices.try_fold(first, |dearest, price| Some(dearest.dearest(price?)))
+        self.offers.iter().filter_map(|offer| offer.pricing.price()).reduce(Price::dearest)
     }
 
     /// The smallest known context length of the route.
     #[must_use]
     pub fn context_length(&self) -> Option<u64> {
         self.offers.iter().filter_map(|offer| offer.context_length).min()
+    }
+
+    /// The longest prompt that any offer of the route serves; `None` when that is not known of one of them.
+    #[must_use]
+    pub fn prompt_tokens_max(&self) -> Option<u64> {
+        self.offers.iter().try_fold(0, |most, offer| Some(offer.prompt_tokens_max?.max(most)))
     }
 }

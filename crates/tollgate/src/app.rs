@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -25,6 +25,10 @@ use crate::upstream::{BadProvider, Upstreams};
 
 /// How long calls that were told to end have to settle, when the gateway stops.
 const SETTLE_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Signals within this time are one request to stop: `timeout` sends its own twice, and so does Ctrl-C in a terminal
+/// whose other processes pass it on.
+const SAME_REQUEST: Duration = Duration::from_secs(1);
 
 /// A gateway that is listening. Run it with [`Running::run`].
 #[derive(Debug)]
@@ -152,8 +156,8 @@ impl Running {
     }
 }
 
-/// Serves until a signal comes, with `beside` running next to it. `false` when calls were left open: a second signal
-/// does not wait for them.
+/// Serves until a signal comes, with `beside` running next to it. `false` when calls were left open: another signal,
+/// a second or more after the first, does not wait for them.
 pub async fn until_stopped(running: Running, beside: impl Future<Output = ()>) -> io::Result<bool> {
     let mut signals = Signals::listen()?;
     let (stop, stopped) = oneshot::channel::<()>();
@@ -172,9 +176,18 @@ pub async fn until_stopped(running: Running, beside: impl Future<Output = ()>) -
         () = beside => {}
     }
     drop(stop);
+    let begun = Instant::now();
+    let insisted = async {
+        loop {
+            signals.next().await;
+            if begun.elapsed() >= SAME_REQUEST {
+                break;
+            }
+        }
+    };
     tokio::select! {
         drained = &mut serving => Ok(drained),
-        () = signals.next() => Ok(false),
+        () = insisted => Ok(false),
     }
 }
 

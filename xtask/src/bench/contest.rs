@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
+use std::process;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -66,15 +67,16 @@ impl Speed {
 
 impl<'a> Contest<'a> {
     pub(super) fn hold(workspace: &'a Workspace, plan: Plan) -> Result<Report> {
-        let folder = workspace.target.join("bench");
-        if folder.exists() {
-            fs::remove_dir_all(&folder).during(folder.display())?;
-        }
+        // Its own, so that two runs at once spoil each other's figures only.
+        let folder = workspace.target.join("bench").join(process::id().to_string());
+        fs::create_dir_all(&folder).during(folder.display())?;
         let workers = thread::available_parallelism().map_or(1, usize::from);
         let simulator = Simulator::start(workspace, &folder)?;
         let contest = Self { workspace, folder, plan, workers, simulator };
         let (speed, memory) = on_one_thread(async { Ok((contest.speed().await?, contest.memory().await?)) })?;
         let disk_sync = contest.disk_sync()?;
+        // After a failure the logs in it are needed.
+        fs::remove_dir_all(&contest.folder).during(contest.folder.display())?;
         Ok(contest.report(&speed, memory, disk_sync))
     }
 

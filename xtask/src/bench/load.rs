@@ -113,6 +113,9 @@ struct EventSplit {
 impl EventSplit {
     const END: &[u8] = b"data: [DONE]\n\n";
 
+    /// Enough to see how a stream ended instead.
+    const TAIL_BYTES: usize = 300;
+
     /// How many events ended in `data`: an event ends at an empty line.
     fn feed(&mut self, data: &[u8]) -> u64 {
         let mut ended = 0;
@@ -121,14 +124,14 @@ impl EventSplit {
             ended += u64::from(is_newline && self.after_newline);
             self.after_newline = is_newline;
         }
-        let kept = data.len().min(Self::END.len());
+        let kept = data.len().min(Self::TAIL_BYTES);
         self.tail.extend_from_slice(&data[data.len() - kept..]);
-        self.tail.drain(..self.tail.len().saturating_sub(Self::END.len()));
+        self.tail.drain(..self.tail.len().saturating_sub(Self::TAIL_BYTES));
         ended
     }
 
     fn is_complete(&self) -> bool {
-        self.tail == Self::END
+        self.tail.ends_with(Self::END)
     }
 }
 

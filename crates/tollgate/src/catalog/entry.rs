@@ -76,6 +76,11 @@ impl ProviderEntry {
         self.listed.values().map(Arc::as_ref)
     }
 
+    /// Whether the offer is one of the configuration.
+    pub(super) fn is_configured(&self, offer: &Offer) -> bool {
+        self.configured.get(&*offer.model).is_some_and(|model| model.upstream_model == offer.upstream_model)
+    }
+
     pub(super) fn configured_models(&self) -> impl Iterator<Item = &ModelConfig> {
         self.configured.values()
     }
@@ -112,6 +117,7 @@ impl ProviderEntry {
             inference_provider: None,
             pricing: Pricing::Unpriced,
             context_length,
+            prompt_tokens_max: context_length,
         };
         Found { offers: vec![offer], how: how.to_owned() }
     }
@@ -123,6 +129,7 @@ impl ProviderEntry {
             inference_provider: None,
             pricing: model.pricing,
             context_length: model.context_length,
+            prompt_tokens_max: model.context_length,
             upstream_model: Arc::clone(&model.upstream_model),
         };
         Found { offers: vec![offer], how: "configured".to_owned() }

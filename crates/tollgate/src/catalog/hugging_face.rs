@@ -108,16 +108,19 @@ impl Naming<'_> {
             inference_provider: Some(offer.inference_provider.as_str().into()),
             pricing: offer.pricing,
             context_length: offer.context_length,
+            prompt_tokens_max: offer.context_length,
             ..self.unpriced(None)
         }
     }
 
-    /// The offer where Hugging Face chooses: at the dearest price and the smallest context of the live ones.
+    /// The offer where Hugging Face chooses: at the dearest price of the live ones, for an answer that fits the
+    /// smallest context and a prompt that fits the largest.
     fn chosen_upstream(&self, live: &[&ListedOffer], suffix: Option<&str>) -> Offer {
         let prices = live.iter().filter_map(|offer| offer.pricing.price());
         let pricing = prices.reduce(Price::dearest).map_or(Pricing::Unpriced, Pricing::Priced);
         let context_length = live.iter().filter_map(|offer| offer.context_length).min();
-        Offer { pricing, context_length, ..self.unpriced(suffix) }
+        let prompt_tokens_max = live.iter().try_fold(0, |most, offer| Some(offer.context_length?.max(most)));
+        Offer { pricing, context_length, prompt_tokens_max, ..self.unpriced(suffix) }
     }
 
     fn unpriced(&self, suffix: Option<&str>) -> Offer {
@@ -129,6 +132,7 @@ impl Naming<'_> {
             inference_provider: None,
             pricing: Pricing::Unpriced,
             context_length: self.model.context_length,
+            prompt_tokens_max: None,
         }
     }
 }

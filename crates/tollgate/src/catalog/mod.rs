@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use domain::{Price, Pricing};
+use domain::{Offer, Price, Pricing};
 
 pub use entry::ProviderEntry;
 pub use list::ModelCard;
@@ -85,10 +85,15 @@ impl Snapshot {
         self.providers.iter().all(|entry| entry.is_loaded())
     }
 
-    /// The price at the inference provider that served, where the catalogue knows it.
+    /// The price at the inference provider that served an offer, where the catalogue knows it. The price of an offer
+    /// in the configuration stands, whoever served.
     #[must_use]
-    pub fn served_price(&self, provider: &str, model: &str, inference_provider: &str) -> Option<Price> {
-        let listed = self.provider(provider)?.listed(model)?;
+    pub fn served_price(&self, offer: &Offer, inference_provider: &str) -> Option<Price> {
+        let entry = self.provider(&offer.provider)?;
+        if entry.is_configured(offer) {
+            return None;
+        }
+        let listed = entry.listed(&offer.model)?;
         let offer = listed.offers.iter().find(|offer| offer.inference_provider == inference_provider)?;
         match offer.pricing {
             Pricing::Unpriced => None,

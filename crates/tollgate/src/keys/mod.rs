@@ -3,6 +3,8 @@
 mod admin;
 mod entropy;
 mod secret;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};

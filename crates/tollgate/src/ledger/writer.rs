@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::{Hold, Money};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{error, info};
 
 use super::account::Account;
@@ -17,6 +17,10 @@ use crate::clock::Clock;
 
 /// The most endings in one transaction. Beyond it a commit costs hardly less per call, and the first one waits longer.
 const BATCH_MAX: usize = 256;
+
+/// How long a batch waits for company when the one before it had some. A commit costs ten times as much per call alone
+/// as in a batch of thirty, so on a busy gateway this wait pays; a call that ends alone never waits.
+const COMPANY_WAIT: Duration = Duration::from_millis(1);
 
 /// The first wait after a failed commit; each further one doubles.
 const RETRY_FIRST: Duration = Duration::from_millis(20);
@@ -68,6 +72,7 @@ impl Writer {
     /// Writes until every call has ended and the ledger is closed or dropped.
     pub(super) async fn run(mut self) {
         let mut endings = Vec::with_capacity(BATCH_MAX);
+        let mut busy = false;
         loop {
             tokio::select! {
                 Some(command) = self.commands.recv() => self.execute(command),
@@ -75,6 +80,10 @@ impl Writer {
                     if count == 0 {
                         break;
                     }
+                    if busy {
+                        self.gather(&mut endings).await;
+                    }
+                    busy = endings.len() > 1;
                     self.commit(&mut endings).await;
                 }
             }
@@ -88,6 +97,16 @@ impl Writer {
         match command {
             Command::Run(work) => work(&mut *self.store),
             Command::Close => self.endings.close(),
+        }
+    }
+
+    /// Waits, then takes what has come. Nobody wakes the writer meanwhile, which would cost as much as it saves.
+    async fn gather(&mut self, endings: &mut Vec<Ending>) {
+        sleep(COMPANY_WAIT).await;
+        while endings.len() < BATCH_MAX
+            && let Ok(ending) = self.endings.try_recv()
+        {
+            endings.push(ending);
         }
     }
 

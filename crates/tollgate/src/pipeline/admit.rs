@@ -16,7 +16,7 @@ pub(super) fn admit(
     route: &Route,
 ) -> Result<Option<u64>, Refusal> {
     let Some(price) = price(record, request, route)? else { return Ok(None) };
-    let bound = request.bound();
+    let bound = request.bound().with_prompt_within(route.prompt_tokens_max());
     let mut refused = None;
     for _ in 0..QUOTES_MAX {
         let budget = record.budget();
@@ -41,11 +41,12 @@ pub(super) fn admit(
     Err(refused.map_or(Refusal::Busy, Refusal::NoCredit))
 }
 
-/// The price to hold at; `None` for an unpriced model on a metered account, which is held at nothing.
+/// The price to hold at; `None` where no offer has one, on a metered account, whose call is held at nothing.
 fn price(record: &Record, request: &ChatRequest, route: &Route) -> Result<Option<Price>, Refusal> {
-    match (route.dearest(), record.account_kind()) {
-        (Some(price), _) => Ok(Some(price)),
-        (None, AccountKind::Metered) => Ok(None),
-        (None, AccountKind::Prepaid) => Err(Refusal::Unpriced(request.model().to_owned())),
+    let unpriced = route.offers.iter().any(|offer| offer.pricing.price().is_none());
+    if unpriced && record.account_kind() == AccountKind::Prepaid {
+        Err(Refusal::Unpriced(request.model().to_owned()))
+    } else {
+        Ok(route.dearest())
     }
 }

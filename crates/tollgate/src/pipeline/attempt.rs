@@ -94,6 +94,7 @@ async fn once(
         .upstreams
         .get(&offer.provider)
         .ok_or_else(|| Failure::Malformed(format!("the provider {} is not configured", offer.provider)))?;
+    record.goes_to(&upstream.config);
     ask(worker, upstream, record, prepared, offer, deadline)
         .await
         .map_err(|failure| failure.hiding(&upstream.secrets))

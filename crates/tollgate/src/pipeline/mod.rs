@@ -13,6 +13,7 @@ mod reply;
 mod whole;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -100,14 +101,17 @@ fn named_provider(headers: &HeaderMap) -> Option<String> {
 /// Starts the call's task and waits for what the client is to see, or for the time of the first keep-alive.
 async fn dispatch(worker: &Arc<Worker>, record: Record, prepared: Prepared) -> Response {
     let call = record.call();
-    let streams = prepared.request.stream();
+    let (streams, begun) = (prepared.request.stream(), record.begun());
     let (answer, mut waiting) = oneshot::channel();
     tokio::spawn(run(Arc::clone(worker), record, prepared, answer));
     if streams {
         let keep_alive = worker.gateway.config.server.keep_alive;
         return match timeout(keep_alive, &mut waiting).await {
             Ok(answer) => reply::render(call, answer),
-            Err(_) => reply::keep_waiting(call, MeteredBody::waiting(waiting, &worker.gateway)),
+            Err(_) => {
+                begun.store(true, Ordering::Relaxed);
+                reply::keep_waiting(call, MeteredBody::waiting(waiting, &worker.gateway))
+            }
         };
     }
     reply::render(call, waiting.await)

@@ -1,6 +1,7 @@
 //! The record of one call while it runs: its hold, and the receipt as far as it is known. Every ending closes it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::outcome::{Billable, bill};
@@ -16,7 +17,7 @@ use super::reply::Head;
 use super::whole::SETTLE_TIME_MAX;
 use super::{Failure, Principal, Refusal};
 use crate::catalog::Snapshot;
-use crate::config::AbortPolicy;
+use crate::config::{AbortPolicy, ProviderConfig};
 use crate::gateway::{Gateway, Worker};
 use crate::http::ApiError;
 use crate::ledger::{Admission, Receipt, Settling, Unavailable};
@@ -28,8 +29,12 @@ pub(super) struct Record {
     started: Instant,
     /// The catalogue at the start: a call keeps the prices that it was admitted with.
     snapshot: Arc<Snapshot>,
-    /// The price of the offer that is being tried.
+    /// The offer that is being tried.
+    offer: Option<Offer>,
+    /// Its price, or that of whoever says to have served it.
     price: Option<Price>,
+    /// Whether the client has its status already: a stream begins without its first event when that is slow.
+    begun: Arc<AtomicBool>,
     prompt_text_bytes: u64,
     abort: AbortPolicy,
     drain_cap: Duration,
@@ -44,6 +49,9 @@ pub(super) struct Closed {
 impl Record {
     /// Opens the record of a call, which reserves the place of its settlement.
     pub(super) fn open(gateway: &Gateway, call: CallId, principal: &Principal) -> Result<Record, Refusal> {
+        if gateway.stopping.load(Ordering::Relaxed) {
+            return Err(Refusal::Closing);
+        }
         let admission =
             gateway.ledger.try_admit(&principal.account).map_err(|unavailable| match unavailable {
                 Unavailable::Busy => Refusal::Busy,
@@ -56,7 +64,9 @@ impl Record {
             receipt,
             started: Instant::now(),
             snapshot: gateway.catalogue.snapshot(),
+            offer: None,
             price: None,
+            begun: Arc::new(AtomicBool::new(false)),
             prompt_text_bytes: 0,
             abort: AbortPolicy::Drain,
             drain_cap: Duration::ZERO,
@@ -101,14 +111,13 @@ impl Record {
         self.receipt.model_served = Some(offer.model.to_string());
         self.receipt.inference_provider = offer.inference_provider.as_ref().map(|slug| slug.to_string());
         self.price = offer.pricing.price();
+        self.offer = Some(offer.clone());
     }
 
     /// Notes which inference provider the upstream says has served, and takes its price where it is known.
     pub(super) fn served_by(&mut self, inference_provider: String) {
-        let (Some(provider), Some(model)) = (&self.receipt.provider, &self.receipt.model_served) else {
-            return;
-        };
-        if let Some(price) = self.snapshot.served_price(provider, model, &inference_provider) {
+        let offer = self.offer.as_ref();
+        if let Some(price) = offer.and_then(|offer| self.snapshot.served_price(offer, &inference_provider)) {
             self.price = Some(price);
         }
         self.receipt.inference_provider = Some(inference_provider);
@@ -117,6 +126,11 @@ impl Record {
     /// The inference provider of the last try, where it is known.
     pub(super) fn inference_provider(&self) -> Option<&str> {
         self.receipt.inference_provider.as_deref()
+    }
+
+    /// What is to be set when the client gets its status before the first event.
+    pub(super) fn begun(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.begun)
     }
 
     /// Notes that the first piece of the answer goes to the client.
@@ -137,9 +151,14 @@ impl Record {
         let Some(upstream) = upstream else {
             return (self.abort, self.drain_cap, super::far_future());
         };
-        self.abort = upstream.config.abort;
-        self.drain_cap = upstream.config.drain_cap;
+        self.goes_to(&upstream.config);
         (self.abort, self.drain_cap, self.started + upstream.config.timeouts.total)
+    }
+
+    /// Notes the provider whose policy counts when the client leaves: the one that is being tried.
+    pub(super) fn goes_to(&mut self, provider: &ProviderConfig) {
+        self.abort = provider.abort;
+        self.drain_cap = provider.drain_cap;
     }
 
     pub(super) fn abort_policy(&self) -> (AbortPolicy, Duration) {
@@ -172,7 +191,8 @@ impl Record {
     pub(super) fn fail(mut self, failure: &Failure, tally: Option<&Tally>) -> Closed {
         let error = ApiError::from(failure);
         // A stream that had begun was answered 200, whatever came after.
-        self.receipt.status = if tally.is_some() { 200 } else { error.status.as_u16() };
+        let begun = tally.is_some() || self.begun.load(Ordering::Relaxed);
+        self.receipt.status = if begun { 200 } else { error.status.as_u16() };
         self.receipt.error_code = error.code().map(str::to_owned);
         self.close(failure.outcome(), tally)
     }

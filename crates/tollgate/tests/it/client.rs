@@ -89,6 +89,16 @@ impl Client {
         self.pool.request(request).await.expect("a response")
     }
 
+    /// A chat call to a server that may die. `None` when it did before it answered.
+    pub(crate) async fn try_send_chat(&self, body: &Value) -> Option<Response<Incoming>> {
+        let request = Request::post(format!("{}/v1/chat/completions", self.url))
+            .header(AUTHORIZATION, format!("Bearer {}", self.key))
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body.to_string())))
+            .expect("a request");
+        self.pool.request(request).await.ok()
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Reply {
         Reply::read(self.send(Method::GET, path, Bytes::new()).await).await
     }
@@ -110,18 +120,20 @@ impl Client {
     pub(crate) async fn stream(&self, body: &Value) -> Stream {
         let mut body = body.clone();
         body["stream"] = Value::Bool(true);
-        let response = self.send(Method::POST, "/v1/chat/completions", body.to_string()).await;
-        let (head, body) = response.into_parts();
-        let decoder = Decoder::new(EVENT_BYTES_MAX);
-        Stream { status: head.status, headers: head.headers, body, decoder, raw: Vec::new() }
+        Stream::of(self.send(Method::POST, "/v1/chat/completions", body.to_string()).await)
     }
 }
 
 impl Reply {
     pub(crate) async fn read(response: Response<Incoming>) -> Reply {
+        Reply::try_read(response).await.expect("a body")
+    }
+
+    /// `None` when the body broke off.
+    pub(crate) async fn try_read(response: Response<Incoming>) -> Option<Reply> {
         let (head, body) = response.into_parts();
-        let body = body.collect().await.expect("a body").to_bytes();
-        Reply { status: head.status, headers: head.headers, body }
+        let body = body.collect().await.ok()?.to_bytes();
+        Some(Reply { status: head.status, headers: head.headers, body })
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -145,6 +157,12 @@ impl Reply {
 }
 
 impl Stream {
+    pub(crate) fn of(response: Response<Incoming>) -> Stream {
+        let (head, body) = response.into_parts();
+        let decoder = Decoder::new(EVENT_BYTES_MAX);
+        Stream { status: head.status, headers: head.headers, body, decoder, raw: Vec::new() }
+    }
+
     pub(crate) fn call_id(&self) -> String {
         let id = self.headers.get("x-tollgate-call-id").and_then(|value| value.to_str().ok());
         id.expect("a call id").to_owned()

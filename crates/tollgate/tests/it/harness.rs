@@ -78,6 +78,13 @@ pub(crate) fn ask(text: &str) -> Value {
     json!({"model": MODEL, "messages": [{"role": "user", "content": text}], "max_tokens": 64})
 }
 
+/// The same, of another model.
+pub(crate) fn ask_model(model: &str, text: &str) -> Value {
+    let mut body = ask(text);
+    body["model"] = json!(model);
+    body
+}
+
 impl Gateway {
     pub(crate) async fn start() -> Gateway {
         Gateway::start_with(Setup::default()).await
@@ -195,7 +202,7 @@ pub(crate) struct Balance {
 }
 
 impl Balance {
-    fn of(reply: &Reply) -> Balance {
+    pub(crate) fn of(reply: &Reply) -> Balance {
         let balance = &reply.json()["balance"];
         let amount = |name: &str| -> Money {
             balance[name].as_str().expect("a decimal string").parse().expect("an amount")

@@ -1,19 +1,33 @@
 //! The integration tests: a real gateway on a free port, the simulator as its upstream, a real SQLite ledger.
 
+mod answer;
 mod auth;
+mod books;
 mod broken_streams;
 mod catalogue;
 mod chat;
 mod client;
+mod crash;
+mod dice;
+mod edges;
+mod endings;
 mod failover;
 mod framing;
 mod harness;
+mod hostile;
+mod leaving;
+mod mix;
+mod money;
 mod pressure;
+mod prices;
 mod process;
 mod providers;
 mod public;
+mod rates;
 mod raw;
 mod requests;
 mod secrets;
+mod shutdown;
+mod stampede;
 mod streaming;
 mod upstream;

@@ -1,86 +1,127 @@
-//! The real program as a process of its own: for what only that shows, its memory and its log.
+//! The real program as a child process: for what no test can do to a gateway in its own process.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
 
+use hf_sim::HfSim;
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::client::Client;
-use crate::harness::{ADMIN_KEY, soon};
 
-/// A running `tollgate serve`, with the metered account that a first start makes.
+/// How long a process may take to start or to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running `tollgate serve`. Dropping it kills it.
 pub(crate) struct Process {
-    pub(crate) client: Client,
-    pub(crate) admin: Client,
-    pub(crate) key: String,
-    folder: TempDir,
     child: Child,
+    /// The line of JSON that it printed when it was ready.
+    pub(crate) ready: Value,
 }
 
 impl Process {
-    /// Starts the program on free ports with this configuration and this environment.
-    pub(crate) async fn start(toml: &str, env: &[(&str, &str)]) -> Process {
-        let folder = tempfile::tempdir().expect("a folder");
-        let config = folder.path().join("tollgate.toml");
-        std::fs::write(&config, toml).expect("written");
-        let log = File::create(folder.path().join("log")).expect("a file");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tollgate"))
-            .args(["serve", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
-            .current_dir(folder.path())
-            .env_clear()
-            .env("TOLLGATE_ADMIN_KEY", ADMIN_KEY)
-            .envs(env.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .expect("the program starts");
-        let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
-        let first_line = tokio::task::spawn_blocking(move || {
-            let mut line = String::new();
-            stdout.read_line(&mut line).map(|_| line)
+    /// Starts it on the database in `folder`, with the simulator as its upstream, and waits until it serves.
+    pub(crate) async fn start(folder: &Path, sim: &HfSim, toml: &str) -> Process {
+        let mut child = serve(folder, sim, toml).spawn().expect("the program");
+        let stdout = child.stdout.take().expect("a pipe");
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).expect("a line");
+        let ready = serde_json::from_str(&line).unwrap_or_else(|error| {
+            let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
+            panic!("{error}: it said '{line}'\n{log}")
         });
-        let line = soon("the program to be ready", first_line).await.expect("read").expect("a line");
-        let ready: Value = serde_json::from_str(&line)
-            .unwrap_or_else(|error| panic!("{error}: {line:?} {}", log_of(folder.path())));
-        let text = |name: &str| ready[name].as_str().expect("a string").to_owned();
-        Process {
-            client: Client::new(&text("url"), &text("key")),
-            admin: Client::new(&text("admin_url"), ADMIN_KEY),
-            key: text("key"),
-            folder,
-            child,
+        let process = Process { child, ready };
+        let client = Client::new(&process.url(), "");
+        let begun = Instant::now();
+        while !client.get("/readyz").await.status.is_success() {
+            assert!(begun.elapsed() < PATIENCE, "it never became ready");
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        process
+    }
+
+    /// Starts another one that is expected not to serve, and returns all that it said.
+    pub(crate) fn refused(folder: &Path, sim: &HfSim) -> Output {
+        serve(folder, sim, "").stderr(Stdio::piped()).output().expect("the program")
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.text("url").expect("a url")
+    }
+
+    /// The operator's client, with the admin key of the first start.
+    pub(crate) fn admin(&self, admin_key: &str) -> Client {
+        Client::new(&self.text("admin_url").expect("a url"), admin_key)
+    }
+
+    /// A field of the line that it printed.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        self.ready[name].as_str().map(str::to_owned)
+    }
+
+    /// Ends it without a chance to do anything about it.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it was running");
+        self.child.wait().expect("it ended");
+    }
+
+    /// Sends it a signal: `TERM`, `INT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill").success(), "it was running");
     }
 
     /// Its memory in bytes: what the system counts as resident.
     pub(crate) fn resident_bytes(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a size");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
     }
 
-    /// Asks it to stop, and waits until it has. Returns its folder and what it logged.
-    pub(crate) fn stop(mut self) -> (TempDir, String) {
-        let killed =
-            Command::new("sh").args(["-c", &format!("kill {}", self.child.id())]).status().expect("sh runs");
-        assert!(killed.success() && self.child.wait().expect("it ends").success());
-        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a folder"));
-        let log = log_of(folder.path());
-        (folder, log)
+    /// Whether it has ended by itself, and how.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child")
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) async fn exit(&mut self) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.ended() {
+                return status;
+            }
+            assert!(begun.elapsed() < PATIENCE, "it never ended");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It has ended already, unless the test failed.
+        // It has ended already in most tests; this is for those that fail.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-fn log_of(folder: &Path) -> String {
-    std::fs::read_to_string(folder.join("log")).expect("a log")
+fn serve(folder: &Path, sim: &HfSim, toml: &str) -> Command {
+    let config = folder.join("test.toml");
+    let text = format!("[providers.huggingface]\nbase_url = \"{}\"\n{toml}", sim.base_url());
+    fs::write(&config, text).expect("a file");
+    let log = File::options().create(true).append(true).open(folder.join("log")).expect("a file");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+    command
+        .args(["serve", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--config"])
+        .arg(config)
+        .arg("--data-dir")
+        .arg(folder)
+        .current_dir(folder)
+        .env_clear()
+        .env("HF_TOKEN", "hf_test_token_canary")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log);
+    command
 }

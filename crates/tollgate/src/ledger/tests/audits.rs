@@ -1,6 +1,8 @@
 //! The audit finds every corruption that is planted, and nothing in a ledger at work.
 
-use domain::AccountKind;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use domain::{AccountKind, Money};
 use rusqlite::Connection;
 
 use super::{Books, account, money, receipt};
@@ -33,6 +35,44 @@ async fn a_ledger_at_work_is_audited_as_it_is() {
         r#"{"ok":true,"accounts":2,"calls":4,"granted":"0.00000103","available":"0.00000025","held":"0.00","spent":"0.00000078","violations":[]}"#
     );
     drop(admission);
+    books.close().await;
+}
+
+/// Readers of the database never see money in between: every moment is sound.
+#[tokio::test]
+async fn a_ledger_under_load_is_sound_at_every_moment() {
+    let books = Books::open();
+    let path = books.path();
+    let mut accounts = Vec::new();
+    for _ in 0..10 {
+        accounts.push(books.account(1_000).await);
+    }
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let auditor = scope.spawn(|| {
+            let mut reports = Vec::new();
+            while !done.load(Ordering::Acquire) || reports.is_empty() {
+                reports.push(audit(&path).unwrap());
+            }
+            reports
+        });
+        for call in 0..400 {
+            let payer = &accounts[call % 10];
+            let mut admission = books.ledger.try_admit(payer).unwrap();
+            let cost = i64::try_from(call % 7).unwrap();
+            admission.hold(money(5)).unwrap();
+            drop(admission.settle(receipt(payer.id, u128::try_from(call).unwrap(), cost)));
+            // Now and then the batch is over.
+            while call % 20 == 0 && payer.balance().held != Money::ZERO {
+                std::thread::yield_now();
+            }
+        }
+        done.store(true, Ordering::Release);
+        for report in auditor.join().unwrap() {
+            assert_eq!(report.violations, [""; 0]);
+            assert_eq!(report.granted, money(10_000));
+        }
+    });
     books.close().await;
 }
 

@@ -5,7 +5,9 @@ mod admissions;
 mod audits;
 mod faults;
 mod files;
+mod model;
 mod restarts;
+mod stored;
 mod treasury;
 
 use std::path::PathBuf;

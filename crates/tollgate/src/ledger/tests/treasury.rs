@@ -1,8 +1,6 @@
 //! One suite for every store: the one in memory, which is the model, and SQLite.
 
-use domain::{AccountId, AccountKind, CallId, GrantId, KeyId, Money, Price, Rate, Usage};
-use proptest::collection::vec;
-use proptest::prelude::{Just, Strategy, any, prop_assert_eq, prop_oneof, proptest};
+use domain::{AccountId, AccountKind, GrantId, Money};
 use tempfile::TempDir;
 
 use super::{money, receipt};
@@ -10,17 +8,16 @@ use crate::ledger::account::AccountRow;
 use crate::ledger::memory::MemoryStore;
 use crate::ledger::sqlite::{SqliteReceipts, SqliteStore};
 use crate::ledger::store::{
-    Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, SettingsStore, Settlement, Treasury,
-    UsageStore,
+    Booked, GrantRow, KeyStore, NewGrant, SettingsStore, Settlement, Treasury, UsageStore,
 };
-use crate::ledger::{LedgerError, Page, Receipt, audit};
+use crate::ledger::{LedgerError, Page, audit};
 
-const ADA: AccountId = AccountId::from_bits(0xADA);
-const BOB: AccountId = AccountId::from_bits(0xB0B);
-const METER: AccountId = AccountId::from_bits(0x3E7E4);
+pub(super) const ADA: AccountId = AccountId::from_bits(0xADA);
+pub(super) const BOB: AccountId = AccountId::from_bits(0xB0B);
+pub(super) const METER: AccountId = AccountId::from_bits(0x3E7E4);
 
 /// Runs a story on every store.
-fn on_every_store(story: impl Fn(&mut dyn TestStore)) {
+pub(super) fn on_every_store(story: impl Fn(&mut dyn TestStore)) {
     let memory = MemoryStore::default();
     story(&mut Pair { store: memory.clone(), receipts: memory, folder: None });
     let folder = tempfile::tempdir().unwrap();
@@ -28,19 +25,19 @@ fn on_every_store(story: impl Fn(&mut dyn TestStore)) {
 }
 
 /// A store, and its reader.
-struct Pair<S, R> {
-    store: S,
+pub(super) struct Pair<S, R> {
+    pub(super) store: S,
     receipts: R,
     folder: Option<TempDir>,
 }
 
-fn sqlite(folder: TempDir) -> Pair<SqliteStore, SqliteReceipts> {
+pub(super) fn sqlite(folder: TempDir) -> Pair<SqliteStore, SqliteReceipts> {
     let path = folder.path().join("ledger.db");
     let store = SqliteStore::open(&path).expect("a store");
     Pair { store, receipts: SqliteReceipts::open(&path).expect("a reader"), folder: Some(folder) }
 }
 
-trait TestStore {
+pub(super) trait TestStore {
     fn store(&mut self) -> &mut dyn crate::ledger::store::Store;
     fn receipts(&mut self) -> &mut dyn UsageStore;
 }
@@ -65,12 +62,12 @@ impl<S, R> Drop for Pair<S, R> {
     }
 }
 
-fn new_account(id: AccountId, kind: AccountKind) -> AccountRow {
+pub(super) fn new_account(id: AccountId, kind: AccountKind) -> AccountRow {
     let (name, plan) = ("Ada".to_owned(), Some("team".to_owned()));
     AccountRow { id, name, kind, plan, granted: Money::ZERO, spent: Money::ZERO, created_at_ms: 5 }
 }
 
-fn grant(
+pub(super) fn grant(
     store: &mut dyn Treasury,
     account: AccountId,
     nanos: i64,
@@ -85,11 +82,17 @@ fn digest(text: &str) -> u128 {
     text.bytes().fold(0, |sum, byte| sum * 257 + u128::from(byte))
 }
 
-fn settlement(account: AccountId, kind: AccountKind, call: u128, hold: i64, cost: i64) -> Settlement {
+pub(super) fn settlement(
+    account: AccountId,
+    kind: AccountKind,
+    call: u128,
+    hold: i64,
+    cost: i64,
+) -> Settlement {
     Settlement { receipt: receipt(account, call, cost), kind, hold: money(hold) }
 }
 
-fn prepaid(call: u128, hold: i64, cost: i64) -> Settlement {
+pub(super) fn prepaid(call: u128, hold: i64, cost: i64) -> Settlement {
     settlement(ADA, AccountKind::Prepaid, call, hold, cost)
 }
 
@@ -226,183 +229,4 @@ fn a_batch_is_stored_whole_or_not_at_all() {
         let page = Page { limit: 10, before: None };
         assert_eq!(test.receipts().receipts(ADA, page).unwrap(), []);
     });
-}
-
-/// A receipt with every field filled in.
-fn full_receipt(call: u128) -> Receipt {
-    let rate = |nanos| Rate::from_nanos(nanos).unwrap();
-    Receipt {
-        dialect: "messages",
-        stream: true,
-        model_served: Some("meta-llama/Llama-3.1-8B-Instruct".to_owned()),
-        provider: Some("huggingface".into()),
-        inference_provider: Some("novita".to_owned()),
-        route_reason: "alias smart: cheapest of 3 — \"quoted\", 100 % '; DROP TABLE receipts".to_owned(),
-        usage: Usage { input: 1 << 32, cached_input: 3, output: 250, reasoning: 7 },
-        usage_suspect: true,
-        price: Some(Price { input: rate(1), output: Rate::MAX, cached_input: Some(rate(0)) }),
-        status: 529,
-        error_code: Some("overloaded".to_owned()),
-        first_token_us: Some(250_000),
-        total_us: 1_250_000,
-        attempts: 3,
-        finish_reason: Some("length".to_owned()),
-        upstream_id: Some("chatcmpl-\u{1F980}".to_owned()),
-        ..receipt(ADA, call, 40)
-    }
-}
-
-#[test]
-fn a_receipt_is_read_as_it_was_written() {
-    on_every_store(|test| {
-        let store = test.store();
-        store.create_account(&new_account(ADA, AccountKind::Prepaid)).unwrap();
-        grant(store, ADA, 100, "first").unwrap();
-        let receipts = [full_receipt(1), Receipt { price: None, cost: None, ..receipt(ADA, 2, 0) }];
-        for receipt in &receipts {
-            let hold = money(30);
-            store
-                .settle(&[Settlement { receipt: receipt.clone(), kind: AccountKind::Prepaid, hold }], 88)
-                .unwrap();
-        }
-        for (receipt, charge, uncollected) in [(&receipts[0], 30, 10), (&receipts[1], 0, 0)] {
-            let stored = test.receipts().receipt(ADA, receipt.call).unwrap().unwrap();
-            assert_eq!(stored.receipt, *receipt);
-            assert_eq!((stored.hold, stored.settled_at_ms), (money(30), 88));
-            assert_eq!((stored.charge, stored.uncollected), (money(charge), money(uncollected)));
-        }
-        assert_eq!(receipts[0].output_milli_tokens_per_second(), Some(250_000));
-        assert_eq!(receipts[1].output_milli_tokens_per_second(), None);
-    });
-}
-
-#[test]
-fn an_account_sees_its_own_receipts_newest_first() {
-    on_every_store(|test| {
-        let store = test.store();
-        store.create_account(&new_account(ADA, AccountKind::Prepaid)).unwrap();
-        store.create_account(&new_account(BOB, AccountKind::Prepaid)).unwrap();
-        for call in [3, 1, 5, 4, 2] {
-            store.settle(&[prepaid(call, 0, 0)], 10).unwrap();
-        }
-        store.settle(&[settlement(BOB, AccountKind::Prepaid, 6, 0, 0)], 10).unwrap();
-        let receipts = test.receipts();
-        let mut list = |account, limit, before: Option<u128>| {
-            let page = Page { limit, before: before.map(CallId::from_bits) };
-            let stored = receipts.receipts(account, page).unwrap();
-            stored.into_iter().map(|stored| stored.receipt.call.to_bits()).collect::<Vec<_>>()
-        };
-        assert_eq!(list(ADA, 10, None), [5, 4, 3, 2, 1]);
-        assert_eq!(list(ADA, 2, None), [5, 4]);
-        assert_eq!(list(ADA, 2, Some(4)), [3, 2]);
-        assert_eq!(list(ADA, 10, Some(1)), [0; 0]);
-        assert_eq!(list(ADA, 0, None), [0; 0]);
-        assert_eq!(list(BOB, u32::MAX, None), [6]);
-        assert_eq!(receipts.receipt(ADA, CallId::from_bits(6)).unwrap(), None, "another account's call");
-    });
-}
-
-#[test]
-fn keys_are_read_as_they_were_written() {
-    on_every_store(|test| {
-        let store = test.store();
-        store.create_account(&new_account(ADA, AccountKind::Prepaid)).unwrap();
-        let row = KeyRow {
-            id: KeyId::from_bits(1),
-            account: ADA,
-            name: "laptop".to_owned(),
-            prefix: "tg-abcdefgh".to_owned(),
-            digest: [9; 32],
-            created_at_ms: 5,
-            revoked_at_ms: None,
-        };
-        store.create_key(&row).unwrap();
-        assert_eq!(store.keys().unwrap(), std::slice::from_ref(&row));
-        // The first revocation stays.
-        store.revoke_key(row.id, 6).unwrap();
-        store.revoke_key(row.id, 7).unwrap();
-        assert_eq!(store.keys().unwrap(), [KeyRow { revoked_at_ms: Some(6), ..row }]);
-        let unknown = store.revoke_key(KeyId::from_bits(2), 8);
-        assert!(matches!(unknown, Err(LedgerError::UnknownKey)), "{unknown:?}");
-    });
-}
-
-#[test]
-fn settings_and_catalogues_are_replaced() {
-    on_every_store(|test| {
-        let store = test.store();
-        assert_eq!(store.setting("admin").unwrap(), None);
-        assert_eq!(store.catalogue("huggingface").unwrap(), None);
-        for (value, fetched_at_ms) in [("one", 1), ("two", 2)] {
-            store.save_setting("admin", value.as_bytes()).unwrap();
-            let copy = CatalogueCopy { body: value.into(), fetched_at_ms };
-            store.save_catalogue("huggingface", &copy).unwrap();
-            assert_eq!(store.setting("admin").unwrap().as_deref(), Some(value.as_bytes()));
-            assert_eq!(store.catalogue("huggingface").unwrap(), Some(copy));
-        }
-        assert_eq!(store.setting("other").unwrap(), None);
-    });
-}
-
-/// Work for two stores at once.
-#[derive(Clone, Debug)]
-enum Step {
-    Grant(AccountId, i64, u8),
-    Settle(Vec<(AccountId, u128, i64, i64)>),
-}
-
-fn steps() -> impl Strategy<Value = Step> {
-    let accounts = || prop_oneof![Just(ADA), Just(BOB), Just(METER)];
-    let amounts = || prop_oneof![0..40i64, Just(i64::MAX)];
-    let call = (accounts(), 0..40u128, 0..40i64, amounts());
-    prop_oneof![
-        (accounts(), prop_oneof![1..100i64, Just(i64::MAX)], any::<u8>())
-            .prop_map(|(account, nanos, reference)| Step::Grant(account, nanos, reference % 8)),
-        vec(call, 1..6).prop_map(Step::Settle),
-    ]
-}
-
-fn kind(account: AccountId) -> AccountKind {
-    if account == METER { AccountKind::Metered } else { AccountKind::Prepaid }
-}
-
-/// What a store answers, with errors reduced to their kind.
-fn take(store: &mut dyn Treasury, step: &Step) -> String {
-    match step {
-        Step::Grant(account, nanos, reference) => {
-            match grant(store, *account, *nanos, &reference.to_string()) {
-                Ok(row) => format!("{row:?}"),
-                Err(error) => error.to_string(),
-            }
-        }
-        Step::Settle(calls) => {
-            // A call belongs to one account.
-            let batch: Vec<_> = calls
-                .iter()
-                .map(|(account, call, hold, cost)| {
-                    let call = call * 4 + account.to_bits() % 4;
-                    settlement(*account, kind(*account), call, *hold, *cost)
-                })
-                .collect();
-            store.settle(&batch, 10).map_or("refused".to_owned(), |booked| format!("{booked:?}"))
-        }
-    }
-}
-
-proptest! {
-    #![proptest_config(proptest::test_runner::Config::with_cases(32))]
-
-    #[test]
-    fn sqlite_is_its_model(steps in vec(steps(), 1..40)) {
-        let mut model = MemoryStore::default();
-        let mut test = sqlite(tempfile::tempdir()?);
-        for id in [ADA, BOB, METER] {
-            model.create_account(&new_account(id, kind(id))).unwrap();
-            test.store.create_account(&new_account(id, kind(id))).unwrap();
-        }
-        for step in &steps {
-            prop_assert_eq!(take(&mut test.store, step), take(&mut model, step));
-            prop_assert_eq!(test.store.accounts().unwrap(), model.accounts().unwrap());
-        }
-    }
 }

@@ -1,0 +1,124 @@
+//! What is stored is read back whole, on every store: receipts, keys, settings, catalogues.
+
+use domain::{AccountKind, CallId, KeyId, Price, Rate, Usage};
+
+use super::treasury::{ADA, BOB, grant, new_account, on_every_store, prepaid, settlement};
+use super::{money, receipt};
+use crate::ledger::store::{CatalogueCopy, KeyRow, Settlement};
+use crate::ledger::{LedgerError, Page, Receipt};
+
+/// A receipt with every field filled in.
+fn full_receipt(call: u128) -> Receipt {
+    let rate = |nanos| Rate::from_nanos(nanos).unwrap();
+    Receipt {
+        dialect: "messages",
+        stream: true,
+        model_served: Some("meta-llama/Llama-3.1-8B-Instruct".to_owned()),
+        provider: Some("huggingface".into()),
+        inference_provider: Some("novita".to_owned()),
+        route_reason: "alias smart: cheapest of 3 — \"quoted\", 100 % '; DROP TABLE receipts".to_owned(),
+        usage: Usage { input: 1 << 32, cached_input: 3, output: 250, reasoning: 7 },
+        usage_suspect: true,
+        price: Some(Price { input: rate(1), output: Rate::MAX, cached_input: Some(rate(0)) }),
+        status: 529,
+        error_code: Some("overloaded".to_owned()),
+        first_token_us: Some(250_000),
+        total_us: 1_250_000,
+        attempts: 3,
+        finish_reason: Some("length".to_owned()),
+        upstream_id: Some("chatcmpl-\u{1F980}".to_owned()),
+        ..receipt(ADA, call, 40)
+    }
+}
+
+#[test]
+fn a_receipt_is_read_as_it_was_written() {
+    on_every_store(|test| {
+        let store = test.store();
+        store.create_account(&new_account(ADA, AccountKind::Prepaid)).unwrap();
+        grant(store, ADA, 100, "first").unwrap();
+        let receipts = [full_receipt(1), Receipt { price: None, cost: None, ..receipt(ADA, 2, 0) }];
+        for receipt in &receipts {
+            let hold = money(30);
+            store
+                .settle(&[Settlement { receipt: receipt.clone(), kind: AccountKind::Prepaid, hold }], 88)
+                .unwrap();
+        }
+        for (receipt, charge, uncollected) in [(&receipts[0], 30, 10), (&receipts[1], 0, 0)] {
+            let stored = test.receipts().receipt(ADA, receipt.call).unwrap().unwrap();
+            assert_eq!(stored.receipt, *receipt);
+            assert_eq!((stored.hold, stored.settled_at_ms), (money(30), 88));
+            assert_eq!((stored.charge, stored.uncollected), (money(charge), money(uncollected)));
+        }
+        assert_eq!(receipts[0].output_milli_tokens_per_second(), Some(250_000));
+        assert_eq!(receipts[1].output_milli_tokens_per_second(), None);
+    });
+}
+
+#[test]
+fn an_account_sees_its_own_receipts_newest_first() {
+    on_every_store(|test| {
+        let store = test.store();
+        store.create_account(&new_account(ADA, AccountKind::Prepaid)).unwrap();
+        store.create_account(&new_account(BOB, AccountKind::Prepaid)).unwrap();
+        for call in [3, 1, 5, 4, 2] {
+            store.settle(&[prepaid(call, 0, 0)], 10).unwrap();
+        }
+        store.settle(&[settlement(BOB, AccountKind::Prepaid, 6, 0, 0)], 10).unwrap();
+        let receipts = test.receipts();
+        let mut list = |account, limit, before: Option<u128>| {
+            let page = Page { limit, before: before.map(CallId::from_bits) };
+            let stored = receipts.receipts(account, page).unwrap();
+            stored.into_iter().map(|stored| stored.receipt.call.to_bits()).collect::<Vec<_>>()
+        };
+        assert_eq!(list(ADA, 10, None), [5, 4, 3, 2, 1]);
+        assert_eq!(list(ADA, 2, None), [5, 4]);
+        assert_eq!(list(ADA, 2, Some(4)), [3, 2]);
+        assert_eq!(list(ADA, 10, Some(1)), [0; 0]);
+        assert_eq!(list(ADA, 0, None), [0; 0]);
+        assert_eq!(list(BOB, u32::MAX, None), [6]);
+        assert_eq!(receipts.receipt(ADA, CallId::from_bits(6)).unwrap(), None, "another account's call");
+    });
+}
+
+#[test]
+fn keys_are_read_as_they_were_written() {
+    on_every_store(|test| {
+        let store = test.store();
+        store.create_account(&new_account(ADA, AccountKind::Prepaid)).unwrap();
+        let row = KeyRow {
+            id: KeyId::from_bits(1),
+            account: ADA,
+            name: "laptop".to_owned(),
+            prefix: "tg-abcdefgh".to_owned(),
+            digest: [9; 32],
+            created_at_ms: 5,
+            revoked_at_ms: None,
+        };
+        store.create_key(&row).unwrap();
+        assert_eq!(store.keys().unwrap(), std::slice::from_ref(&row));
+        // The first revocation stays.
+        store.revoke_key(row.id, 6).unwrap();
+        store.revoke_key(row.id, 7).unwrap();
+        assert_eq!(store.keys().unwrap(), [KeyRow { revoked_at_ms: Some(6), ..row }]);
+        let unknown = store.revoke_key(KeyId::from_bits(2), 8);
+        assert!(matches!(unknown, Err(LedgerError::UnknownKey)), "{unknown:?}");
+    });
+}
+
+#[test]
+fn settings_and_catalogues_are_replaced() {
+    on_every_store(|test| {
+        let store = test.store();
+        assert_eq!(store.setting("admin").unwrap(), None);
+        assert_eq!(store.catalogue("huggingface").unwrap(), None);
+        for (value, fetched_at_ms) in [("one", 1), ("two", 2)] {
+            store.save_setting("admin", value.as_bytes()).unwrap();
+            let copy = CatalogueCopy { body: value.into(), fetched_at_ms };
+            store.save_catalogue("huggingface", &copy).unwrap();
+            assert_eq!(store.setting("admin").unwrap().as_deref(), Some(value.as_bytes()));
+            assert_eq!(store.catalogue("huggingface").unwrap(), Some(copy));
+        }
+        assert_eq!(store.setting("other").unwrap(), None);
+    });
+}
