@@ -18,6 +18,7 @@ fn route(offers: &[(Pricing, Option<u64>)]) -> Route {
         inference_provider: Some("novita".into()),
         pricing: *pricing,
         context_length: *context_length,
+        prompt_tokens_max: *context_length,
     });
     Route { offers: offers.collect(), reason: "catalogue: exact id".to_owned() }
 }
@@ -31,14 +32,10 @@ fn the_hold_is_at_the_dearest_rates_of_the_route() {
 }
 
 #[test]
-fn one_unpriced_offer_leaves_the_route_unpriced() {
-    for offers in [
-        vec![(Pricing::Unpriced, None)],
-        vec![(price("1", "4"), None), (Pricing::Unpriced, None)],
-        vec![(Pricing::Unpriced, None), (Pricing::Free, None)],
-    ] {
-        assert_eq!(route(&offers).dearest(), None);
-    }
+fn an_unpriced_offer_has_no_part_in_the_dearest_price() {
+    assert_eq!(route(&[(Pricing::Unpriced, None)]).dearest(), None);
+    let mixed = route(&[(price("1", "4"), None), (Pricing::Unpriced, None)]);
+    assert_eq!(mixed.dearest(), price("1", "4").price());
 }
 
 #[test]
@@ -49,4 +46,14 @@ fn the_context_is_the_smallest_that_is_known() {
     };
     assert_eq!(lengths(&[Some(8_192), None, Some(4_096)]), Some(4_096));
     assert_eq!(lengths(&[None]), None);
+}
+
+#[test]
+fn the_longest_prompt_is_unknown_when_one_offer_does_not_say() {
+    let longest = |lengths: &[Option<u64>]| {
+        let offers: Vec<_> = lengths.iter().map(|length| (Pricing::Free, *length)).collect();
+        route(&offers).prompt_tokens_max()
+    };
+    assert_eq!(longest(&[Some(8_192), Some(4_096)]), Some(8_192));
+    assert_eq!(longest(&[Some(8_192), None]), None);
 }

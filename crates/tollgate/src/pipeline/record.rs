@@ -123,14 +123,14 @@ impl Record {
         self.receipt.inference_provider = Some(inference_provider);
     }
 
-    /// The inference provider of the last try, where it is known.
-    pub(super) fn inference_provider(&self) -> Option<&str> {
-        self.receipt.inference_provider.as_deref()
-    }
-
     /// What is to be set when the client gets its status before the first event.
     pub(super) fn begun(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.begun)
+    }
+
+    /// The inference provider of the last try, where it is known.
+    pub(super) fn inference_provider(&self) -> Option<&str> {
+        self.receipt.inference_provider.as_deref()
     }
 
     /// Notes that the first piece of the answer goes to the client.

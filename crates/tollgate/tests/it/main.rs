@@ -2,6 +2,7 @@
 
 mod answer;
 mod auth;
+mod billed;
 mod books;
 mod broken_streams;
 mod catalogue;
@@ -14,7 +15,6 @@ mod endings;
 mod failover;
 mod framing;
 mod harness;
-mod hostile;
 mod leaving;
 mod mix;
 mod money;
