@@ -68,10 +68,8 @@ fn what_is_tried_again() {
         (asked(400, 1), Verdict::GiveUp, Verdict::GiveUp),
     ];
     table.extend([408, 429, 500, 502, 503, 504, 529].map(|code| (status(code), now, after_ms(50))));
-    table.extend([402, 404, 410].map(|code| (status(code), now, Verdict::GiveUp)));
-    table.extend(
-        [400, 401, 403, 405, 409, 413, 422, 501].map(|code| (status(code), Verdict::GiveUp, Verdict::GiveUp)),
-    );
+    table.extend([401, 402, 403, 404, 410].map(|code| (status(code), now, Verdict::GiveUp)));
+    table.extend([400, 405, 409, 413, 422, 501].map(|code| (status(code), Verdict::GiveUp, Verdict::GiveUp)));
     for (failure, elsewhere, here) in table {
         assert_eq!(decide(failure, 1, true, 0), elsewhere, "{failure:?} with another offer");
         assert_eq!(decide(failure, 1, false, 0), here, "{failure:?} without");
