@@ -97,6 +97,24 @@ async fn what_was_never_stored_when_the_gateway_is_killed_was_never_seen_finishe
     world.audit();
 }
 
+#[tokio::test]
+async fn a_gateway_that_cannot_write_stops_all_the_same() {
+    let world = World::new().await;
+    let mut process = world.start_with("[server]\ndrain_ms = 100\n").await;
+    let client = Client::new(&process.url(), &world.key);
+    let stranger = lock(&world.database());
+    let mut calls = JoinSet::new();
+    for at in 0..CALLS {
+        calls.spawn(is_seen_finished(client.clone(), question(at)));
+    }
+    world.until("the gateway knows", async || client.get("/readyz").await.status == 503).await;
+    process.signal("TERM");
+    assert_eq!(process.exit().await.code(), Some(1), "it could not settle, and says so");
+    assert!(calls.join_all().await.iter().all(|finished| !finished));
+    drop(stranger);
+    world.audit();
+}
+
 /// Whether the client sees a whole answer, or a stream with its end mark.
 async fn is_seen_finished(client: Client, body: Value) -> bool {
     let Some(response) = client.try_send_chat(&body).await else { return false };
