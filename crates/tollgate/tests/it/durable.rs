@@ -30,7 +30,7 @@ fn lock(database: &Path) -> Connection {
 /// Every second one streamed.
 fn question(at: usize) -> Value {
     let mut body = ask(&format!("Question {at}"));
-    body["stream"] = json!(at % 2 == 0);
+    body["stream"] = json!(at.is_multiple_of(2));
     body
 }
 
