@@ -24,7 +24,7 @@ pub enum AdminError {
     },
     /// The body is not sent as JSON.
     NotJson,
-    /// The body is larger than [`super::fields::BODY_BYTES_MAX`].
+    /// The body is larger than what the admin API takes.
     TooLarge,
     /// The body did not come in time.
     TooSlow,

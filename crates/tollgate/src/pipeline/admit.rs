@@ -1,6 +1,6 @@
 //! Step 5: the hold. The worst case of the call at the dearest offer of its route is reserved, or the call is refused.
 
-use domain::{AccountKind, Money, Price, Route};
+use domain::{AccountKind, Money, Offer, Price, Route};
 use wire::chat::ChatRequest;
 
 use super::record::Record;
@@ -15,7 +15,7 @@ pub(super) fn admit(
     request: &ChatRequest,
     route: &Route,
 ) -> Result<Option<u64>, Refusal> {
-    let Some(price) = price(record, request, route)? else { return Ok(None) };
+    let Some(price) = price(record, route)? else { return Ok(None) };
     let bound = request.bound().with_prompt_within(route.prompt_tokens_max());
     let mut refused = None;
     for _ in 0..QUOTES_MAX {
@@ -42,11 +42,16 @@ pub(super) fn admit(
 }
 
 /// The price to hold at; `None` where no offer has one, on a metered account, whose call is held at nothing.
-fn price(record: &Record, request: &ChatRequest, route: &Route) -> Result<Option<Price>, Refusal> {
-    let unpriced = route.offers.iter().any(|offer| offer.pricing.price().is_none());
-    if unpriced && record.account_kind() == AccountKind::Prepaid {
-        Err(Refusal::Unpriced(request.model().to_owned()))
-    } else {
-        Ok(route.dearest())
+fn price(record: &Record, route: &Route) -> Result<Option<Price>, Refusal> {
+    let unpriced = route.offers.iter().find(|offer| offer.pricing.price().is_none());
+    match unpriced.filter(|_| record.account_kind() == AccountKind::Prepaid) {
+        Some(offer) => Err(Refusal::Unpriced(to_be_priced(offer).to_owned())),
+        None => Ok(route.dearest()),
     }
+}
+
+/// The name under which a price for an offer is looked for: its model's, with the suffix that it was asked for with.
+fn to_be_priced(offer: &Offer) -> &str {
+    let suffix = offer.upstream_model.strip_prefix(&*offer.model);
+    if suffix.is_some_and(|rest| rest.starts_with(':')) { &offer.upstream_model } else { &offer.model }
 }

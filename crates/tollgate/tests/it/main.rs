@@ -22,7 +22,6 @@ mod money;
 mod pressure;
 mod prices;
 mod process;
-mod program;
 mod providers;
 mod public;
 mod rates;

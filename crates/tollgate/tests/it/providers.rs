@@ -171,7 +171,16 @@ async fn a_suffix_that_nobody_serves_is_refused() {
     for (model, code, says) in [
         ("openai/gpt-oss-20b:cerebras", "model_not_supported", "served by: groq, together, nscale"),
         ("openai/gpt-oss-20b:", "model_not_supported", "not served by ''"),
-        ("openai/gpt-oss-120b:fireworks-ai", "model_not_priced", "has no price"),
+        (
+            "openai/gpt-oss-120b:fireworks-ai",
+            "model_not_priced",
+            "[models.\"openai/gpt-oss-120b:fireworks-ai\"]",
+        ),
+        (
+            "hug/openai/gpt-oss-120b:Fireworks-AI",
+            "model_not_priced",
+            "[models.\"openai/gpt-oss-120b:fireworks-ai\"]",
+        ),
         ("allenai/Olmo-3-7B-Instruct", "model_not_supported", "No inference provider serves"),
     ] {
         let reply = gateway.client.chat(&ask_for(model)).await;

@@ -2,14 +2,15 @@
 //! is refused with a clear error, without growth of memory.
 
 use bytes::Bytes;
+use hf_sim::{HfSim, SimConfig};
 use hyper::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::client::Reply;
+use crate::client::{Client, Reply};
 use crate::harness::{Gateway, MODEL, Setup, soon};
-use crate::program::Process;
+use crate::process::Process;
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -293,12 +294,15 @@ async fn other_methods_and_routes_get_the_same_shape_of_error() {
 async fn memory_does_not_grow_with_bad_bodies() {
     const BODY_BYTES_MAX: usize = 4 << 20;
     const GROWTH_MAX: u64 = 32 << 20;
-    let process = Process::start("[providers.huggingface]\nbase_url = \"http://127.0.0.1:1/v1\"", &[]).await;
+    let (folder, sim) =
+        (tempfile::tempdir().expect("a folder"), HfSim::start(SimConfig::default()).expect("a simulator"));
+    let mut process = Process::start(folder.path(), &sim, "").await;
+    let client = Client::new(&process.url(), &process.text("key").expect("a key"));
     // The largest would only make the test slow.
     let bodies: Vec<Bad> = bad_bodies().into_iter().filter(|bad| bad.body.len() < BODY_BYTES_MAX).collect();
     let round = async || {
         for Bad { name, body, headers, status, .. } in &bodies {
-            let response = process.client.send_with(Method::POST, CHAT, headers, body.clone()).await;
+            let response = client.send_with(Method::POST, CHAT, headers, body.clone()).await;
             let reply = Reply::read(response).await;
             assert_eq!(reply.status.as_u16(), *status, "{name}: {reply:?}");
         }
@@ -312,7 +316,8 @@ async fn memory_does_not_grow_with_bad_bodies() {
     }
     let after = process.resident_bytes();
     assert!(after < before + GROWTH_MAX, "grew from {before} to {after} bytes");
-    process.stop();
+    process.signal("TERM");
+    assert!(process.exit().await.success());
 }
 
 /// The body of the last chat request that the simulator got.

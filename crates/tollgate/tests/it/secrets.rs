@@ -12,7 +12,7 @@ use tollgate::config::{Config, Env, Overrides, Sources};
 
 use crate::client::{Client, Reply};
 use crate::harness::{ADMIN_KEY, Gateway, MODEL, soon};
-use crate::program::Process;
+use crate::process::Process;
 use crate::raw::{ANSWER, CREDENTIAL, FINISH, RAW_MODEL, Raw, STREAM_HEAD, chunk, reply};
 
 /// The token for Hugging Face.
@@ -139,25 +139,22 @@ async fn leave(client: &Client) {
 
 #[tokio::test]
 async fn no_secret_stands_in_the_log_in_errors_or_in_the_database() {
+    let (folder, raw) = (tempfile::tempdir().expect("a folder"), Raw::start().await);
     let sim = HfSim::start(SimConfig::default()).expect("the simulator");
-    let raw = Raw::start().await;
-    let url = sim.base_url();
-    let toml = format!("[providers.huggingface]\nbase_url = \"{url}\"\n{}", raw.toml_with(""));
-    let env = [("HF_TOKEN", TOKEN), ("TOLLGATE_LOG", "trace"), ("TOLLGATE_LOG_FORMAT", "json")];
-    let process = Process::start(&toml, &env).await;
-    soon("the catalogue", async {
-        while process.client.get("/readyz").await.status != 200 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    let told = everything(&process.client, &process.admin, &raw).await;
-    let wrong = process.client.with_key("tg-canary-of-a-wrong-key").get("/v1/key").await;
+    let talkative = format!("TOLLGATE_LOG=trace\nTOLLGATE_LOG_FORMAT=json\nTOLLGATE_ADMIN_KEY={ADMIN_KEY}\n");
+    std::fs::write(folder.path().join(".env"), talkative).expect("written");
+    let toml = format!("api_key = \"{TOKEN}\"\n{}", raw.toml_with(""));
+    let mut process = Process::start(folder.path(), &sim, &toml).await;
+    let key = process.text("key").expect("a key");
+    let (client, admin) = (Client::new(&process.url(), &key), process.admin(ADMIN_KEY));
+    let told = everything(&client, &admin, &raw).await;
+    let wrong = client.with_key("tg-canary-of-a-wrong-key").get("/v1/key").await;
     let headers = [("x-api-key", "canary-of-another-key")];
-    let basic = process.client.send_with(Method::GET, "/v1/key", &headers, Bytes::new()).await;
-    let told = format!("{told}{wrong:?}{:?}", Reply::read(basic).await);
-    let key = process.key.clone();
-    let (folder, log) = process.stop();
+    let other = client.send_with(Method::GET, "/v1/key", &headers, Bytes::new()).await;
+    let told = format!("{told}{wrong:?}{:?}", Reply::read(other).await);
+    process.signal("TERM");
+    assert!(process.exit().await.success());
+    let log = std::fs::read_to_string(folder.path().join("log")).expect("a log");
 
     assert!(log.contains("attempt failed") && log.lines().count() > 50, "the log is there: {log}");
     let credentials =

@@ -51,7 +51,7 @@ fn a_receipt_is_read_as_it_was_written() {
             assert_eq!((stored.charge, stored.uncollected), (money(charge), money(uncollected)));
         }
         assert_eq!(receipts[0].output_milli_tokens_per_second(), Some(250_000));
-        assert_eq!(receipts[1].output_milli_tokens_per_second(), None);
+        assert_eq!(receipts[1].output_milli_tokens_per_second(), Some(0));
     });
 }
 
