@@ -140,6 +140,11 @@ impl Running {
         let (ledger, clock) = (gateway.ledger.clone(), gateway.clock.clone());
         let sync = catalog::run_sync(Arc::clone(&gateway.catalogue), sync_upstreams, ledger, clock);
         let admin = axum::serve(admin, admin_router);
+        // Not ready before no connection is taken any more, so that nobody is sent here in vain.
+        let stop = async {
+            stop.await;
+            gateway.stopping.store(true, Ordering::Relaxed);
+        };
         tokio::select! {
             () = workers.accept(public) => warn!("the listener ended"),
             result = admin => warn!(?result, "the admin listener ended"),

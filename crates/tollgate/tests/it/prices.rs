@@ -112,7 +112,8 @@ async fn a_route_with_an_unpriced_offer_is_refused_to_credit_by_the_name_of_that
     let gateway = Gateway::start_with(Setup { toml: ROUTE.to_owned(), ..Setup::default() }).await;
     let reply = gateway.client.chat(&ask_model("smart", "Hello")).await;
     assert_eq!((reply.status.as_u16(), reply.code().as_str()), (400, "model_not_priced"));
-    assert!(reply.json()["error"]["message"].as_str().expect("a message").contains("'unpriced'"));
+    let message = reply.json()["error"]["message"].to_string();
+    assert!(message.contains("'unpriced'"), "{message}");
     assert!(gateway.finish().await);
 }
 
