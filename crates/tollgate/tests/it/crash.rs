@@ -9,7 +9,7 @@ use hf_sim::{HfSim, SimConfig};
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tollgate::ledger::audit;
+use tollgate::ledger::{AuditReport, audit};
 
 use crate::books::Books;
 use crate::client::{Client, Reply, Stream};
@@ -97,9 +97,10 @@ impl World {
         self.folder.path().join("tollgate.db")
     }
 
-    pub(crate) fn audit(&self) {
+    pub(crate) fn audit(&self) -> AuditReport {
         let report = audit(&self.database()).expect("a database");
         assert!(report.ok, "{:?}", report.violations);
+        report
     }
 
     /// Waits for a condition.
@@ -136,7 +137,8 @@ async fn whatever_a_client_saw_finished_survives_a_kill() {
     check(&world, &process, &seen).await;
     process.signal("TERM");
     assert!(process.exit().await.success());
-    world.audit();
+    let report = world.audit();
+    println!("after {ROUNDS} kills: {}", serde_json::to_string(&report).expect("JSON"));
 }
 
 /// Calls, streamed and not, until the gateway is gone.
