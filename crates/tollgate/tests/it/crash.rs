@@ -1,7 +1,8 @@
 //! `kill -9` under load: whatever a client saw finished is in the ledger, nothing is charged twice, nothing is held.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use domain::Money;
 use hf_sim::{HfSim, SimConfig};
@@ -19,6 +20,9 @@ use crate::rates::cost_in;
 
 /// Times that the gateway is killed.
 const ROUNDS: u64 = 10;
+
+/// How long a condition is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Clients that call at once, each again and again.
 const CLIENTS: u64 = 50;
@@ -55,17 +59,17 @@ impl Seen {
 }
 
 /// What outlives the gateway.
-struct World {
+pub(crate) struct World {
     folder: tempfile::TempDir,
-    sim: HfSim,
-    account: String,
-    key: String,
-    admin_key: String,
+    pub(crate) sim: HfSim,
+    pub(crate) account: String,
+    pub(crate) key: String,
+    pub(crate) admin_key: String,
 }
 
 impl World {
     /// A first start, an account with credit, and a clean end.
-    async fn new() -> World {
+    pub(crate) async fn new() -> World {
         let folder = tempfile::tempdir().expect("a folder");
         let sim = HfSim::start(SimConfig::default()).expect("the simulator");
         let mut process = Process::start(folder.path(), &sim, "").await;
@@ -81,18 +85,27 @@ impl World {
         World { folder, sim, account, key, admin_key }
     }
 
-    async fn start(&self) -> Process {
+    pub(crate) async fn start(&self) -> Process {
         Process::start(self.folder.path(), &self.sim, "").await
     }
 
-    fn audit(&self) {
-        assert_audit(self.folder.path());
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("tollgate.db")
     }
-}
 
-fn assert_audit(folder: &Path) {
-    let report = audit(&folder.join("tollgate.db")).expect("a database");
-    assert!(report.ok, "{:?}", report.violations);
+    pub(crate) fn audit(&self) {
+        let report = audit(&self.database()).expect("a database");
+        assert!(report.ok, "{:?}", report.violations);
+    }
+
+    /// Waits for a condition.
+    pub(crate) async fn until(&self, what: &str, condition: impl AsyncFn() -> bool) {
+        let begun = Instant::now();
+        while !condition().await {
+            assert!(begun.elapsed() < PATIENCE, "waited in vain until {what}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod chat;
 mod client;
 mod crash;
 mod dice;
+mod durable;
 mod edges;
 mod endings;
 mod failover;

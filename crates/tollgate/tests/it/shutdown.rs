@@ -20,7 +20,7 @@ const STREAMS: usize = 20;
 
 /// Streams that finish by themselves within a second or two, and streams that do not.
 const SHORT: &str = "tokens=40 gap_ms=25";
-const ENDLESS: &str = "tokens=60000 gap_ms=100";
+const ENDLESS: &str = "tokens=3000 gap_ms=100";
 
 /// A gateway that is about to be stopped.
 struct Stage {
