@@ -229,8 +229,7 @@ async fn no_secret_shows_in_debug_output() {
 }
 
 #[tokio::test]
-async fn a_gateway_without_the_admin_key_shows_it_once() {
-    // The secret of a made admin key is in the answer of the first start alone; the store keeps its digest.
+async fn the_database_of_a_gateway_that_has_ended_holds_no_secret() {
     let gateway = Gateway::start().await;
     let database = gateway.database();
     let key = gateway.key.clone();
