@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -150,7 +151,8 @@ impl Running {
         workers.close();
         let drained = drain(&gateway).await;
         workers.join().await;
-        gateway.ledger.clone().close().await;
+        // A store that fails to the last is left as it is: what it did not take is not charged.
+        let _ = timeout(SETTLE_TIME_MAX, gateway.ledger.clone().close()).await;
         info!(drained, "stopped");
         drained
     }

@@ -86,7 +86,11 @@ impl World {
     }
 
     pub(crate) async fn start(&self) -> Process {
-        Process::start(self.folder.path(), &self.sim, "").await
+        self.start_with("").await
+    }
+
+    pub(crate) async fn start_with(&self, toml: &str) -> Process {
+        Process::start(self.folder.path(), &self.sim, toml).await
     }
 
     pub(crate) fn database(&self) -> PathBuf {

@@ -30,7 +30,7 @@ fn lock(database: &Path) -> Connection {
 /// Every second one streamed.
 fn question(at: usize) -> Value {
     let mut body = ask(&format!("Question {at}"));
-    body["stream"] = json!(at % 2 == 0);
+    body["stream"] = json!(at.is_multiple_of(2));
     body
 }
 
@@ -94,6 +94,24 @@ async fn what_was_never_stored_when_the_gateway_is_killed_was_never_seen_finishe
     let books = Books { admin: &admin, account: &world.account };
     assert!(books.check().await.is_empty(), "what nobody saw finished is free");
     assert_eq!(books.balance().await.spent, Money::ZERO);
+    world.audit();
+}
+
+#[tokio::test]
+async fn a_gateway_that_cannot_write_stops_all_the_same() {
+    let world = World::new().await;
+    let mut process = world.start_with("[server]\ndrain_ms = 100\n").await;
+    let client = Client::new(&process.url(), &world.key);
+    let stranger = lock(&world.database());
+    let mut calls = JoinSet::new();
+    for at in 0..CALLS {
+        calls.spawn(is_seen_finished(client.clone(), question(at)));
+    }
+    world.until("the gateway knows", async || client.get("/readyz").await.status == 503).await;
+    process.signal("TERM");
+    assert_eq!(process.exit().await.code(), Some(1), "it could not settle, and says so");
+    assert!(calls.join_all().await.iter().all(|finished| !finished));
+    drop(stranger);
     world.audit();
 }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use domain::{AccountKind, Money};
+use domain::{AccountId, AccountKind, Money};
 
 use super::{Books, PATIENCE, account, clock, money, receipt};
 use crate::ledger::{
@@ -223,6 +223,30 @@ async fn closing_lets_calls_in_flight_end() {
     assert!(matches!(late, Err(LedgerError::Closed)), "{late:?}");
     let books = Books { ledger: super::open(books.path()), folder: books.folder };
     assert_eq!(books.ledger.balance(ada.id).unwrap().spent, money(40));
+    books.close().await;
+}
+
+#[tokio::test]
+async fn a_grant_sent_a_hundred_times_is_credited_once() {
+    let books = Books::open();
+    let ada = books.account(0).await;
+    let grants: Vec<_> = (0..100)
+        .map(|_| {
+            let (ledger, id) = (books.ledger.clone(), ada.id);
+            tokio::spawn(async move { ledger.grant(id, money(500), "invoice 1").await.unwrap() })
+        })
+        .collect();
+    let mut made = Vec::new();
+    for grant in grants {
+        made.push(grant.await.unwrap());
+    }
+    assert_eq!(made.iter().filter(|grant| !grant.repeated).count(), 1);
+    assert!(made.iter().all(|grant| (grant.id, grant.balance) == (made[0].id, money(500))));
+    let conflict = books.ledger.grant(ada.id, money(501), "invoice 1").await;
+    assert!(matches!(conflict, Err(LedgerError::Conflict)), "{conflict:?}");
+    let nobody = books.ledger.grant(AccountId::from_bits(1), money(1), "nobody").await;
+    assert!(matches!(nobody, Err(LedgerError::UnknownAccount)), "{nobody:?}");
+    assert_eq!(ada.budget(), Some(money(500)));
     books.close().await;
 }
 
