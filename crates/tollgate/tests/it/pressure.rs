@@ -112,7 +112,7 @@ async fn a_client_that_stops_taking_one_stream_of_http_2_is_left_after_a_while()
     let raw = Raw::start().await;
     let toml = raw.toml_with("abort = \"estimate\"") + "[server]\nwrite_stall_ms = 200\n";
     let gateway = Gateway::start_with(Setup { toml, ..Setup::default() }).await;
-    let mut sender = http_2(&gateway).await;
+    let mut sender = http_2(&gateway.url).await;
     let request = |body: &Value| {
         let request = hyper::Request::post(format!("{}/v1/chat/completions", gateway.url));
         let request = request.header("authorization", format!("Bearer {}", gateway.key));
@@ -140,8 +140,8 @@ async fn a_client_that_stops_taking_one_stream_of_http_2_is_left_after_a_while()
 }
 
 /// A connection whose streams have a small window.
-async fn http_2(gateway: &Gateway) -> http2::SendRequest<Full<Bytes>> {
-    let stream = TcpStream::connect(gateway.url.trim_start_matches("http://")).await.expect("connected");
+pub(crate) async fn http_2(url: &str) -> http2::SendRequest<Full<Bytes>> {
+    let stream = TcpStream::connect(url.trim_start_matches("http://")).await.expect("connected");
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder.initial_stream_window_size(64 << 10);
     let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.expect("HTTP/2");
