@@ -6,7 +6,8 @@ use crate::price::Price;
 /// The least output that is worth a call. A balance that affords less is answered 402.
 pub const OUTPUT_TOKENS_FLOOR: u64 = 256;
 
-/// The output limit written into a call that names none, on a model whose context length is unknown.
+/// The largest output limit that is written into a call that names none: long enough for an answer, and a hold that
+/// does not block the rest of the balance.
 pub const OUTPUT_TOKENS_DEFAULT: u64 = 8_192;
 
 /// What bounds the cost of one call, known before it is sent.

@@ -16,6 +16,7 @@ pub struct ProviderEntry {
     pub id: Arc<str>,
     aliases: Arc<[String]>,
     kind: CatalogueKind,
+    /// By lower-case id.
     configured: Arc<HashMap<String, ModelConfig>>,
     listed: HashMap<String, Arc<ListedModel>>,
     /// Lower-case id to id, for callers who spell a known id in another case.
@@ -41,7 +42,9 @@ impl ProviderEntry {
             id: Arc::clone(&provider.id),
             aliases: provider.aliases.clone().into(),
             kind: provider.catalogue,
-            configured: Arc::new(configured.map(|model| (model.id.to_string(), model.clone())).collect()),
+            configured: Arc::new(
+                configured.map(|model| (model.id.to_ascii_lowercase(), model.clone())).collect(),
+            ),
             listed: HashMap::new(),
             by_lower_case: HashMap::new(),
             loaded: false,
@@ -76,19 +79,38 @@ impl ProviderEntry {
         self.listed.values().map(Arc::as_ref)
     }
 
-    /// Whether the offer is one of the configuration.
+    /// Whether the offer is one of the configuration. Those of a listing are pinned where a row has their model's id.
     pub(super) fn is_configured(&self, offer: &Offer) -> bool {
-        self.configured.get(&*offer.model).is_some_and(|model| model.upstream_model == offer.upstream_model)
+        offer.inference_provider.is_none() && self.row(&offer.model).is_some()
     }
 
     pub(super) fn configured_models(&self) -> impl Iterator<Item = &ModelConfig> {
         self.configured.values()
     }
 
+    /// The configuration's offer for a name. The row of a bare id also stands for the id with a policy, since a policy
+    /// only says who is to serve it.
+    pub(super) fn find_configured(&self, name: &str) -> Option<Found> {
+        if let Some(model) = self.row(name) {
+            return Some(self.configured_offer(model, None));
+        }
+        if self.kind != CatalogueKind::HuggingFace {
+            return None;
+        }
+        let (id, suffix) = hugging_face::split_suffix(name);
+        let policy = suffix.filter(|suffix| hugging_face::is_policy(suffix))?;
+        self.row(id).map(|model| self.configured_offer(model, Some(policy)))
+    }
+
+    /// The configuration's row for a name, in any case.
+    fn row(&self, name: &str) -> Option<&ModelConfig> {
+        self.configured.get(&name.to_ascii_lowercase())
+    }
+
     /// The offers for a model name of this provider, or `None` when it knows no such model.
     pub(super) fn find(&self, name: &str) -> Result<Option<Found>, NotServed> {
-        if let Some(model) = self.configured.get(name) {
-            return Ok(Some(self.configured_offer(model)));
+        if let Some(found) = self.find_configured(name) {
+            return Ok(Some(found));
         }
         match self.kind {
             CatalogueKind::HuggingFace => {
@@ -122,7 +144,11 @@ impl ProviderEntry {
         Found { offers: vec![offer], how: how.to_owned() }
     }
 
-    fn configured_offer(&self, model: &ModelConfig) -> Found {
+    fn configured_offer(&self, model: &ModelConfig, policy: Option<&str>) -> Found {
+        let upstream_model = match policy {
+            Some(policy) => format!("{}:{policy}", model.upstream_model).into(),
+            None => Arc::clone(&model.upstream_model),
+        };
         let offer = Offer {
             provider: Arc::clone(&self.id),
             model: Arc::clone(&model.id),
@@ -130,7 +156,7 @@ impl ProviderEntry {
             pricing: model.pricing,
             context_length: model.context_length,
             prompt_tokens_max: model.context_length,
-            upstream_model: Arc::clone(&model.upstream_model),
+            upstream_model,
         };
         Found { offers: vec![offer], how: "configured".to_owned() }
     }

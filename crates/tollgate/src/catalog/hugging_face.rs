@@ -22,6 +22,22 @@ enum Policy {
     Preferred,
 }
 
+impl Policy {
+    fn named(word: &str) -> Option<Policy> {
+        match word {
+            "fastest" => Some(Policy::Fastest),
+            "cheapest" => Some(Policy::Cheapest),
+            "preferred" => Some(Policy::Preferred),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a suffix is a policy, and not an inference provider.
+pub(super) fn is_policy(suffix: &str) -> bool {
+    Policy::named(suffix).is_some()
+}
+
 /// Splits `org/name:suffix` at the last colon after the slash.
 pub(super) fn split_suffix(name: &str) -> (&str, Option<&str>) {
     let after_org = name.find('/').map_or(0, |slash| slash + 1);
@@ -38,11 +54,10 @@ pub(super) fn offers(
     suffix: Option<&str>,
 ) -> Result<Found, NotServed> {
     let naming = Naming { provider, model };
-    let policy = match suffix {
-        None | Some("fastest") => Policy::Fastest,
-        Some("cheapest") => Policy::Cheapest,
-        Some("preferred") => Policy::Preferred,
-        Some(slug) => return naming.pinned_by_caller(slug),
+    let policy = match suffix.map(Policy::named) {
+        None => Policy::Fastest,
+        Some(Some(policy)) => policy,
+        Some(None) => return naming.pinned_by_caller(suffix.unwrap_or_default()),
     };
     let mut live: Vec<&ListedOffer> = model.offers.iter().filter(|offer| offer.live).collect();
     if live.is_empty() {

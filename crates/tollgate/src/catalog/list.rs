@@ -6,7 +6,7 @@ use wire::catalogue::{ListedModel, ListedOffer};
 
 use super::Snapshot;
 use super::entry::ProviderEntry;
-use crate::config::ModelConfig;
+use crate::config::{ModelConfig, RouteConfig};
 
 /// One model as `GET /v1/models` shows it. Prices are US dollars per million tokens, as decimal strings.
 #[derive(Debug, Serialize)]
@@ -48,9 +48,11 @@ impl Snapshot {
     /// Every model, sorted by id. A model that two providers list is shown once, as a call would resolve it.
     #[must_use]
     pub fn models(&self) -> Vec<ModelCard> {
-        let mut cards: Vec<ModelCard> = Vec::new();
+        let mut cards: Vec<ModelCard> = self.routes.values().map(|route| self.route_card(route)).collect();
         for provider in &self.providers {
             cards.extend(provider.configured_models().map(|model| configured_card(provider, model)));
+        }
+        for provider in &self.providers {
             cards.extend(provider.listed_models().map(|model| listed_card(provider, model)));
         }
         // Stable, so that the first provider's card, which a call would resolve to, is the one that is kept.
@@ -62,12 +64,38 @@ impl Snapshot {
     /// One model by its id, in any case.
     #[must_use]
     pub fn model(&self, id: &str) -> Option<ModelCard> {
-        self.providers.iter().find_map(|provider| {
-            let configured = provider.configured_models().find(|model| &*model.id == id);
-            configured
-                .map(|model| configured_card(provider, model))
-                .or_else(|| provider.listed(id).map(|model| listed_card(provider, model)))
+        if let Some(route) = self.routes.get(id) {
+            return Some(self.route_card(route));
+        }
+        let configured = self.providers.iter().find_map(|provider| {
+            let mut models = provider.configured_models();
+            let model = models.find(|model| model.id.eq_ignore_ascii_case(id))?;
+            Some(configured_card(provider, model))
+        });
+        configured.or_else(|| {
+            self.providers
+                .iter()
+                .find_map(|provider| provider.listed(id).map(|model| listed_card(provider, model)))
         })
+    }
+
+    /// A route that may be asked for as a model, at the dearest price of its offers.
+    fn route_card(&self, route: &RouteConfig) -> ModelCard {
+        let offers = self.resolve_route(route).map(|route| route.offers).unwrap_or_default();
+        let dearest = offers.iter().filter_map(|offer| offer.pricing.price()).reduce(domain::Price::dearest);
+        ModelCard {
+            id: route.name.to_string(),
+            object: "model",
+            created: 0,
+            owned_by: "route".to_owned(),
+            provider: offers.first().map_or_else(String::new, |offer| offer.provider.to_string()),
+            context_length: offers.iter().filter_map(|offer| offer.context_length).min(),
+            pricing: dearest.and_then(|price| price_card(&Pricing::Priced(price))),
+            supports_tools: None,
+            supports_structured_output: None,
+            input_modalities: modalities(None),
+            offers: Vec::new(),
+        }
     }
 }
 

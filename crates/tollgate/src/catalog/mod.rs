@@ -50,7 +50,7 @@ impl Catalogue {
 /// One state of the catalogue.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// In the order of the configuration, which decides between providers that list the same id.
+    /// By id, which decides between providers that list the same model.
     providers: Vec<Arc<ProviderEntry>>,
     routes: Arc<HashMap<String, RouteConfig>>,
 }

@@ -1,7 +1,7 @@
 //! Provider detection: which offers a call means.
 //!
 //! In this order: the provider that the caller names, a known provider as the prefix of the model's name, a
-//! configured route, an exact id in a provider's catalogue. There is no default provider.
+//! configured route, a configured model, an id in a provider's catalogue. There is no default provider.
 
 use domain::{Offer, Route};
 
@@ -53,6 +53,12 @@ impl Snapshot {
         if let Some(configured) = self.routes.get(model) {
             return self.resolve_route(configured);
         }
+        // What the operator wrote down comes before what anybody lists.
+        for provider in &self.providers {
+            if let Some(found) = provider.find_configured(model) {
+                return Ok(route(found, &format!("a model of {}", provider.id)));
+            }
+        }
         for provider in &self.providers {
             if let Some(found) = find(provider, model)? {
                 return Ok(route(found, &format!("found in the catalogue of {}", provider.id)));
@@ -87,7 +93,7 @@ impl Snapshot {
         }
     }
 
-    fn resolve_route(&self, configured: &RouteConfig) -> Result<Route, ResolveError> {
+    pub(super) fn resolve_route(&self, configured: &RouteConfig) -> Result<Route, ResolveError> {
         let mut offers: Vec<Offer> = Vec::new();
         for entry in &configured.offers {
             // An entry that is not served at present is skipped: that is what the others are for.

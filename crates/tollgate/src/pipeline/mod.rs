@@ -101,16 +101,16 @@ fn named_provider(headers: &HeaderMap) -> Option<String> {
 /// Starts the call's task and waits for what the client is to see, or for the time of the first keep-alive.
 async fn dispatch(worker: &Arc<Worker>, record: Record, prepared: Prepared) -> Response {
     let call = record.call();
-    let (streams, begun) = (prepared.request.stream(), record.begun());
+    let slow_start = prepared.request.stream().then(|| (record.begun(), record.head(prepared.output_limit)));
     let (answer, mut waiting) = oneshot::channel();
     tokio::spawn(run(Arc::clone(worker), record, prepared, answer));
-    if streams {
+    if let Some((begun, head)) = slow_start {
         let keep_alive = worker.gateway.config.server.keep_alive;
         return match timeout(keep_alive, &mut waiting).await {
             Ok(answer) => reply::render(call, answer),
             Err(_) => {
                 begun.store(true, Ordering::Relaxed);
-                reply::keep_waiting(call, MeteredBody::waiting(waiting, &worker.gateway))
+                reply::keep_waiting(&head, MeteredBody::waiting(waiting, &worker.gateway))
             }
         };
     }

@@ -63,10 +63,11 @@ pub(super) fn render(call: CallId, answer: Result<Reply, RecvError>) -> Response
     response
 }
 
-/// The response to a call whose upstream is slow: the stream begins now, with comments until there is more.
-pub(super) fn keep_waiting(call: CallId, body: MeteredBody) -> Response {
+/// The response to a call whose upstream is slow: the stream begins now, with comments until there is more. Who will
+/// serve it is not known yet, so its headers do not say.
+pub(super) fn keep_waiting(head: &Head, body: MeteredBody) -> Response {
     let mut response = stream(body);
-    set_call_id(response.headers_mut(), call);
+    set_head(response.headers_mut(), head);
     response
 }
 

@@ -8,6 +8,7 @@ mod broken_streams;
 mod catalogue;
 mod chat;
 mod client;
+mod configured;
 mod crash;
 mod dice;
 mod durable;

@@ -73,8 +73,10 @@ async fn a_price_in_the_configuration_stands_above_the_catalogue() {
     let gateway = Gateway::start_with(Setup { toml: toml.to_owned(), ..Setup::default() }).await;
     for (suffix, served_by, held, rates) in [
         ("", "groq", Rates::milli(3_000, 7_000), Rates::milli(3_000, 7_000)),
-        // A suffix asks for an offer of the catalogue.
-        (":cheapest", "together", Rates::milli(100, 500), Rates::milli(50, 200)),
+        // A policy says who is to serve, not at what price.
+        (":cheapest", "together", Rates::milli(3_000, 7_000), Rates::milli(3_000, 7_000)),
+        // An inference provider's name asks for its own offer.
+        (":groq", "groq", Rates::milli(100, 500), Rates::milli(100, 500)),
     ] {
         let body = ask_model(&format!("openai/gpt-oss-20b{suffix}"), "Hello");
         let reply = gateway.client.chat(&body).await;
