@@ -28,7 +28,7 @@ pub enum Outcome {
 pub enum BillingRule {
     /// The upstream's own usage was charged.
     Reported,
-    /// The upstream gave no usage: what was relayed was counted and charged.
+    /// The upstream gave no usage, or none of all that was relayed: what was relayed was counted and charged.
     Relayed,
     /// Nothing was generated, so nothing was charged.
     NothingGenerated,
@@ -117,27 +117,42 @@ pub struct Billable {
     pub rule: BillingRule,
 }
 
+/// An upstream's usage of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The tokens.
+    pub usage: Usage,
+    /// Text was relayed after it, which it may not count.
+    pub stale: bool,
+}
+
 /// Chooses the tokens to charge for an ending.
 ///
-/// `reported` is the upstream's usage, if it gave one; `relayed` is what the gateway counted itself. A complete
+/// `report` is the upstream's usage, if it gave one; `relayed` is what the gateway counted itself. A complete
 /// answer without usage is charged as counted. An ending before any output is free, whatever the upstream says of
-/// its prompt: nobody pays for an error.
+/// its prompt: nobody pays for an error. An answer that is not complete may end in mid-count: of a stale report and
+/// what was relayed the larger counts, for prompt and answer each.
 #[must_use]
-pub fn bill(outcome: Outcome, reported: Option<Usage>, relayed: Usage) -> Billable {
+pub fn bill(outcome: Outcome, report: Option<Report>, relayed: Usage) -> Billable {
     let nothing =
         Billable { usage: Usage::default(), source: UsageSource::None, rule: BillingRule::NothingGenerated };
     if outcome == Outcome::Refused {
         return Billable { rule: BillingRule::NotSent, ..nothing };
     }
-    let generated = relayed.output > 0 || reported.is_some_and(|usage| usage.output > 0);
+    let generated = relayed.output > 0 || report.is_some_and(|report| report.usage.output > 0);
     if outcome != Outcome::Complete && !generated {
         return nothing;
     }
-    match reported {
-        Some(usage) if outcome == Outcome::ClientGone => {
-            Billable { usage, source: UsageSource::Reported, rule: BillingRule::Drained }
+    let estimated = |usage| Billable { usage, source: UsageSource::Estimated, rule: BillingRule::Relayed };
+    let Some(Report { usage, stale }) = report else { return estimated(relayed) };
+    if stale && outcome != Outcome::Complete {
+        let input = usage.input.max(relayed.input);
+        let output = usage.output.max(relayed.output);
+        let larger = Usage { input, output, ..usage };
+        if larger != usage {
+            return estimated(larger);
         }
-        Some(usage) => Billable { usage, source: UsageSource::Reported, rule: BillingRule::Reported },
-        None => Billable { usage: relayed, source: UsageSource::Estimated, rule: BillingRule::Relayed },
     }
+    let rule = if outcome == Outcome::ClientGone { BillingRule::Drained } else { BillingRule::Reported };
+    Billable { usage, source: UsageSource::Reported, rule }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::outcome::{Billable, bill};
+use domain::outcome::{Billable, Report, bill};
 use domain::retry::{ATTEMPTS_MAX, Failure, Verdict, WAIT_MAX, decide};
 use domain::usage::{TOKENS_MAX, estimate_tokens};
 use domain::{AccountId, BillingRule, CallId, GrantId, KeyId, Outcome, Usage, UsageSource};
@@ -33,23 +33,62 @@ fn what_an_ending_costs() {
         (None, RELAYED, counted),
     ];
     for (upstream, relayed, expected) in complete {
-        assert_eq!(bill(Outcome::Complete, upstream, relayed), expected);
+        assert_eq!(bill(Outcome::Complete, upstream.map(last), relayed), expected);
+        assert_eq!(bill(Outcome::Complete, upstream.map(stale), relayed), expected);
     }
     for outcome in [Outcome::UpstreamError, Outcome::Cut, Outcome::Stall, Outcome::Timeout, Outcome::Shutdown]
     {
         assert_eq!(bill(outcome, None, RELAYED_SILENCE), free(NothingGenerated), "{outcome:?}");
         assert_eq!(
-            bill(outcome, Some(REPORTED_SILENCE), RELAYED_SILENCE),
+            bill(outcome, Some(last(REPORTED_SILENCE)), RELAYED_SILENCE),
             free(NothingGenerated),
             "{outcome:?}"
         );
         assert_eq!(bill(outcome, None, RELAYED), counted, "{outcome:?}");
-        assert_eq!(bill(outcome, Some(REPORTED), RELAYED), reported(Reported), "{outcome:?}");
+        assert_eq!(bill(outcome, Some(last(REPORTED)), RELAYED), reported(Reported), "{outcome:?}");
     }
-    assert_eq!(bill(Outcome::ClientGone, Some(REPORTED), RELAYED), reported(Drained));
+    assert_eq!(bill(Outcome::ClientGone, Some(last(REPORTED)), RELAYED), reported(Drained));
     assert_eq!(bill(Outcome::ClientGone, None, RELAYED), counted);
     assert_eq!(bill(Outcome::ClientGone, None, RELAYED_SILENCE), free(NothingGenerated));
-    assert_eq!(bill(Outcome::Refused, Some(REPORTED), RELAYED), free(NotSent));
+    assert_eq!(bill(Outcome::Refused, Some(last(REPORTED)), RELAYED), free(NotSent));
+}
+
+#[test]
+fn a_stale_report_of_a_broken_answer_is_no_less_than_what_was_relayed() {
+    let usage = |input, cached_input, output, reasoning| Usage { input, cached_input, output, reasoning };
+    let table = [
+        // A report from before the first text, and 6,000 bytes after it.
+        (usage(10, 0, 0, 0), usage(8, 0, 1_500, 0), Some(usage(10, 0, 1_500, 0))),
+        (usage(10, 4, 7, 2), usage(12, 0, 5, 0), Some(usage(12, 4, 7, 2))),
+        (usage(10, 4, 7, 2), usage(12, 0, 9, 0), Some(usage(12, 4, 9, 2))),
+        // Nothing of the estimate is larger: the report stands.
+        (usage(10, 4, 7, 2), usage(10, 0, 7, 0), None),
+        (usage(10, 4, 7, 2), usage(3, 0, 1, 0), None),
+    ];
+    for outcome in Outcome::ALL {
+        if matches!(outcome, Outcome::Complete | Outcome::Refused) {
+            continue;
+        }
+        let rule = if outcome == Outcome::ClientGone { BillingRule::Drained } else { BillingRule::Reported };
+        for (report, relayed, larger) in table {
+            let reported = Billable { usage: report, source: UsageSource::Reported, rule };
+            let estimated =
+                |usage| Billable { usage, source: UsageSource::Estimated, rule: BillingRule::Relayed };
+            let expected = larger.map_or(reported, estimated);
+            assert_eq!(bill(outcome, Some(stale(report)), relayed), expected, "{outcome:?}");
+            assert_eq!(bill(outcome, Some(last(report)), relayed), reported, "{outcome:?}");
+        }
+    }
+}
+
+/// A report that nothing came after.
+fn last(usage: Usage) -> Report {
+    Report { usage, stale: false }
+}
+
+/// A report that text came after.
+fn stale(usage: Usage) -> Report {
+    Report { usage, stale: true }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, warn};
-use wire::chat::{ChatReply, Forward, ReplyFault};
+use wire::chat::{ChatReply, ChatStream, Forward, ReplyFault};
 use wire::error::UpstreamError;
 
 use super::record::Record;
@@ -140,9 +140,9 @@ async fn open_stream(
             _ => Failure::Malformed("it is no event stream".to_owned()),
         });
     }
-    let usage_asked = prepared.request.usage_asked();
+    let chat = ChatStream::new(prepared.request.usage_asked(), prepared.request.bound().n);
     let keep_alive = worker.gateway.config.server.keep_alive;
-    let mut relay = Relay::new(response.into_body(), usage_asked, upstream, keep_alive, deadline);
+    let mut relay = Relay::new(response.into_body(), chat, upstream, keep_alive, deadline);
     relay.read_first(upstream.config.timeouts.first_byte).await?;
     Ok(Answer::Stream(Box::new(relay)))
 }

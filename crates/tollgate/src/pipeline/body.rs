@@ -163,7 +163,7 @@ impl Last {
 
     /// The usage, if the client asked for it, and the end mark.
     fn success(&self, charge: Money) -> Bytes {
-        if !self.relay.usage_asked {
+        if !self.relay.chat.usage_asked() {
             return Bytes::from_static(sse::DONE);
         }
         let cost = self.priced.then_some(charge);

@@ -35,7 +35,8 @@ pub(super) struct Record {
     price: Option<Price>,
     /// Whether the client has its status already: a stream begins without its first event when that is slow.
     begun: Arc<AtomicBool>,
-    prompt_text_bytes: u64,
+    /// Tokens of the prompt, where the upstream does not count them.
+    prompt_tokens_estimate: u64,
     abort: AbortPolicy,
     drain_cap: Duration,
 }
@@ -67,7 +68,7 @@ impl Record {
             offer: None,
             price: None,
             begun: Arc::new(AtomicBool::new(false)),
-            prompt_text_bytes: 0,
+            prompt_tokens_estimate: 0,
             abort: AbortPolicy::Drain,
             drain_cap: Duration::ZERO,
         })
@@ -97,7 +98,7 @@ impl Record {
     pub(super) fn asked(&mut self, request: &ChatRequest) {
         self.receipt.model_asked = request.model().to_owned();
         self.receipt.stream = request.stream();
-        self.prompt_text_bytes = request.prompt_text_bytes();
+        self.prompt_tokens_estimate = request.prompt_tokens_estimate();
     }
 
     pub(super) fn routed(&mut self, route: &Route) {
@@ -239,11 +240,11 @@ impl Record {
             return bill(outcome, None, Usage::default());
         };
         let relayed = Usage {
-            input: estimate_tokens(self.prompt_text_bytes),
+            input: self.prompt_tokens_estimate,
             output: estimate_tokens(tally.relayed_bytes),
             ..Usage::default()
         };
-        bill(outcome, tally.reported, relayed)
+        bill(outcome, tally.report(), relayed)
     }
 }
 

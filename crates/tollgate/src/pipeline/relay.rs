@@ -28,8 +28,6 @@ pub(super) struct Relay {
     decoder: Decoder,
     /// What was translated and counted so far.
     pub(super) chat: ChatStream,
-    /// Whether the client asked to see the usage.
-    pub(super) usage_asked: bool,
     first: Option<Bytes>,
     body_ended: bool,
     deadlines: Deadlines,
@@ -47,7 +45,7 @@ pub(super) enum Turn {
 impl Relay {
     pub(super) fn new(
         body: Incoming,
-        usage_asked: bool,
+        chat: ChatStream,
         upstream: &Upstream,
         keep_alive: Duration,
         deadline: Instant,
@@ -55,8 +53,7 @@ impl Relay {
         Relay {
             body,
             decoder: Decoder::new(EVENT_BYTES_MAX),
-            chat: ChatStream::new(usage_asked),
-            usage_asked,
+            chat,
             first: None,
             body_ended: false,
             deadlines: Deadlines::new(upstream.config.timeouts.idle, keep_alive, deadline),

@@ -1,5 +1,7 @@
 //! The parameters of a request that the gateway checks: what each may be, and how it may be spelled.
 
+use std::borrow::Cow;
+
 use super::request_error::RequestError;
 use crate::json::{self, Field};
 
@@ -46,6 +48,17 @@ const READ: [&str; 20] = [
     "web_search_options",
 ];
 
+/// Other servers' names of the output limit and of `n`, each with the standard one. A server that knows them would
+/// read them past what the call was held for, so they are refused. The first two are llama.cpp's.
+const ALIASES: [(&str, &str); 6] = [
+    ("n_predict", "max_tokens"),
+    ("n_cmpl", "n"),
+    ("max_length", "max_tokens"),
+    ("max_new_tokens", "max_tokens"),
+    ("max_tokens_to_sample", "max_tokens"),
+    ("num_predict", "max_tokens"),
+];
+
 /// Refuses keys that stand twice, and keys that some upstream could take for one that the gateway reads.
 pub(super) fn refuse_ambiguous(fields: &[Field<'_>]) -> Result<(), RequestError> {
     for (at, field) in fields.iter().enumerate() {
@@ -53,23 +66,41 @@ pub(super) fn refuse_ambiguous(fields: &[Field<'_>]) -> Result<(), RequestError>
             return Err(RequestError::duplicate(&field.key));
         }
         refuse_other_spelling(&field.key, &READ, &field.key)?;
+        refuse_alias(&field.key)?;
     }
     Ok(())
 }
 
+/// Refuses `key` when it is another server's name of a limit, in any case of its letters.
+fn refuse_alias(key: &str) -> Result<(), RequestError> {
+    let folded = folded(key);
+    match ALIASES.iter().find(|(alias, _)| *alias == folded) {
+        Some((_, standard)) => {
+            let message = format!("'{key}' is not supported: give '{standard}' in its place");
+            Err(RequestError::new("unsupported_parameter", key, message))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Refuses `key` when it is one of `names` but for the case of its letters.
 pub(super) fn refuse_other_spelling(key: &str, names: &[&str], param: &str) -> Result<(), RequestError> {
-    if key.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) {
-        return Ok(());
-    }
-    // As Go's JSON decoder folds: it takes the long s and the Kelvin sign for s and k.
-    let folded: String = key.replace('\u{17f}', "s").to_lowercase();
+    let Cow::Owned(folded) = folded(key) else { return Ok(()) };
     match names.iter().find(|name| **name == folded) {
         Some(name) => {
             Err(RequestError::new("invalid_value", param, format!("'{param}' must be spelled '{name}'")))
         }
         None => Ok(()),
     }
+}
+
+/// `key` in small letters, as Go's JSON decoder folds: it takes the long s and the Kelvin sign for s and k. Borrowed
+/// when it is so already.
+fn folded(key: &str) -> Cow<'_, str> {
+    if key.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) {
+        return Cow::Borrowed(key);
+    }
+    Cow::Owned(key.replace('\u{17f}', "s").to_lowercase())
 }
 
 /// The model that is asked for.

@@ -4,7 +4,7 @@
 //! than it has. So the bytes of the body, with allowances for what a chat template adds and for images, bound the
 //! tokens. More bytes never make the bound smaller, except for the payload of an image, which is no text.
 
-use domain::usage::TOKENS_MAX;
+use domain::usage::{TOKENS_MAX, estimate_tokens};
 
 use super::parameters::refuse_other_spelling;
 use super::request_error::RequestError;
@@ -33,6 +33,9 @@ const TEMPLATE_TOKENS: u64 = 256;
 
 /// The most tokens that one image takes: 12.8 million pixels in patches of 28 × 28, the largest default in use.
 const IMAGE_TOKENS: u64 = 16_384;
+
+/// The tokens that one image is taken for in an estimate: about 0.8 million pixels in patches of 28 × 28, 1024 × 784.
+const IMAGE_TOKENS_ESTIMATED: u64 = 1_024;
 
 /// Fields that the model does not read. Every other field counts, known or not.
 const SETTINGS: [&str; 25] = [
@@ -129,9 +132,10 @@ impl Prompt {
             .min(TOKENS_MAX)
     }
 
-    /// Bytes of the text that the model reads.
-    pub(super) fn text_bytes(&self) -> u64 {
-        self.text_bytes
+    /// What the prompt is taken for where nobody counted it, in tokens: its text by its bytes, its images at a flat
+    /// number each.
+    pub(super) fn tokens_estimate(&self) -> u64 {
+        estimate_tokens(self.text_bytes) + self.images * IMAGE_TOKENS_ESTIMATED
     }
 
     fn read_message(&mut self, at: usize, raw: &str) -> Result<(), RequestError> {

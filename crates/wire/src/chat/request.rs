@@ -41,7 +41,7 @@ pub struct ChatRequest {
     output_tokens: Option<u64>,
     n: u32,
     input_tokens: u64,
-    text_bytes: u64,
+    prompt_tokens_estimate: u64,
 }
 
 /// One field that is sent, as it was written: from its key to the end of its value.
@@ -114,10 +114,11 @@ impl ChatRequest {
         CallBound { input_tokens: self.input_tokens, output_tokens: self.output_tokens, n: self.n }
     }
 
-    /// Bytes of the text that the model reads, for estimates.
+    /// Tokens that the prompt is taken for where the upstream does not count them: four bytes of its text each, and
+    /// 1,024 for every image.
     #[must_use]
-    pub fn prompt_text_bytes(&self) -> u64 {
-        self.text_bytes
+    pub fn prompt_tokens_estimate(&self) -> u64 {
+        self.prompt_tokens_estimate
     }
 
     /// The body to send: the model first, because the Hugging Face router reads it from the start of the body, then
@@ -245,7 +246,7 @@ impl Draft {
             output_tokens: self.output_tokens,
             n: self.n.unwrap_or(1),
             input_tokens: self.prompt.input_tokens(),
-            text_bytes: self.prompt.text_bytes(),
+            prompt_tokens_estimate: self.prompt.tokens_estimate(),
         })
     }
 }

@@ -40,6 +40,8 @@ pub enum End {
 #[derive(Debug)]
 pub struct ChatStream {
     usage_asked: bool,
+    /// How many choices were asked for.
+    n: u32,
     tally: Tally,
     /// The shape of the last chunk that had a text and nothing else of note.
     pattern: Pattern,
@@ -52,11 +54,12 @@ pub struct ChatStream {
 }
 
 impl ChatStream {
-    /// A stream that has not begun. `usage_asked`: the client wants the usage as a chunk of its own.
+    /// A stream that has not begun, of `n` choices. `usage_asked`: the client wants the usage as a chunk of its own.
     #[must_use]
-    pub fn new(usage_asked: bool) -> ChatStream {
+    pub fn new(usage_asked: bool, n: u32) -> ChatStream {
         ChatStream {
             usage_asked,
+            n,
             tally: Tally::default(),
             pattern: Pattern::default(),
             created: None,
@@ -106,14 +109,17 @@ impl ChatStream {
             }
             return self.malformed();
         };
+        let is_error = answer.is_error();
+        if !is_error {
+            self.note(&answer);
+        }
         let found = answer.usage();
         if let Some(found) = found {
             self.tally.note_usage(usage::read(found));
         }
-        if answer.is_error() {
+        if is_error {
             return self.error(text);
         }
-        self.note(&answer);
         if self.failed {
             return self.error(FINISHED_WITH_ERROR);
         }
@@ -132,10 +138,12 @@ impl ChatStream {
         }
     }
 
-    /// How the stream ended, when nothing more comes.
+    /// How the stream ended, when nothing more comes. An upstream that says `[DONE]` may have made fewer choices than
+    /// were asked for; without that word each of them must have finished, because the rest may just not have come.
     #[must_use]
     pub fn end(&self) -> End {
-        let terminated = self.done || self.seen == self.finished;
+        let all_finished = self.seen == self.finished && self.finished.len() >= self.n;
+        let terminated = self.done || all_finished;
         if self.failed || self.seen.is_empty() || !terminated { End::Cut } else { End::Complete }
     }
 
@@ -213,6 +221,10 @@ struct IndexSet(u128);
 impl IndexSet {
     fn insert(&mut self, index: usize) {
         self.0 |= 1 << index.min(127);
+    }
+
+    fn len(self) -> u32 {
+        self.0.count_ones()
     }
 
     fn is_empty(self) -> bool {

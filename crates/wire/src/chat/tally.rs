@@ -1,6 +1,7 @@
 //! What was counted of one answer while it passed.
 
 use domain::Usage;
+use domain::outcome::Report;
 
 use super::answer::{Choice, Delta, ToolCall};
 use super::usage::Reading;
@@ -16,6 +17,8 @@ pub struct Tally {
     pub relayed_bytes: u64,
     /// The upstream's last valid usage, within bounds.
     pub reported: Option<Usage>,
+    /// `relayed_bytes` when the output of `reported` was first told: text beyond it may not be in that count.
+    pub reported_bytes: u64,
     /// A usage was negative, fractional, out of bounds, inconsistent, or smaller than an earlier one.
     pub usage_suspect: bool,
     /// The last finish reason that was given.
@@ -29,6 +32,13 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// The upstream's usage, and whether text came after it.
+    #[must_use]
+    pub fn report(&self) -> Option<Report> {
+        let stale = self.relayed_bytes > self.reported_bytes;
+        self.reported.map(|usage| Report { usage, stale })
+    }
+
     /// Notes the upstream's names of the answer, unless they are known already.
     pub(super) fn note_names(&mut self, id: Option<&str>, model: Option<&str>) {
         if self.upstream_id.is_none() {
@@ -49,13 +59,18 @@ impl Tally {
         Some(reason)
     }
 
-    /// Takes a usage. The last one counts, unless it takes back output that an earlier one showed.
+    /// Takes a usage, after the text of its chunk was counted. The last one counts, unless it takes back output that
+    /// an earlier one showed. One that only repeats the output of an earlier one knows nothing of the text since.
     pub(super) fn note_usage(&mut self, reading: Reading) {
         self.usage_suspect |= reading.suspect;
         let Some(usage) = reading.usage else { return };
         match self.reported {
             Some(earlier) if earlier.output > usage.output => self.usage_suspect = true,
-            _ => self.reported = Some(usage),
+            Some(earlier) if earlier.output == usage.output => self.reported = Some(usage),
+            _ => {
+                self.reported = Some(usage);
+                self.reported_bytes = self.relayed_bytes;
+            }
         }
     }
 }

@@ -11,6 +11,8 @@ mod request;
 #[cfg(test)]
 mod request_properties;
 #[cfg(test)]
+mod request_size;
+#[cfg(test)]
 mod sse;
 #[cfg(test)]
 mod stream_rules;

@@ -38,7 +38,7 @@ impl Relayed {
 /// Relays a stream that arrives in `chunks`, to a client that asked for the usage.
 pub(crate) fn relay<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Relayed {
     let mut decoder = Decoder::new(1 << 20);
-    let mut stream = ChatStream::new(true);
+    let mut stream = ChatStream::new(true, 1);
     let mut sent = Vec::new();
     let mut last = None;
     'chunks: for chunk in chunks {

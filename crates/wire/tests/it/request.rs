@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use domain::CallBound;
-use domain::usage::TOKENS_MAX;
 use wire::chat::{ChatRequest, Forward, RequestError};
 
 #[test]
@@ -18,7 +17,7 @@ fn a_plain_request_is_read() {
     let plain = with("");
     assert_eq!((plain.provider(), plain.stream(), plain.usage_asked()), (None, false, false));
     assert_eq!((plain.bound().output_tokens, plain.bound().n), (None, 1));
-    assert_eq!(plain.prompt_text_bytes(), 2);
+    assert_eq!(plain.prompt_tokens_estimate(), 1);
     assert!(!with(r#","stream_options":{"include_usage":true}"#).usage_asked(), "nothing streams");
 }
 
@@ -213,6 +212,36 @@ fn settings_are_checked_where_they_change_the_call() {
 }
 
 #[test]
+fn no_other_name_of_a_limit_gets_past_it() {
+    let table = [
+        ("n_predict", "'max_tokens'"),
+        ("n_cmpl", "'n'"),
+        ("max_length", "'max_tokens'"),
+        ("max_new_tokens", "'max_tokens'"),
+        ("max_tokens_to_sample", "'max_tokens'"),
+        ("num_predict", "'max_tokens'"),
+        ("N_Predict", "'max_tokens'"),
+        ("N_CMPL", "'n'"),
+        ("Max_New_To\u{212a}ens", "'max_tokens'"),
+        ("max_token\u{17f}_to_sample", "'max_tokens'"),
+    ];
+    for (field, standard) in table {
+        for value in ["1", "100000", "null"] {
+            let error = try_with(&format!(",\"max_tokens\":5,\"{field}\":{value}")).unwrap_err();
+            assert_eq!(
+                (error.code, error.param.as_deref()),
+                ("unsupported_parameter", Some(field)),
+                "{value}"
+            );
+            assert!(error.message.contains(standard), "{}", error.message);
+        }
+    }
+    let escaped = try_with(r#","n_predic\u0074":1"#).unwrap_err();
+    assert_eq!((escaped.code, escaped.param.as_deref()), ("unsupported_parameter", Some("n_predict")));
+    assert!(try_with(r#","min_tokens":5,"ignore_eos":true,"best_of":1"#).is_ok(), "these raise no limit");
+}
+
+#[test]
 fn too_much_of_anything_is_refused() {
     let messages =
         |count: usize| format!("{{\"model\":\"m\",\"messages\":[{}]}}", list(r#"{"role":"user"}"#, count));
@@ -257,48 +286,6 @@ fn too_much_of_anything_is_refused() {
         try_with(&format!(",\"user\":\"{}\"", "[".repeat(1_000_000))).is_ok(),
         "brackets in a text are no nesting"
     );
-}
-
-#[test]
-fn the_bound_counts_all_that_the_model_may_read() {
-    let base = with("").bound().input_tokens;
-    assert_eq!(base, 256 + 16 + r#""messages":[{"role":"user","content":"hi"}]"#.len() as u64);
-    let grows = |fields: &str, by: u64| {
-        assert_eq!(with(fields).bound().input_tokens - base, by, "{fields}");
-    };
-    grows(r#","temperature":0.5,"user":"u""#, r#""user":"u""#.len() as u64);
-    grows(r#","stop":["long"],"seed":1,"metadata":{"a":"b"},"logit_bias":{}"#, 0);
-    grows(r#","tools":[{"a":1},{"b":2}]"#, 2 * 64 + r#""tools":[{"a":1},{"b":2}]"#.len() as u64);
-    grows(r#","unknown":{"text":"x"}"#, r#""unknown":{"text":"x"}"#.len() as u64);
-    for field in ["chat_template", "mm_processor_kwargs", "media_io_kwargs"] {
-        assert_eq!(with(&format!(",\"{field}\":null")).bound().input_tokens, TOKENS_MAX, "{field}");
-    }
-}
-
-#[test]
-fn an_image_counts_as_an_image_and_not_as_text() {
-    let of = |parts: &str| {
-        let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":[{parts}]}}]}}"#);
-        parse(&body).bound().input_tokens
-    };
-    let empty = of("");
-    let written = |part: &str| of(part) - empty;
-    let payload = "A".repeat(1_000_000);
-    let data_url = |kind: &str, shape: &str| format!(r#"{{"type":"{kind}","image_url":{shape}}}"#);
-    let nested =
-        data_url("image_url", &format!(r#"{{"url":"data:image/png;base64,{payload}","detail":"low"}}"#));
-    let flat = data_url("input_image", &format!(r#""data:image/png;base64,{payload}""#));
-    for part in [nested, flat] {
-        assert!((16_384..16_384 + 100).contains(&written(&part)));
-    }
-    let link = r#"{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}"#;
-    assert_eq!(written(link), 16_384 + link.len() as u64);
-    // What only looks like an image is text, and what is no known kind has no bound of its own.
-    let text = format!(r#"{{"type":"text","image_url":"data:image/png;base64,{payload}"}}"#);
-    assert_eq!(written(&text), text.len() as u64);
-    let hidden = format!(r#"{{"type":"image_url","image_url":{{"url":"data:text/plain,{payload}"}}}}"#);
-    assert_eq!(written(&hidden), 16_384 + hidden.len() as u64);
-    assert_eq!(of(r#"{"type":"video_url","video_url":{"url":"https://example.com/a.mp4"}}"#), TOKENS_MAX);
 }
 
 #[test]
@@ -364,7 +351,7 @@ fn what_is_priced_is_what_is_sent() {
     let sent = request.forward(&Forward { upstream_model: "another/name:groq", output_tokens: Some(512) });
     let again = ChatRequest::parse(sent).unwrap();
     assert_eq!(again.bound(), CallBound { output_tokens: Some(512), ..request.bound() });
-    assert_eq!(again.prompt_text_bytes(), request.prompt_text_bytes());
+    assert_eq!(again.prompt_tokens_estimate(), request.prompt_tokens_estimate());
 }
 
 fn body(fields: &str) -> String {
@@ -375,7 +362,7 @@ fn list(item: &str, count: usize) -> String {
     vec![item; count].join(",")
 }
 
-fn with(fields: &str) -> ChatRequest {
+pub(crate) fn with(fields: &str) -> ChatRequest {
     try_with(fields).unwrap()
 }
 
@@ -383,7 +370,7 @@ fn try_with(fields: &str) -> Result<ChatRequest, RequestError> {
     try_parse(&body(fields))
 }
 
-fn parse(body: &str) -> ChatRequest {
+pub(crate) fn parse(body: &str) -> ChatRequest {
     try_parse(body).unwrap()
 }
 

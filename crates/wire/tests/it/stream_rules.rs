@@ -35,6 +35,23 @@ fn only_a_finished_answer_is_complete() {
 }
 
 #[test]
+fn without_an_end_mark_every_choice_that_was_asked_for_must_finish() {
+    let second = r#"{"choices":[{"index":1,"delta":{"content":"ho"},"finish_reason":"stop"}]}"#;
+    let table: [(u32, &[&str], End); 6] = [
+        (2, &[TEXT, STOP], End::Cut),
+        (2, &[TEXT, STOP, STOP], End::Cut),
+        (2, &[TEXT, STOP, second], End::Complete),
+        (3, &[TEXT, STOP, second], End::Cut),
+        // An upstream that ignores `n` says itself that it is done.
+        (2, &[TEXT, STOP, "[DONE]"], End::Complete),
+        (2, &[TEXT, STOP, r#"{"error":"late"}"#, "[DONE]"], End::Cut),
+    ];
+    for (n, events, expected) in table {
+        assert_eq!(relay_choices(n, events).0.end(), expected, "{n} {events:?}");
+    }
+}
+
+#[test]
 fn an_error_in_the_stream_is_an_error_in_every_spelling() {
     let table = [
         (r#"{"error":"overloaded","error_type":"overloaded"}"#, "overloaded"),
@@ -87,7 +104,7 @@ fn what_is_no_object_of_a_chunk_is_malformed() {
         assert_eq!(steps[1], Step::Malformed, "{event}");
         assert_eq!(stream.end(), End::Cut);
     }
-    let mut stream = ChatStream::new(false);
+    let mut stream = ChatStream::new(false, 1);
     assert_eq!(stream.event(Bytes::from_static(b"{\"x\":\"\xff\"}")), Step::Malformed);
 }
 
@@ -242,6 +259,37 @@ fn the_last_usage_counts_unless_it_takes_output_back() {
 }
 
 #[test]
+fn a_usage_is_stale_when_text_comes_after_it() {
+    let usage = |output: u64| format!(r#""usage":{{"prompt_tokens":10,"completion_tokens":{output}}}"#);
+    let alone = |output| format!(r#"{{"choices":[],{}}}"#, usage(output));
+    let with_text =
+        |output| format!(r#"{{"choices":[{{"index":0,"delta":{{"content":"hi"}}}}],{}}}"#, usage(output));
+    let text = TEXT.to_owned();
+    let failed = format!(r#"{{"error":"no",{}}}"#, usage(1));
+    let table = [
+        (vec![alone(0)], Some(false)),
+        (vec![alone(0), text.clone()], Some(true)),
+        (vec![alone(0), text.clone(), STOP.to_owned()], Some(true)),
+        (vec![text.clone(), alone(1)], Some(false)),
+        (vec![text.clone(), alone(1), STOP.to_owned()], Some(false)),
+        // A chunk's own usage counts its own text.
+        (vec![with_text(1), with_text(2)], Some(false)),
+        (vec![with_text(1), with_text(2), alone(2)], Some(false)),
+        (vec![with_text(1), text.clone()], Some(true)),
+        // The same number again is no news of what came since, and a smaller one is none at all.
+        (vec![alone(0), with_text(0), with_text(0)], Some(true)),
+        (vec![alone(5), text.clone(), alone(1)], Some(true)),
+        (vec![text.clone(), failed], Some(false)),
+        (vec![text], None),
+    ];
+    for (events, stale) in table {
+        let events: Vec<&str> = events.iter().map(String::as_str).collect();
+        let report = relay(&events).0.tally().report();
+        assert_eq!(report.map(|report| report.stale), stale, "{events:?}");
+    }
+}
+
+#[test]
 fn names_are_the_first_that_were_given() {
     let named = |id: &str| format!(r#"{{"id":{id},"model":"m","created":12,"choices":[{{"delta":{{}}}}]}}"#);
     let (stream, _) =
@@ -276,7 +324,7 @@ fn our_error_event_ends_the_choice_and_is_one_event() {
         r#""choices":[{"index":0,"delta":{},"finish_reason":"error"}]}"#,
         "\n\n"
     );
-    assert_eq!(ChatStream::new(false).error_event(&error), expected);
+    assert_eq!(ChatStream::new(false, 1).error_event(&error), expected);
 }
 
 proptest! {
@@ -284,7 +332,7 @@ proptest! {
 
     #[test]
     fn no_event_makes_it_panic_or_send_more_than_one_event(events in proptest::collection::vec(hostile_event(), 1..8)) {
-        let mut stream = ChatStream::new(true);
+        let mut stream = ChatStream::new(true, 1);
         for event in events {
             if let Step::Forward(frame) = stream.event(event.into()) {
                 let inside = &frame[..frame.len() - 2];
@@ -326,7 +374,12 @@ fn hostile_event() -> impl Strategy<Value = Vec<u8>> {
 
 /// All steps of a stream, and the stream afterwards.
 fn relay(events: &[&str]) -> (ChatStream, Vec<Step>) {
-    let mut stream = ChatStream::new(false);
+    relay_choices(1, events)
+}
+
+/// The same, where `n` choices were asked for.
+fn relay_choices(n: u32, events: &[&str]) -> (ChatStream, Vec<Step>) {
+    let mut stream = ChatStream::new(false, n);
     let steps = events.iter().map(|event| stream.event(Bytes::copy_from_slice(event.as_bytes()))).collect();
     (stream, steps)
 }

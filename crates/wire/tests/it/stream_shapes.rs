@@ -30,11 +30,11 @@ proptest! {
 
     #[test]
     fn a_known_shape_changes_nothing(events in stream()) {
-        let mut stream = ChatStream::new(false);
+        let mut stream = ChatStream::new(false, 1);
         let mut relayed_bytes = 0;
         for event in events {
             let event = Bytes::from(event);
-            let mut alone = ChatStream::new(false);
+            let mut alone = ChatStream::new(false, 1);
             let expected = alone.event(event.clone());
             relayed_bytes += alone.tally().relayed_bytes;
             prop_assert_eq!(stream.event(event), expected.clone());
@@ -48,7 +48,7 @@ proptest! {
 
 #[test]
 fn a_stream_that_failed_does_not_go_on_in_a_known_shape() {
-    let mut stream = ChatStream::new(false);
+    let mut stream = ChatStream::new(false, 1);
     let chunk = Bytes::from_static(br#"{"choices":[{"index":0,"delta":{"content":"a"}}]}"#);
     assert!(matches!(stream.event(chunk.clone()), Step::Forward(_)));
     assert!(matches!(stream.event(Bytes::from_static(b"{\"error\":\"no\"}")), Step::Error(_)));
