@@ -30,6 +30,8 @@ pub(super) struct Relay {
     pub(super) chat: ChatStream,
     first: Option<Bytes>,
     body_ended: bool,
+    /// Whether bytes have come that were no event for the client: comments are a sign of life too.
+    stirred: bool,
     deadlines: Deadlines,
     secrets: Secrets,
 }
@@ -56,6 +58,7 @@ impl Relay {
             chat,
             first: None,
             body_ended: false,
+            stirred: false,
             deadlines: Deadlines::new(upstream.config.timeouts.idle, keep_alive, deadline),
             secrets: upstream.secrets.clone(),
         }
@@ -85,7 +88,12 @@ impl Relay {
             Poll::Ready(turn) => {
                 Poll::Ready(self.deadlines.heard().map_or(turn, |failure| Turn::End(Err(failure))))
             }
-            Poll::Pending => self.deadlines.poll(cx),
+            Poll::Pending => {
+                if std::mem::take(&mut self.stirred) {
+                    self.deadlines.heard = Instant::now();
+                }
+                self.deadlines.poll(cx)
+            }
         }
     }
 
@@ -128,6 +136,7 @@ impl Relay {
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
                     self.decoder.feed(data);
+                    self.stirred = true;
                 }
             }
             Some(Err(_)) | None => self.body_ended = true,

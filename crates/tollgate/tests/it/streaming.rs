@@ -1,5 +1,7 @@
 //! How streams flow: every event as it comes, untouched, and never more of them than the client takes.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use hf_sim::{Match, Script, Split, ToolFault};
 use hyper::Method;
@@ -254,5 +256,22 @@ async fn a_whole_answer_is_not_streamed() {
     let (told, _) = tokio::join!(gateway.client.chat(&body), raw.answer(said.as_bytes()));
     assert!(!told.header("content-length").is_empty(), "{told:?}");
     gateway.settled().await;
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
+async fn comments_of_the_upstream_are_a_sign_of_life() {
+    let raw = Raw::start().await;
+    let gateway = Gateway::start_with(raw.setup_with("timeouts = { idle_ms = 500 }\n")).await;
+    let (stream, mut upstream) = open(&gateway, &raw, &ask_raw("Hello")).await;
+    // In all twice as long as the idle deadline, with never more than a fifth of it in silence.
+    for _ in 0..10 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        upstream.write(b": still thinking\n\n").await;
+    }
+    upstream.write(format!("{FINISH}{USAGE}{DONE}").as_bytes()).await;
+    upstream.close().await;
+    let told = stream.rest().await;
+    assert!(told.done, "{}", told.raw);
     assert!(gateway.finish().await);
 }
