@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::gateway::{Gateway, Worker};
 use crate::keys::{AdminKey, Entropy, KeyRing, Secret};
 use crate::ledger::{Ledger, LedgerError, StoreConfig};
-use crate::serve::Workers;
+use crate::serve::{Workers, serve_here};
 use crate::signals::Signals;
 use crate::upstream::{BadProvider, Upstreams};
 
@@ -139,15 +139,15 @@ impl Running {
         let Running { gateway, public, admin, admin_router, mut workers, sync_upstreams, .. } = self;
         let (ledger, clock) = (gateway.ledger.clone(), gateway.clock.clone());
         let sync = catalog::run_sync(Arc::clone(&gateway.catalogue), sync_upstreams, ledger, clock);
-        let admin = axum::serve(admin, admin_router);
-        // Not ready before no connection is taken any more, so that nobody is sent here in vain.
         let stop = async {
             stop.await;
+            // Before the listener closes, so that whoever finds it closed finds the rest of it unready as well.
             gateway.stopping.store(true, Ordering::Relaxed);
         };
+        let admin = serve_here(admin, admin_router, &gateway.config.server);
         tokio::select! {
             () = workers.accept(public) => warn!("the listener ended"),
-            result = admin => warn!(?result, "the admin listener ended"),
+            () = admin => warn!("the admin listener ended"),
             () = sync => {}
             () = stop => {}
         }

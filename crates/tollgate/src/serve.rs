@@ -1,6 +1,6 @@
-//! The public listener: one thread accepts, and gives each connection to one of the workers in turn. A worker is a
-//! thread with a runtime of its own, so that a call never changes threads (measured: a third less CPU per paced
-//! event than on a shared runtime).
+//! The listeners. On the public one, one thread accepts, and gives each connection to one of the workers in turn. A
+//! worker is a thread with a runtime of its own, so that a call never changes threads (measured: a third less CPU per
+//! paced event than on a shared runtime).
 
 use std::io;
 use std::net::TcpStream;
@@ -8,28 +8,23 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::warn;
 
+use crate::config::ServerConfig;
+use crate::connection::Connections;
 use crate::gateway::Worker;
 use crate::http;
-use crate::write_deadline::WriteDeadline;
 
 /// Open connections. Each costs some tens of kilobytes and a file; beyond this, new ones wait to be accepted.
 const CONNECTIONS_MAX: usize = 16_384;
 
 /// Accepted connections that wait for a worker to take them up.
 const HANDOVER_MAX: usize = 1_024;
-
-/// How long a connection may stay without the head of a request: also how long an idle one is kept.
-const HEAD_TIME_MAX: Duration = Duration::from_secs(75);
 
 /// How long the last frames of ended calls have to leave when the gateway stops.
 const FLUSH_TIME_MAX: Duration = Duration::from_secs(2);
@@ -95,6 +90,15 @@ impl Workers {
     }
 }
 
+/// Serves a listener on the caller's own runtime, until the future is dropped: then nothing new is accepted.
+pub async fn serve_here(listener: TcpListener, router: Router, config: &ServerConfig) {
+    let connections = Connections::new(router, config);
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        connections.serve(accept_one(&listener).await, place);
+    }
+}
+
 /// The next connection, as one that another runtime can take over. Running out of files must not end the loop.
 async fn accept_one(listener: &TcpListener) -> TcpStream {
     loop {
@@ -108,39 +112,12 @@ async fn accept_one(listener: &TcpListener) -> TcpStream {
     }
 }
 
-async fn run(worker: Arc<Worker>, mut connections: mpsc::Receiver<Handover>, quit: CancellationToken) {
-    let stall_max = worker.gateway.config.server.write_stall;
-    let service = TowerToHyperService::new(http::router(worker));
-    let graceful = GracefulShutdown::new();
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME_MAX)
-        // Bounds what one slow reader can make the gateway buffer.
-        .max_buf_size(64 << 10);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(128).max_send_buf_size(64 << 10);
-    while let Some((stream, place)) = connections.recv().await {
-        let stream = match tokio::net::TcpStream::from_std(stream) {
-            Ok(stream) => stream,
-            Err(error) => {
-                warn!(%error, "a connection could not be taken over");
-                continue;
-            }
-        };
-        // Without it, small writes wait for the peer's delayed acknowledgement: 40 ms stalls in streams.
-        let _ = stream.set_nodelay(true);
-        let stream = TokioIo::new(WriteDeadline::new(stream, stall_max));
-        let connection = builder.serve_connection_with_upgrades(stream, service.clone());
-        let connection = graceful.watch(connection.into_owned());
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                debug!(%error, "a connection ended");
-            }
-            drop(place);
-        });
+async fn run(worker: Arc<Worker>, mut handovers: mpsc::Receiver<Handover>, quit: CancellationToken) {
+    let connections = Connections::new(http::router(Arc::clone(&worker)), &worker.gateway.config.server);
+    while let Some((stream, place)) = handovers.recv().await {
+        connections.serve(stream, place);
     }
-    let closing = graceful.shutdown();
+    let closing = connections.close();
     tokio::pin!(closing);
     tokio::select! {
         // The connections are gone, but streams without a client may still be drained here.

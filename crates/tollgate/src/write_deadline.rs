@@ -3,11 +3,14 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
+
+use crate::idle::{Activity, Busy};
 
 /// A connection whose writes fail with [`io::ErrorKind::TimedOut`] when none of them gets on for `stall_max`.
 ///
@@ -17,23 +20,25 @@ pub(crate) struct WriteDeadline<S> {
     stall_max: Duration,
     /// Made at the first stall: most connections never have one.
     timer: Option<Pin<Box<Sleep>>>,
-    stalled: bool,
+    activity: Arc<Activity>,
+    /// A connection that has something to write is not idle.
+    stalled: Option<Busy>,
 }
 
 impl<S> WriteDeadline<S> {
-    pub(crate) fn new(inner: S, stall_max: Duration) -> WriteDeadline<S> {
-        WriteDeadline { inner, stall_max, timer: None, stalled: false }
+    pub(crate) fn new(inner: S, stall_max: Duration, activity: Arc<Activity>) -> WriteDeadline<S> {
+        WriteDeadline { inner, stall_max, timer: None, activity, stalled: None }
     }
 
     /// Lets the result of a write pass, unless writes have been waiting for too long.
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.stalled = false;
+            self.stalled = None;
             return written;
         }
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(self.stall_max)));
-        if !self.stalled {
-            self.stalled = true;
+        if self.stalled.is_none() {
+            self.stalled = Some(self.activity.begin());
             timer.as_mut().reset(Instant::now() + self.stall_max);
         }
         std::task::ready!(timer.as_mut().poll(cx));
@@ -91,7 +96,7 @@ mod tests {
     async fn a_peer_that_does_not_read_ends_the_connection_at_the_deadline() {
         let (ours, _theirs) = duplex(16);
         let stall_max = Duration::from_millis(20);
-        let mut ours = WriteDeadline::new(ours, stall_max);
+        let mut ours = WriteDeadline::new(ours, stall_max, Activity::new());
         let started = Instant::now();
         let error = ours.write_all(&[0; 17]).await.expect_err("nobody reads");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -101,10 +106,10 @@ mod tests {
     #[tokio::test]
     async fn any_progress_starts_the_time_anew() {
         let (ours, mut theirs) = duplex(1);
-        let mut ours = WriteDeadline::new(ours, Duration::from_secs(3600));
-        assert!(ours.write_all(b"ab").now_or_never().is_none() && ours.stalled);
+        let mut ours = WriteDeadline::new(ours, Duration::from_secs(3600), Activity::new());
+        assert!(ours.write_all(b"ab").now_or_never().is_none() && ours.stalled.is_some());
         assert_eq!(theirs.read_u8().await.expect("a byte"), b'a');
         ours.write_u8(b'b').await.expect("there is room again");
-        assert!(!ours.stalled);
+        assert!(ours.stalled.is_none());
     }
 }

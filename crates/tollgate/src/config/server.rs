@@ -22,6 +22,8 @@ const KEEP_ALIVE_DEFAULT: Duration = Duration::from_secs(10);
 const KEEP_ALIVE_MS_MAX: u64 = 60 * 60 * 1000;
 /// Long enough for a laptop that changes its network, short enough to free the upstream of one that was closed.
 const WRITE_STALL_DEFAULT: Duration = Duration::from_secs(60);
+/// Longer than what usual clients and proxies keep a connection for, so that they are the first to close it.
+const IDLE_DEFAULT: Duration = Duration::from_secs(75);
 
 /// `[server]`: the listener for clients.
 #[derive(Clone, Debug)]
@@ -38,6 +40,8 @@ pub struct ServerConfig {
     pub keep_alive: Duration,
     /// How long a client may take nothing of an answer that is ready for it, before its connection is closed.
     pub write_stall: Duration,
+    /// How long a connection may go without a request, and how long the head of a request may take. Of both listeners.
+    pub idle: Duration,
 }
 
 /// `[admin]`: the listener for operators.
@@ -73,6 +77,7 @@ pub(super) fn read_server(section: &mut Section) -> Result<ServerConfig, ConfigE
         write_stall: section
             .number("write_stall_ms", 1..=DEADLINE_MS_MAX)?
             .map_or(WRITE_STALL_DEFAULT, millis),
+        idle: section.number("idle_ms", 1..=DEADLINE_MS_MAX)?.map_or(IDLE_DEFAULT, millis),
     })
 }
 

@@ -10,12 +10,15 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Response, Uri};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use thiserror::Error;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, ServiceExt, service_fn};
 
 use super::Secrets;
 use crate::config::ProviderConfig;
@@ -39,6 +42,9 @@ const CATALOGUE_TIME_MAX: Duration = Duration::from_secs(15);
 /// The header that bills an organisation (Hugging Face, "Pricing and billing").
 const BILL_TO: HeaderName = HeaderName::from_static("x-hf-bill-to");
 
+/// What opens connections, TLS included.
+type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
+
 /// The providers of one worker, each with its own connections.
 #[derive(Debug)]
 pub struct Upstreams {
@@ -52,7 +58,7 @@ pub struct Upstream {
     pub config: ProviderConfig,
     /// What it must not repeat to clients.
     pub secrets: Secrets,
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<Connector, Full<Bytes>>,
     chat_uri: Uri,
     models_uri: Uri,
     headers: HeaderMap,
@@ -163,20 +169,34 @@ impl Upstream {
     }
 }
 
-fn client(connect_timeout: Duration) -> Client<HttpsConnector<HttpConnector>, Full<Bytes>> {
-    let mut http = HttpConnector::new();
-    http.enforce_http(false);
-    // Without it, small writes wait for the peer's delayed acknowledgement: 40 ms stalls in streams.
-    http.set_nodelay(true);
-    http.set_connect_timeout(Some(connect_timeout));
-    http.set_keepalive(Some(Duration::from_secs(30)));
-    http.set_recv_buffer_size(Some(RECEIVE_BUFFER_BYTES));
-    let https = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_all_versions();
+fn client(connect_max: Duration) -> Client<Connector, Full<Bytes>> {
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_CONNECTION_AGE_MAX)
         .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-        .build(https.wrap_connector(http))
+        .build(connector(connect_max))
+}
+
+/// Opens connections, each within `connect_max`.
+fn connector(connect_max: Duration) -> Connector {
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    // Without it, small writes wait for the peer's delayed acknowledgement: 40 ms stalls in streams.
+    http.set_nodelay(true);
+    // Shared out among the addresses of a name, so that one that is dead leaves time for the others.
+    http.set_connect_timeout(Some(connect_max));
+    http.set_keepalive(Some(Duration::from_secs(30)));
+    http.set_recv_buffer_size(Some(RECEIVE_BUFFER_BYTES));
+    let https = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_all_versions();
+    let https = https.wrap_connector(http);
+    // The time above ends with TCP's part of it.
+    BoxCloneSyncService::new(service_fn(move |uri: Uri| {
+        let connecting = timeout(connect_max, https.clone().oneshot(uri));
+        async move {
+            let late = |_| Err(format!("no connection within {} ms", connect_max.as_millis()).into());
+            connecting.await.unwrap_or_else(late)
+        }
+    }))
 }
 
 /// The headers that every request to the provider carries. No header of a client ever reaches an upstream.

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use hf_sim::{ErrorBody, Garbage, Match, Script};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::client::Told;
-use crate::harness::{Gateway, MODEL, Setup, ask};
+use crate::harness::{Gateway, MODEL, Setup, ask, soon};
 use crate::providers::{PRICED_MODEL, ROUTES, ask_for, asked};
 use crate::raw::{ANSWER, Raw, ask_raw, reply};
 
@@ -205,6 +206,27 @@ async fn an_upstream_that_cannot_be_reached_is_told_as_such() {
     assert_eq!((told.status.as_u16(), told.code().as_str()), (502, "upstream_unreachable"), "{told:?}");
     let receipt = gateway.receipt(&told.call_id()).await;
     assert_eq!((&receipt["attempts"], &receipt["outcome"]), (&json!(3), &json!("upstream_error")));
+    gateway.settled().await;
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
+async fn an_upstream_that_never_answers_the_tls_handshake_cannot_be_reached() {
+    // The system accepts for it, and nobody ever reads.
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+    let address = silent.local_addr().expect("an address");
+    let toml = format!(
+        "[providers.stuck]\nbase_url = \"https://{address}/v1\"\ncatalogue = \"none\"\n\
+         timeouts = {{ connect_ms = 50, first_byte_ms = 600000, idle_ms = 600000, total_ms = 600000 }}\n\
+         [models.stuck]\nprovider = \"stuck\"\nfree = true\n\
+         [routes.smart]\noffers = [\"stuck/stuck\", \"hug/openai/gpt-oss-20b:groq\"]\n"
+    );
+    let gateway = Gateway::start_with(Setup { toml, ..Setup::default() }).await;
+    let alone = soon("an error", gateway.client.chat(&ask_for("stuck"))).await;
+    assert_eq!((alone.status.as_u16(), alone.code().as_str()), (502, "upstream_unreachable"), "{alone:?}");
+    let told = soon("an answer", gateway.client.chat(&ask_for("smart"))).await;
+    assert_eq!((told.status.as_u16(), told.header("x-tollgate-provider")), (200, "huggingface"), "{told:?}");
+    assert_eq!(gateway.receipt(&told.call_id()).await["attempts"], 2);
     gateway.settled().await;
     assert!(gateway.finish().await);
 }

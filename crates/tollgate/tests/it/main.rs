@@ -17,6 +17,7 @@ mod endings;
 mod failover;
 mod framing;
 mod harness;
+mod idle;
 mod leaving;
 mod mix;
 mod money;

@@ -16,7 +16,7 @@ use crate::harness::{Gateway, Setup, ask, soon};
 use crate::raw::{DONE, FINISH, Raw, STREAM_HEAD, USAGE, ask_raw, chunk};
 
 /// A client of which the test decides when it reads, with a small buffer.
-async fn slow_client(gateway: &Gateway, body: &Value) -> TcpStream {
+pub(crate) async fn slow_client(gateway: &Gateway, body: &Value) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(64 << 10).expect("a small buffer");
     let address = gateway.url.trim_start_matches("http://").parse().expect("an address");

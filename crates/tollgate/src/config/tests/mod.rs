@@ -25,6 +25,7 @@ fn nothing_at_all_is_a_configuration() {
     assert_eq!(config.server.body_bytes_max, 20 * 1024 * 1024);
     assert_eq!(config.server.drain, Duration::from_secs(30));
     assert_eq!(config.server.keep_alive, Duration::from_secs(10));
+    assert_eq!(config.server.idle, Duration::from_secs(75));
     assert_eq!(config.store.path, Path::new("tollgate.db"));
     assert!(config.server.workers >= 1 && config.admin.key.is_none());
 
