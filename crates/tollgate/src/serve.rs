@@ -110,6 +110,7 @@ async fn accept_one(listener: &TcpListener) -> TcpStream {
 
 async fn run(worker: Arc<Worker>, mut connections: mpsc::Receiver<Handover>, quit: CancellationToken) {
     let stall_max = worker.gateway.config.server.write_stall;
+    let stop = worker.gateway.stop.clone();
     let service = TowerToHyperService::new(http::router(worker));
     let graceful = GracefulShutdown::new();
     let mut builder = auto::Builder::new(TokioExecutor::new());
@@ -130,7 +131,7 @@ async fn run(worker: Arc<Worker>, mut connections: mpsc::Receiver<Handover>, qui
         };
         // Without it, small writes wait for the peer's delayed acknowledgement: 40 ms stalls in streams.
         let _ = stream.set_nodelay(true);
-        let stream = TokioIo::new(WriteDeadline::new(stream, stall_max));
+        let stream = TokioIo::new(WriteDeadline::new(stream, stall_max, stop.clone()));
         let connection = builder.serve_connection_with_upgrades(stream, service.clone());
         let connection = graceful.watch(connection.into_owned());
         tokio::spawn(async move {
