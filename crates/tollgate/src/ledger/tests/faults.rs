@@ -170,8 +170,8 @@ async fn a_commit_that_seemed_to_fail_is_charged_once() {
 async fn a_try_that_is_under_way_decides_whether_a_late_answer_is_charged() {
     for (works, charged) in [(true, 60), (false, 0)] {
         let store = MemoryStore::default();
-        let (tries, tried) = mpsc::channel();
-        let (results, result) = mpsc::channel();
+        let (tries, tried) = mpsc::sync_channel(2);
+        let (results, result) = mpsc::sync_channel(2);
         let settle = move |store: &mut MemoryStore, batch: &[Settlement], at_ms| {
             tries.send(()).unwrap();
             match result.recv().unwrap() {
