@@ -21,6 +21,8 @@ pub enum Outcome {
     ClientGone,
     /// The gateway was stopped.
     Shutdown,
+    /// The answer was whole, but its charge was not stored in time, so it ended as an error.
+    Unsettled,
 }
 
 /// Which rule made the charge.
@@ -34,7 +36,8 @@ pub enum BillingRule {
     NothingGenerated,
     /// The client left, the gateway read on to the upstream's usage and charged that.
     Drained,
-    /// The client left, and the provider does not bill what a client did not stay for.
+    /// The client left and the provider does not bill what a client did not stay for, or a whole answer was withheld
+    /// because its charge was not stored in time.
     Waived,
     /// The call never reached an upstream.
     NotSent,
@@ -42,7 +45,7 @@ pub enum BillingRule {
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Outcome; 8] = [
+    pub const ALL: [Outcome; 9] = [
         Outcome::Complete,
         Outcome::Refused,
         Outcome::UpstreamError,
@@ -51,6 +54,7 @@ impl Outcome {
         Outcome::Timeout,
         Outcome::ClientGone,
         Outcome::Shutdown,
+        Outcome::Unsettled,
     ];
 
     /// The word on receipts.
@@ -65,6 +69,7 @@ impl Outcome {
             Outcome::Timeout => "timeout",
             Outcome::ClientGone => "client_gone",
             Outcome::Shutdown => "shutdown",
+            Outcome::Unsettled => "unsettled",
         }
     }
 

@@ -144,7 +144,7 @@ impl Running {
             // Before the listener closes, so that whoever finds it closed finds the rest of it unready as well.
             gateway.stopping.store(true, Ordering::Relaxed);
         };
-        let admin = serve_here(admin, admin_router, &gateway.config.server);
+        let admin = serve_here(admin, admin_router, &gateway.config.server, &gateway.stop);
         tokio::select! {
             () = workers.accept(public) => warn!("the listener ended"),
             () = admin => warn!("the admin listener ended"),

@@ -10,6 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
@@ -29,12 +30,14 @@ pub(crate) struct Connections {
     http: auto::Builder<TokioExecutor>,
     idle_max: Duration,
     stall_max: Duration,
+    /// Cancelled when no call may wait for its client any more.
+    stop: CancellationToken,
     /// Every connection holds a receiver.
     leave: watch::Sender<()>,
 }
 
 impl Connections {
-    pub(crate) fn new(router: Router, config: &ServerConfig) -> Connections {
+    pub(crate) fn new(router: Router, config: &ServerConfig, stop: &CancellationToken) -> Connections {
         let mut http = auto::Builder::new(TokioExecutor::new());
         http.http1()
             .timer(TokioTimer::new())
@@ -48,7 +51,14 @@ impl Connections {
             .max_concurrent_streams(128)
             .max_send_buf_size(64 << 10);
         let (leave, _) = watch::channel(());
-        Connections { router, http, idle_max: config.idle, stall_max: config.write_stall, leave }
+        Connections {
+            router,
+            http,
+            idle_max: config.idle,
+            stall_max: config.write_stall,
+            stop: stop.clone(),
+            leave,
+        }
     }
 
     /// Serves one connection, which keeps its place to the end.
@@ -60,7 +70,7 @@ impl Connections {
         // Without it, small writes wait for the peer's delayed acknowledgement: 40 ms stalls in streams.
         let _ = stream.set_nodelay(true);
         let activity = Activity::new();
-        let stream = WriteDeadline::new(stream, self.stall_max, activity.clone());
+        let stream = WriteDeadline::new(stream, self.stall_max, activity.clone(), self.stop.clone());
         let (router, requests) = (self.router.clone(), activity.clone());
         let service = service_fn(move |request: Request<Incoming>| {
             let busy = requests.begin();

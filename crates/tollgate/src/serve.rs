@@ -91,8 +91,13 @@ impl Workers {
 }
 
 /// Serves a listener on the caller's own runtime, until the future is dropped: then nothing new is accepted.
-pub async fn serve_here(listener: TcpListener, router: Router, config: &ServerConfig) {
-    let connections = Connections::new(router, config);
+pub async fn serve_here(
+    listener: TcpListener,
+    router: Router,
+    config: &ServerConfig,
+    stop: &CancellationToken,
+) {
+    let connections = Connections::new(router, config, stop);
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         connections.serve(accept_one(&listener).await, place);
@@ -113,7 +118,11 @@ async fn accept_one(listener: &TcpListener) -> TcpStream {
 }
 
 async fn run(worker: Arc<Worker>, mut handovers: mpsc::Receiver<Handover>, quit: CancellationToken) {
-    let connections = Connections::new(http::router(Arc::clone(&worker)), &worker.gateway.config.server);
+    let connections = Connections::new(
+        http::router(Arc::clone(&worker)),
+        &worker.gateway.config.server,
+        &worker.gateway.stop,
+    );
     while let Some((stream, place)) = handovers.recv().await {
         connections.serve(stream, place);
     }

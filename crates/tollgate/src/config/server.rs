@@ -18,6 +18,7 @@ const BODY_BYTES_DEFAULT: usize = 20 * 1024 * 1024;
 const BODY_BYTES_MIN: u64 = 1024;
 const BODY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 const DRAIN_DEFAULT: Duration = Duration::from_secs(30);
+const SETTLE_DEFAULT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE_DEFAULT: Duration = Duration::from_secs(10);
 const KEEP_ALIVE_MS_MAX: u64 = 60 * 60 * 1000;
 /// Long enough for a laptop that changes its network, short enough to free the upstream of one that was closed.
@@ -36,6 +37,8 @@ pub struct ServerConfig {
     pub body_bytes_max: usize,
     /// How long a shutdown waits for open calls.
     pub drain: Duration,
+    /// How long an answer waits for its charge to be stored. Without it the answer must not look complete.
+    pub settle: Duration,
     /// The pause after which a silent stream carries a comment, so that nobody between takes it for dead.
     pub keep_alive: Duration,
     /// How long a client may take nothing of an answer that is ready for it, before its connection is closed.
@@ -71,6 +74,7 @@ pub(super) fn read_server(section: &mut Section) -> Result<ServerConfig, ConfigE
             .number("body_bytes_max", BODY_BYTES_MIN..=BODY_BYTES_MAX)?
             .map_or(BODY_BYTES_DEFAULT, as_size),
         drain: section.number("drain_ms", 0..=DEADLINE_MS_MAX)?.map_or(DRAIN_DEFAULT, millis),
+        settle: section.number("settle_ms", 1..=DEADLINE_MS_MAX)?.map_or(SETTLE_DEFAULT, millis),
         keep_alive: section
             .number("keep_alive_ms", 1..=KEEP_ALIVE_MS_MAX)?
             .map_or(KEEP_ALIVE_DEFAULT, millis),

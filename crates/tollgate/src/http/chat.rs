@@ -14,8 +14,9 @@ pub(super) async fn create(State(worker): State<Arc<Worker>>, request: Request) 
     let version = request.version();
     let response = pipeline::serve(&worker, request).await;
     if version == Version::HTTP_2 {
-        let stall_max = worker.gateway.config.server.write_stall;
-        return response.map(|body| flow::bounded(body, stall_max));
+        let gateway = &worker.gateway;
+        return response
+            .map(|body| flow::bounded(body, gateway.config.server.write_stall, gateway.stop.clone()));
     }
     response
 }

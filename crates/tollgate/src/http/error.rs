@@ -10,6 +10,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use wire::error::ErrorBody;
 
 use crate::catalog::ResolveError;
+use crate::ledger::BILLING_UNAVAILABLE;
 use crate::pipeline::{Failure, NoCredit, Refusal};
 use crate::upstream::SendError;
 
@@ -102,7 +103,7 @@ impl From<Refusal> for ApiError {
             Refusal::BadKey => unauthorized("The API key is not valid."),
             Refusal::Busy => unavailable("overloaded", "Too many calls are in flight. Try again shortly."),
             Refusal::LedgerFailing => {
-                unavailable("billing_unavailable", "Credit cannot be reserved at the moment. Nothing was charged.")
+                unavailable(BILLING_UNAVAILABLE, "Credit cannot be reserved at the moment. Nothing was charged.")
             }
             Refusal::Closing => unavailable("shutting_down", "The gateway is stopping. Try again shortly."),
             Refusal::ContentType(got) => ApiError::invalid(
@@ -171,7 +172,7 @@ impl From<&Failure> for ApiError {
             Failure::Shutdown => unavailable("shutting_down", "The gateway was stopped during the call."),
             Failure::ClientGone => bad_gateway("client_gone", "The client left."),
             Failure::Unsettled => {
-                unavailable("billing_unavailable", "The answer could not be recorded, so it is not complete.")
+                unavailable(BILLING_UNAVAILABLE, "The answer could not be recorded, so it is not complete.")
             }
         }
     }

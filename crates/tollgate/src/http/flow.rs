@@ -11,23 +11,26 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Frame;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::write_deadline::STALL_MAX_AT_STOP;
 
 /// Frames that wait for the client. One is enough, since the next one is made meanwhile.
 const FRAMES_MAX: usize = 1;
 
-/// `body`, given up when the client takes none of it for `stall_max`. What is given up is dropped, as when the client
-/// leaves, and the stream ends with an error.
-pub(super) fn bounded(body: Body, stall_max: Duration) -> Body {
+/// `body`, given up when the client takes none of it for `stall_max`, or for a moment once `stop` is cancelled. What is
+/// given up is dropped, as when the client leaves, and the stream ends with an error.
+pub(super) fn bounded(body: Body, stall_max: Duration, stop: CancellationToken) -> Body {
     let (sender, frames) = mpsc::channel(FRAMES_MAX);
-    tokio::spawn(pump(body, sender, stall_max));
+    tokio::spawn(pump(body, sender, stall_max, stop));
     Body::new(Bounded { frames, ended: false })
 }
 
 /// A frame, or the proper end.
 type Piece = Option<Bytes>;
 
-async fn pump(mut body: Body, sender: mpsc::Sender<Piece>, stall_max: Duration) {
+async fn pump(mut body: Body, sender: mpsc::Sender<Piece>, stall_max: Duration, stop: CancellationToken) {
     loop {
         let piece = tokio::select! {
             frame = body.frame() => match frame {
@@ -38,11 +41,20 @@ async fn pump(mut body: Body, sender: mpsc::Sender<Piece>, stall_max: Duration) 
             () = sender.closed() => return,
         };
         let ended = piece.is_none();
-        let taken = timeout(stall_max, sender.send(piece)).await;
-        if ended || !matches!(taken, Ok(Ok(()))) {
+        let taken = tokio::select! {
+            biased;
+            taken = timeout(stall_max, sender.send(piece)) => matches!(taken, Ok(Ok(()))),
+            () = shortly_after(&stop) => false,
+        };
+        if ended || !taken {
             return;
         }
     }
+}
+
+async fn shortly_after(stop: &CancellationToken) {
+    stop.cancelled().await;
+    sleep(STALL_MAX_AT_STOP).await;
 }
 
 /// The client's side of the queue.

@@ -4,12 +4,15 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use domain::{Hold, Money, Refused};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use super::SettleError;
 use super::account::Account;
+use super::patience::Patience;
 use super::receipt::Receipt;
 use super::store::Settlement;
 use super::writer::Ending;
@@ -58,11 +61,17 @@ impl Admission {
         let (ack, answer) = oneshot::channel();
         receipt.account = self.account.id;
         let settlement = Settlement { receipt, kind: self.account.kind, hold: self.held() };
-        let waiting = Waiting { account: Arc::clone(&self.account), hold: self.hold.take(), ack };
+        let patience = Arc::new(Patience::default());
+        let waiting = Waiting {
+            account: Arc::clone(&self.account),
+            hold: self.hold.take(),
+            patience: Arc::clone(&patience),
+            ack: Some(ack),
+        };
         if let Some(place) = self.place.take() {
             place.send(Ending::Settle(Box::new((settlement, waiting))));
         }
-        Settling { answer }
+        Settling { answer, patience }
     }
 }
 
@@ -79,7 +88,9 @@ impl Drop for Admission {
 pub(super) struct Waiting {
     pub(super) account: Arc<Account>,
     pub(super) hold: Option<Hold>,
-    pub(super) ack: oneshot::Sender<Charged>,
+    pub(super) patience: Arc<Patience>,
+    /// Gone once the caller was left without an answer.
+    pub(super) ack: Option<oneshot::Sender<Charged>>,
 }
 
 /// What a committed settlement did.
@@ -98,6 +109,21 @@ pub struct Charged {
 #[derive(Debug)]
 pub struct Settling {
     answer: oneshot::Receiver<Charged>,
+    patience: Arc<Patience>,
+}
+
+impl Settling {
+    /// Waits for the commit for as long as `longest`, or until the try that is under way then has ended.
+    ///
+    /// `None` when there was none: an answer that was complete is then stored as unsettled, unless a commit that
+    /// seemed to fail had come through.
+    pub async fn within(mut self, longest: Duration) -> Option<Charged> {
+        match timeout(longest, &mut self.answer).await {
+            Ok(answer) => answer.ok(),
+            Err(_) if self.patience.end() => None,
+            Err(_) => self.answer.await.ok(),
+        }
+    }
 }
 
 impl Future for Settling {

@@ -11,6 +11,7 @@ mod audit;
 mod error;
 pub mod ids;
 mod memory;
+mod patience;
 mod reader;
 mod receipt;
 mod sqlite;
@@ -35,7 +36,7 @@ pub use account::{Account, AccountRow, NewAccount};
 pub use admission::{Admission, Charged, Settling};
 pub use audit::{AuditReport, audit};
 pub use error::{LedgerError, OpenError, SettleError, Unavailable};
-pub use receipt::{DIALECTS, Page, Receipt, StoredReceipt};
+pub use receipt::{BILLING_UNAVAILABLE, DIALECTS, Page, Receipt, StoredReceipt};
 pub use store::{CatalogueCopy, GrantRow, KeyRow};
 
 use crate::clock::Clock;

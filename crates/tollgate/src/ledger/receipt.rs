@@ -63,7 +63,29 @@ pub struct Receipt {
     pub upstream_id: Option<String>,
 }
 
+/// The error code of an answer that could not be settled in time.
+pub const BILLING_UNAVAILABLE: &str = "billing_unavailable";
+
 impl Receipt {
+    /// Makes a complete answer one that was withheld, because its charge was not stored in time.
+    ///
+    /// A whole one was never delivered: its status becomes 503, and it is free. A stream was delivered but for its
+    /// end: it keeps its cost. Every other ending stays as it is, since it was told as an error anyway.
+    pub(super) fn withdraw(&mut self) {
+        if self.outcome != Outcome::Complete {
+            return;
+        }
+        self.outcome = Outcome::Unsettled;
+        self.error_code = Some(BILLING_UNAVAILABLE.to_owned());
+        if !self.stream {
+            self.status = 503;
+            self.rule = BillingRule::Waived;
+            self.usage = Usage::default();
+            self.usage_source = UsageSource::None;
+            self.cost = Some(Money::ZERO);
+        }
+    }
+
     /// What the call comes to under a hold of `held`.
     #[must_use]
     pub fn settled(&self, held: Money) -> Settled {

@@ -128,7 +128,7 @@ impl Writer {
             }
         }
         if !settlements.is_empty() {
-            let booked = self.store_at_last(&settlements).await;
+            let booked = self.store_at_last(&mut settlements, &mut waiting).await;
             for (waits, booked) in waiting.into_iter().zip(booked) {
                 finish(waits, booked);
             }
@@ -140,10 +140,11 @@ impl Writer {
     }
 
     /// Stores the batch, however often it takes. Meanwhile nothing is admitted, and commands still run.
-    async fn store_at_last(&mut self, batch: &[Settlement]) -> Vec<Booked> {
+    async fn store_at_last(&mut self, batch: &mut [Settlement], waiting: &mut [Waiting]) -> Vec<Booked> {
         let mut pause = RETRY_FIRST;
         let mut failed = false;
         loop {
+            begin_try(batch, waiting);
             match self.store.settle(batch, self.clock.now_ms()) {
                 Ok(mut booked) => {
                     if failed {
@@ -155,6 +156,7 @@ impl Writer {
                     return booked;
                 }
                 Err(reason) => {
+                    end_try(waiting);
                     if !failed {
                         failed = true;
                         self.failing.store(true, Ordering::Release);
@@ -175,6 +177,24 @@ impl Writer {
     }
 }
 
+/// Withdraws the answers for which nobody waited so long.
+fn begin_try(batch: &mut [Settlement], waiting: &[Waiting]) {
+    for (settlement, waits) in batch.iter_mut().zip(waiting) {
+        if !waits.patience.begin_try() {
+            settlement.receipt.withdraw();
+        }
+    }
+}
+
+/// Tells those whose patience ended during the try that it failed.
+fn end_try(waiting: &mut [Waiting]) {
+    for waits in waiting {
+        if !waits.patience.end_try() {
+            waits.ack = None;
+        }
+    }
+}
+
 /// Moves the money in memory as it was moved in the store, and tells the call.
 fn finish(waits: Waiting, booked: Booked) {
     if let Some(hold) = waits.hold {
@@ -186,6 +206,8 @@ fn finish(waits: Waiting, booked: Booked) {
         uncollected: booked.settled.uncollected,
         committed_at_ms: booked.at_ms,
     };
-    // A client that left does not wait for the answer; the settlement stands.
-    let _ = waits.ack.send(charged);
+    if let Some(ack) = waits.ack {
+        // A client that left does not wait for the answer; the settlement stands.
+        let _ = ack.send(charged);
+    }
 }

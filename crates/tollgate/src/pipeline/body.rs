@@ -11,19 +11,17 @@ use domain::outcome::Billable;
 use domain::{Money, Outcome};
 use hyper::body::{Body, Frame};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, Sleep, Timeout, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use wire::sse;
 
 use super::Failure;
 use super::drain::drain;
-use super::record::{Closed, Record};
+use super::record::{Closed, Record, Settling};
 use super::relay::{Relay, Turn};
 use super::reply::Reply;
-use super::whole::SETTLE_TIME_MAX;
 use crate::gateway::Gateway;
 use crate::http::ApiError;
-use crate::ledger::Settling;
 
 /// The body of a streamed response.
 pub(super) struct MeteredBody {
@@ -53,7 +51,7 @@ enum State {
 /// What the last frame needs.
 struct Last {
     relay: Relay,
-    settling: Pin<Box<Timeout<Settling>>>,
+    settling: Settling,
     billable: Billable,
     priced: bool,
     failure: Option<Failure>,
@@ -130,9 +128,9 @@ impl MeteredBody {
         last.relay.poll_leftover(cx);
         let charged = ready!(last.settling.as_mut().poll(cx));
         let frame = match (charged, &last.failure) {
-            (Ok(Ok(charged)), None) => last.success(charged.charge),
-            (Ok(Ok(_)), Some(failure)) => last.error(failure),
-            (Ok(Err(_)) | Err(_), _) => last.error(&Failure::Unsettled),
+            (Some(charged), None) => last.success(charged.charge),
+            (None, None) => last.error(&Failure::Unsettled),
+            (_, Some(failure)) => last.error(failure),
         };
         self.state = State::Done;
         Poll::Ready(Some(frame))
@@ -157,7 +155,6 @@ impl Last {
             Ok(()) => (record.finish(Outcome::Complete, relay.chat.tally()), None),
             Err(failure) => (record.fail(&failure, Some(relay.chat.tally())), Some(failure)),
         };
-        let settling = Box::pin(timeout(SETTLE_TIME_MAX, settling));
         Last { relay, settling, billable, priced, failure }
     }
 

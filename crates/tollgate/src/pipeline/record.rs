@@ -1,5 +1,6 @@
 //! The record of one call while it runs: its hold, and the receipt as far as it is known. Every ending closes it.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,18 +10,17 @@ use domain::usage::estimate_tokens;
 use domain::{
     AccountKind, BillingRule, CallId, Money, Offer, Outcome, Price, Refused, Route, Usage, UsageSource,
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tracing::{debug, info};
 use wire::chat::{ChatRequest, Tally};
 
 use super::reply::Head;
-use super::whole::SETTLE_TIME_MAX;
 use super::{Failure, Principal, Refusal};
 use crate::catalog::Snapshot;
 use crate::config::{AbortPolicy, ProviderConfig};
 use crate::gateway::{Gateway, Worker};
 use crate::http::ApiError;
-use crate::ledger::{Admission, Receipt, Settling, Unavailable};
+use crate::ledger::{Admission, Charged, Receipt, Unavailable};
 
 /// One call on its way from admission to settlement.
 pub(super) struct Record {
@@ -39,7 +39,11 @@ pub(super) struct Record {
     prompt_tokens_estimate: u64,
     abort: AbortPolicy,
     drain_cap: Duration,
+    settle_max: Duration,
 }
+
+/// What a settlement came to; `None` when it was not committed in time.
+pub(super) type Settling = Pin<Box<dyn Future<Output = Option<Charged>> + Send>>;
 
 /// A closed record: the settlement under way, and what is being charged for.
 pub(super) struct Closed {
@@ -71,6 +75,7 @@ impl Record {
             prompt_tokens_estimate: 0,
             abort: AbortPolicy::Drain,
             drain_cap: Duration::ZERO,
+            settle_max: gateway.config.server.settle,
         })
     }
 
@@ -185,7 +190,7 @@ impl Record {
         self.receipt.error_code = error.code().map(str::to_owned);
         let closed = self.close(Outcome::Refused, None);
         // Nothing is charged, so the answer does not depend on the receipt.
-        let _ = timeout(SETTLE_TIME_MAX, closed.settling).await;
+        let _ = closed.settling.await;
     }
 
     /// Closes a call that failed at the upstream.
@@ -224,7 +229,8 @@ impl Record {
             receipt.upstream_id.clone_from(&tally.upstream_id);
         }
         log(receipt);
-        Closed { settling: self.admission.settle(self.receipt), billable }
+        let settling = self.admission.settle(self.receipt).within(self.settle_max);
+        Closed { settling: Box::pin(settling), billable }
     }
 
     fn billable(&self, outcome: Outcome, tally: Option<&Tally>) -> Billable {

@@ -119,7 +119,7 @@ impl Failure {
             Failure::Stall => Outcome::Stall,
             Failure::Shutdown => Outcome::Shutdown,
             Failure::ClientGone => Outcome::ClientGone,
-            Failure::Unsettled => Outcome::UpstreamError,
+            Failure::Unsettled => Outcome::Unsettled,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::answer::Answer;
 use crate::books::Books;
 use crate::client::{Client, Reply, Stream};
 use crate::crash::World;
-use crate::harness::{Gateway, ask};
+use crate::harness::{Gateway, Setup, ask};
 use crate::rates::Rates;
 
 /// Calls that want to end while nothing can be written.
@@ -64,6 +64,50 @@ async fn answers_wait_for_their_charge_and_nothing_new_is_served_meanwhile() {
         .await;
     assert_eq!(gateway.client.chat(&ask("Hello")).await.status, 200);
     assert_eq!(gateway.books().check().await.len(), CALLS + 1);
+    assert!(gateway.finish().await);
+}
+
+/// The store works again long after the answers were withheld.
+#[tokio::test]
+async fn what_was_withheld_because_it_could_not_be_stored_is_not_charged_afterwards() {
+    let toml = "[server]\nsettle_ms = 300\n".to_owned();
+    let gateway = Gateway::start_with(Setup { toml, ..Setup::default() }).await;
+    let stranger = lock(&gateway.database());
+    let mut calls = JoinSet::new();
+    for at in 0..CALLS {
+        let client = gateway.client.clone();
+        calls.spawn(async move {
+            let response = client.try_send_chat(&question(at)).await.expect("a response");
+            (at, Answer::read(response).await)
+        });
+    }
+    let answers = calls.join_all().await;
+    assert!(gateway.books().receipts().await.is_empty(), "the store still fails");
+    drop(stranger);
+    gateway
+        .until("it is ready again", async |gateway| gateway.client.get("/readyz").await.status == 200)
+        .await;
+    gateway.settled().await;
+    let mut told = 0;
+    for (at, answer) in answers {
+        assert!(!answer.complete && answer.code.as_deref() == Some("billing_unavailable"), "{answer:?}");
+        // One that came after the first failure was refused at once, and has no receipt.
+        let Some(receipt) = gateway.books().find(&answer.call).await else { continue };
+        told += 1;
+        assert_eq!(receipt.outcome, "unsettled");
+        assert_eq!((receipt.error, receipt.status), (answer.code, u64::from(answer.status)));
+        if at.is_multiple_of(2) {
+            // All of the stream was delivered but its end mark.
+            assert!(answer.status == 200 && answer.seen_bytes > 0);
+            assert_eq!(receipt.charge, Rates::CEREBRAS.cost(receipt.input, receipt.output));
+            assert!(!receipt.charge.is_zero());
+        } else {
+            assert_eq!((answer.status, receipt.rule.as_str()), (503, "waived"));
+            assert_eq!((receipt.cost, receipt.charge), (Some(Money::ZERO), Money::ZERO));
+        }
+    }
+    assert!(told >= 2);
+    assert_eq!(gateway.books().check().await.len(), told);
     assert!(gateway.finish().await);
 }
 

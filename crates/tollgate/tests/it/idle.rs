@@ -80,7 +80,7 @@ async fn a_stream_that_is_silent_for_longer_is_not_cut() {
     };
     let read = async {
         let mut told = String::new();
-        let mut client = slow_client(&gateway, &body).await;
+        let mut client = slow_client(&gateway.url, &gateway.key, &body).await;
         soon("the stream's end", client.read_to_string(&mut told)).await.expect("read");
         assert!(told.contains("[DONE]"), "HTTP/1.1: {told}");
         let request = hyper::Request::post(format!("{}/v1/chat/completions", gateway.url))
@@ -103,7 +103,7 @@ async fn an_answer_that_is_read_slowly_is_not_cut() {
     let gateway = Gateway::start_with(Setup { toml, ..Setup::default() }).await;
     let answer = ANSWER.replace("Well.", &"x".repeat(12 << 20));
     let said = reply("200 OK", "application/json", &answer);
-    let mut client = slow_client(&gateway, &ask_raw("Tell me everything")).await;
+    let mut client = slow_client(&gateway.url, &gateway.key, &ask_raw("Tell me everything")).await;
     let read = async {
         let (mut told, mut piece) = (0, vec![0; 128 << 10]);
         loop {

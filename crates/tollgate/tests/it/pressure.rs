@@ -16,23 +16,22 @@ use crate::harness::{Gateway, Setup, ask, soon};
 use crate::raw::{DONE, FINISH, Raw, STREAM_HEAD, USAGE, ask_raw, chunk};
 
 /// A client of which the test decides when it reads, with a small buffer.
-pub(crate) async fn slow_client(gateway: &Gateway, body: &Value) -> TcpStream {
+pub(crate) async fn slow_client(url: &str, key: &str, body: &Value) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(64 << 10).expect("a small buffer");
-    let address = gateway.url.trim_start_matches("http://").parse().expect("an address");
+    let address = url.trim_start_matches("http://").parse().expect("an address");
     let mut stream = socket.connect(address).await.expect("connected");
     let body = body.to_string();
     let head = format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\nconnection: close\r\n\
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        gateway.key,
         body.len()
     );
     stream.write_all(head.as_bytes()).await.expect("sent");
     stream
 }
 
-fn ask_raw_streamed() -> Value {
+pub(crate) fn ask_raw_streamed() -> Value {
     let mut body = ask_raw("Tell me everything");
     body["stream"] = true.into();
     body
@@ -45,7 +44,7 @@ async fn an_upstream_does_not_run_ahead_of_a_client_that_does_not_read() {
     const TOTAL: usize = 50 << 20;
     let raw = Raw::start().await;
     let gateway = Gateway::start_with(raw.setup()).await;
-    let mut client = slow_client(&gateway, &ask_raw_streamed()).await;
+    let mut client = slow_client(&gateway.url, &gateway.key, &ask_raw_streamed()).await;
     let mut upstream = raw.accept().await;
     let written = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&written);
@@ -73,7 +72,7 @@ async fn an_upstream_does_not_run_ahead_of_a_client_that_does_not_read() {
 }
 
 /// Waits until a count has not changed for a while, which is when everything between is full.
-async fn until_still(count: &AtomicUsize) -> usize {
+pub(crate) async fn until_still(count: &AtomicUsize) -> usize {
     let mut last = 0;
     loop {
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -90,7 +89,7 @@ async fn a_client_that_stops_reading_is_left_after_a_while() {
     let raw = Raw::start().await;
     let toml = raw.toml_with("abort = \"estimate\"") + "[server]\nwrite_stall_ms = 200\n";
     let gateway = Gateway::start_with(Setup { toml, ..Setup::default() }).await;
-    let _client = slow_client(&gateway, &ask_raw_streamed()).await;
+    let _client = slow_client(&gateway.url, &gateway.key, &ask_raw_streamed()).await;
     let mut upstream = raw.accept().await;
     upstream.write(STREAM_HEAD.as_bytes()).await;
     let event = chunk(&"x".repeat(8 << 10));
@@ -154,7 +153,7 @@ async fn a_client_that_reads_slowly_is_not_left() {
     let raw = Raw::start().await;
     let toml = raw.toml_with("") + "[server]\nwrite_stall_ms = 5000\n";
     let gateway = Gateway::start_with(Setup { toml, ..Setup::default() }).await;
-    let mut client = slow_client(&gateway, &ask_raw_streamed()).await;
+    let mut client = slow_client(&gateway.url, &gateway.key, &ask_raw_streamed()).await;
     let events = chunk(&"x".repeat(900_000)).repeat(8);
     let said = format!("{STREAM_HEAD}{events}{FINISH}{DONE}").into_bytes();
     let reader = async {

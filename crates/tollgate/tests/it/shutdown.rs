@@ -3,17 +3,25 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use domain::Money;
 use hf_sim::{HfSim, SimConfig};
+use http_body_util::Full;
+use rusqlite::Connection;
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
 use tollgate::ledger::{AuditReport, audit};
 
 use crate::client::{Client, Stream, Told};
 use crate::harness::ask;
+use crate::pressure::{ask_raw_streamed, http_2, slow_client, until_still};
 use crate::process::Process;
+use crate::raw::{Raw, STREAM_HEAD, chunk};
 
 /// Streams that are open when the signal comes.
 const STREAMS: usize = 20;
@@ -107,6 +115,53 @@ async fn streams_that_are_open_at_the_drain_deadline_get_an_error_event_and_are_
         assert!(begun.elapsed() < Duration::from_secs(10), "the upstream's requests never ended");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// A stream whose client takes nothing, so that every buffer between is full.
+#[tokio::test]
+async fn a_client_that_does_not_read_is_settled_at_the_drain_deadline_too() {
+    for version in [1, 2] {
+        let raw = Raw::start().await;
+        let toml = raw.toml_with("abort = \"estimate\"") + "[server]\ndrain_ms = 100\n";
+        let mut stage = Stage::new(&toml).await;
+        let (url, key) = (stage.process.url(), stage.process.text("key").expect("made at the first start"));
+        let upstream = tokio::spawn(flood(raw));
+        let (written, _client): (_, Box<dyn std::any::Any>) = if version == 1 {
+            let client = slow_client(&url, &key, &ask_raw_streamed()).await;
+            (upstream.await.expect("a request"), Box::new(client))
+        } else {
+            let mut sender = http_2(&url).await;
+            let request = hyper::Request::post(format!("{url}/v1/chat/completions"));
+            let request = request.header("authorization", format!("Bearer {key}"));
+            let body = Full::new(Bytes::from(ask_raw_streamed().to_string()));
+            let response = sender.send_request(request.body(body).expect("a request")).await;
+            (upstream.await.expect("a request"), Box::new((sender, response)))
+        };
+        until_still(&written).await;
+        stage.process.signal("TERM");
+        assert_eq!(stage.process.exit().await.code(), Some(0), "HTTP/{version}");
+        let report = stage.audit(1);
+        assert!(!report.spent.is_zero(), "what was relayed is charged");
+        let database = Connection::open(stage.folder.path().join("tollgate.db")).expect("a database");
+        let outcome: String =
+            database.query_row("SELECT outcome FROM receipts", [], |row| row.get(0)).expect("a receipt");
+        assert_eq!(outcome, "client_gone", "HTTP/{version}");
+    }
+}
+
+/// Answers the next request with a stream without end, and counts the bytes that are taken.
+async fn flood(raw: Raw) -> Arc<AtomicUsize> {
+    let mut upstream = raw.accept().await;
+    upstream.write(STREAM_HEAD.as_bytes()).await;
+    let written = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&written);
+    tokio::spawn(async move {
+        let event = chunk(&"x".repeat(8 << 10));
+        while upstream.stream.write_all(event.as_bytes()).await.is_ok() {
+            counter.fetch_add(event.len(), Ordering::Relaxed);
+        }
+    });
+    written
 }
 
 #[tokio::test]

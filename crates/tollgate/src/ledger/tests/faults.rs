@@ -1,7 +1,8 @@
 //! A store that fails: nothing is lost, nothing is doubled, and nothing is sent for free meanwhile.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use domain::{KeyId, Money};
 use rusqlite::Connection;
@@ -161,6 +162,40 @@ async fn a_commit_that_seemed_to_fail_is_charged_once() {
     assert_eq!((balance.spent, balance.held), (money(60), Money::ZERO));
     let stored = store.clone().accounts().unwrap();
     assert_eq!((stored[0].granted, stored[0].spent), (balance.granted, balance.spent));
+}
+
+/// The caller's patience ends while the store is being tried. That try decides: what it charges is answered, and what
+/// it does not is free.
+#[tokio::test]
+async fn a_try_that_is_under_way_decides_whether_a_late_answer_is_charged() {
+    for (works, charged) in [(true, 60), (false, 0)] {
+        let store = MemoryStore::default();
+        let (tries, tried) = mpsc::sync_channel(2);
+        let (results, result) = mpsc::sync_channel(2);
+        let settle = move |store: &mut MemoryStore, batch: &[Settlement], at_ms| {
+            tries.send(()).unwrap();
+            match result.recv().unwrap() {
+                true => store.settle(batch, at_ms),
+                false => Err(LedgerError::Damaged("switched off".to_owned())),
+            }
+        };
+        let rigged = Rigged { store: store.clone(), settle };
+        let ledger = Ledger::start(Box::new(rigged), Box::new(store), clock()).unwrap();
+        let ada = account(&ledger, domain::AccountKind::Prepaid, 1_000).await;
+        let mut admission = ledger.try_admit(&ada).unwrap();
+        admission.hold(money(100)).unwrap();
+        let ending = admission.settle(receipt(ada.id, 1, 60));
+        tried.recv().unwrap();
+        let (answer, ()) = tokio::join!(ending.within(Duration::ZERO), async {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            results.send(works).unwrap();
+        });
+        assert_eq!(answer.map(|answer| answer.charge), works.then_some(money(charged)));
+        // For the second try.
+        results.send(true).unwrap();
+        assert!(ledger.drain(PATIENCE).await);
+        assert_eq!(ada.balance().spent, money(charged));
+    }
 }
 
 /// While settlements fail, administration goes on: credit arrives, keys are revoked.
