@@ -25,15 +25,14 @@ const SILENT: &[(&str, &str, &str)] = &[
     ("a whole request", "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n", "HTTP/1.1 200 OK"),
 ];
 
-fn toml() -> String {
-    format!("[server]\nidle_ms = {}\nwrite_stall_ms = 5000\n", IDLE.as_millis())
+/// An idle connection of HTTP/2 is told to go first, and has the time of a write to do so.
+fn toml(write_stall_ms: u32) -> String {
+    format!("[server]\nidle_ms = {}\nwrite_stall_ms = {write_stall_ms}\n", IDLE.as_millis())
 }
 
 #[tokio::test]
 async fn a_connection_without_a_request_is_closed() {
-    // HTTP/2 is told to go first, and has the time of a write to do so.
-    let toml = toml().replace("5000", "150");
-    let gateway = Gateway::start_with(Setup { toml, ..Setup::default() }).await;
+    let gateway = Gateway::start_with(Setup { toml: toml(150), ..Setup::default() }).await;
     for url in [&gateway.url, &gateway.admin_url] {
         for (what, said, answer) in SILENT {
             let begun = Instant::now();
@@ -51,7 +50,7 @@ async fn a_connection_without_a_request_is_closed() {
 
 #[tokio::test]
 async fn a_client_of_http_2_is_told_to_go_after_its_last_answer() {
-    let gateway = Gateway::start_with(Setup { toml: toml(), ..Setup::default() }).await;
+    let gateway = Gateway::start_with(Setup { toml: toml(60_000), ..Setup::default() }).await;
     let mut sender = http_2(&gateway.url).await;
     let request = hyper::Request::get(format!("{}/healthz", gateway.url));
     let request = request.body(Full::new(Bytes::new())).expect("a request");
@@ -64,7 +63,7 @@ async fn a_client_of_http_2_is_told_to_go_after_its_last_answer() {
 #[tokio::test]
 async fn a_stream_that_is_silent_for_longer_is_not_cut() {
     let raw = Raw::start().await;
-    let toml = raw.toml_with("") + &toml();
+    let toml = raw.toml_with("") + &toml(150);
     let gateway = Gateway::start_with(Setup { toml, ..Setup::default() }).await;
     let mut body = ask_raw("Think about it");
     body["stream"] = true.into();
@@ -99,9 +98,9 @@ async fn a_stream_that_is_silent_for_longer_is_not_cut() {
 #[tokio::test]
 async fn an_answer_that_is_read_slowly_is_not_cut() {
     let raw = Raw::start().await;
-    let toml = raw.toml_with("") + &toml();
+    let toml = raw.toml_with("") + &toml(1_000);
     let gateway = Gateway::start_with(Setup { toml, ..Setup::default() }).await;
-    let answer = ANSWER.replace("Well.", &"x".repeat(12 << 20));
+    let answer = ANSWER.replace("Well.", &"x".repeat(24 << 20));
     let said = reply("200 OK", "application/json", &answer);
     let mut client = slow_client(&gateway.url, &gateway.key, &ask_raw("Tell me everything")).await;
     let read = async {
