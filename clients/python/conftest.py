@@ -4,7 +4,9 @@ The harness checks what nobody remembers to: after each test its account's books
 gateway ends with exit code 0 and `tollgate audit` finds no violation and nothing held.
 """
 
+import json
 import pathlib
+import urllib.request
 
 import openai
 import pytest
@@ -15,6 +17,8 @@ from programs import Program, path_from
 # A model of the simulator with several priced offers.
 MODEL = "meta-llama/Llama-3.1-8B-Instruct"
 REAL_MODEL = "smollm2-135m"
+# "Hello" may stand in a log for many reasons.
+PROMPT_LENGTH_MIN = 12
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -27,6 +31,7 @@ def gateway(tmp_path_factory):
     router = Program("hf-sim", simulator, folder)
     running = Gateway(folder, router.ready["url"], model.ready["base_url"])
     yield running
+    prompts = prompts_seen_by(router.ready["url"])
     exit_code = running.program.stop()
     router.stop()
     model.stop()
@@ -34,6 +39,18 @@ def gateway(tmp_path_factory):
     audit = running.audit()
     assert audit["ok"] is True and audit["violations"] == [], audit
     assert float(audit["held"]) == 0, audit
+    running.assert_log_has_none_of(prompts)
+
+
+def prompts_seen_by(router_url: str) -> set[str]:
+    """The texts of all messages that reached the simulator, but for those too short to mean anything in a log."""
+    with urllib.request.urlopen(router_url.removesuffix("/v1") + "/_sim/requests") as reply:
+        requests = json.load(reply)["requests"]
+    texts = set()
+    for body in (request["body"] for request in requests if request["path"].endswith("/chat/completions")):
+        contents = [message.get("content") for message in json.loads(body)["messages"]]
+        texts.update(text for text in contents if isinstance(text, str) and len(text) >= PROMPT_LENGTH_MIN)
+    return texts
 
 
 @pytest.fixture

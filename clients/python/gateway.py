@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from programs import Program, path_from
 
+PROVIDER_TOKEN = "hf_simulated_token"
 ADMIN_KEY = "an-admin-key-for-tests-only-0123456789"
 SETTLE_SECONDS_MAX = 20
 
@@ -42,8 +43,10 @@ class Gateway:
         config.write_text(CONFIG.format(router_url=router_url, model_url=model_url))
         command = [path_from("TOLLGATE_BIN"), "serve", "--json", "--config", str(config)]
         command += ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data-dir", str(self.data_dir)]
-        secrets = {"HUG_API_KEY": "hf_simulated_token", "TOLLGATE_ADMIN_KEY": ADMIN_KEY}
-        self.program = Program("tollgate", command, folder, secrets)
+        secrets = {"HUG_API_KEY": PROVIDER_TOKEN, "TOLLGATE_ADMIN_KEY": ADMIN_KEY}
+        # Everything is logged, so that the end of the suite can show that no secret was.
+        self.program = Program("tollgate", command, folder, secrets | {"TOLLGATE_LOG": "trace"})
+        self.secrets = list(secrets.values())
         self.url: str = self.program.ready["url"].rstrip("/")
         self.admin_url: str = self.program.ready["admin_url"].rstrip("/")
 
@@ -55,7 +58,19 @@ class Gateway:
         granted = {"amount": grant, "reference": f"grant for {name} {account_id}"}
         self.admin("POST", f"/admin/accounts/{account_id}/grants", granted)
         key = self.admin("POST", f"/admin/accounts/{account_id}/keys", {"name": name})["secret"]
+        self.secrets.append(key)
         return Account(self, account_id, key)
+
+    def assert_log_has_none_of(self, prompts: set[str]) -> None:
+        """No key, no token and no prompt of the whole suite is in the log, which is at its most talkative."""
+        log = self.program.log.read_text(errors="replace")
+        assert "TRACE" in log, "the log is not at trace level"
+        # Shown by their number: a failure must not repeat them.
+        leaked = [at for at, secret in enumerate(self.secrets) if secret in log]
+        assert not leaked, f"secrets in the log, by their order: {leaked}"
+        assert prompts, "no prompt was seen at the simulator"
+        told = [prompt[:40] for prompt in prompts if prompt in log]
+        assert not told, f"prompts in the log: {told}"
 
     def audit(self) -> dict:
         """The books, read by a process of its own after the gateway has ended."""
