@@ -70,6 +70,12 @@ impl Taken {
     pub fn ask(&self) -> Ask {
         self.ask
     }
+
+    /// When it started, for the choice of its periods, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn started_ms(&self) -> i64 {
+        self.started_ms
+    }
 }
 
 /// Why a call may not start.

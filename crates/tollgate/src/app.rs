@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::gateway::{Gateway, Worker};
 use crate::keys::{AdminKey, Entropy, KeyRing, Secret};
 use crate::ledger::{Ledger, LedgerError, StoreConfig};
+use crate::limits::PlanBook;
 use crate::serve::{Workers, serve_here};
 use crate::signals::Signals;
 use crate::upstream::{BadProvider, Upstreams};
@@ -85,9 +86,11 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     catalog::load_copies(&catalogue, &sync_upstreams, &ledger).await;
     let (public, listen) = bind(config.server.listen).await?;
     let (admin, admin_listen) = bind(config.admin.listen).await?;
+    let plans = PlanBook::default();
     let admin_state = AdminState {
         ledger: ledger.clone(),
         keys: keys.clone(),
+        plans: plans.clone(),
         admin_key: admin_auth,
         hosts: config.admin.hosts.as_slice().into(),
     };
@@ -96,6 +99,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         config,
         ledger,
         keys,
+        plans,
         catalogue,
         clock,
         stop: CancellationToken::new(),

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::KeyRing;
 use crate::ledger::Ledger;
+use crate::limits::PlanBook;
 use crate::upstream::Upstreams;
 
 /// The state that all workers share.
@@ -22,6 +23,8 @@ pub struct Gateway {
     pub ledger: Ledger,
     /// The keys, in memory.
     pub keys: KeyRing,
+    /// The sets of limits that accounts are on.
+    pub plans: PlanBook,
     /// Models, offers and prices.
     pub catalogue: Arc<Catalogue>,
     /// The wall clock.

@@ -32,6 +32,7 @@ pub use error::AdminError;
 
 use crate::keys::{AdminKey, KeyRing};
 use crate::ledger::Ledger;
+use crate::limits::PlanBook;
 
 /// What the admin API works on.
 #[derive(Clone)]
@@ -40,6 +41,8 @@ pub struct AdminState {
     pub ledger: Ledger,
     /// The keys of all accounts.
     pub keys: KeyRing,
+    /// The sets of limits that accounts are on.
+    pub plans: PlanBook,
     /// The key that operators present.
     pub admin_key: AdminKey,
     /// Names, beside `localhost` and IP addresses, under which operators may reach the listener.

@@ -9,9 +9,10 @@ use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use wire::error::ErrorBody;
 
+use super::limit_error;
 use crate::catalog::ResolveError;
 use crate::ledger::BILLING_UNAVAILABLE;
-use crate::pipeline::{Failure, NoCredit, Refusal};
+use crate::pipeline::{Failure, Refusal};
 use crate::upstream::SendError;
 
 /// An error as a client sees it.
@@ -57,12 +58,12 @@ impl ApiError {
         self
     }
 
-    fn retry(mut self, should: bool) -> Self {
+    pub(super) fn retry(mut self, should: bool) -> Self {
         self.should_retry = Some(should);
         self
     }
 
-    fn after(mut self, wait: Option<Duration>) -> Self {
+    pub(super) fn after(mut self, wait: Option<Duration>) -> Self {
         self.retry_after = wait;
         self
     }
@@ -141,7 +142,18 @@ impl From<Refusal> for ApiError {
                 ),
             )
             .param("model"),
-            Refusal::NoCredit(no_credit) => insufficient_credits(&no_credit),
+            Refusal::NoCredit(no_credit) => limit_error::no_credit(&no_credit),
+            Refusal::Limited(limited) => limit_error::limited(&limited),
+            Refusal::TrialOver { ended_at_ms } => limit_error::trial_over(ended_at_ms),
+            Refusal::NoPlan(plan) => forbidden(
+                "plan_missing",
+                format!("The account's plan '{plan}' does not exist any more. The operator has to mend it."),
+            ),
+            Refusal::ModelNotAllowed(model) => forbidden(
+                "model_not_allowed",
+                format!("The plan or the key does not allow the model '{model}'."),
+            )
+            .param("model"),
         }
     }
 }
@@ -182,6 +194,10 @@ fn unauthorized(message: &str) -> ApiError {
     ApiError::invalid(StatusCode::UNAUTHORIZED, "invalid_api_key", message)
 }
 
+fn forbidden(code: &'static str, message: impl Into<String>) -> ApiError {
+    ApiError::new(StatusCode::FORBIDDEN, "permission_error", code, message).retry(false)
+}
+
 fn unavailable(code: &'static str, message: &str) -> ApiError {
     ApiError::server(StatusCode::SERVICE_UNAVAILABLE, code, message).after(Some(Duration::from_secs(1)))
 }
@@ -192,19 +208,6 @@ fn bad_gateway(code: &'static str, message: impl Into<String>) -> ApiError {
 
 fn timed_out(message: impl Into<String>) -> ApiError {
     ApiError::server(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", message)
-}
-
-fn insufficient_credits(no_credit: &NoCredit) -> ApiError {
-    let advice = match no_credit.affordable_output_tokens {
-        0 => "Add credit.".to_owned(),
-        tokens => format!("Add credit, or set max_tokens to at most {tokens}."),
-    };
-    let message = format!(
-        "The call could cost ${}, and the account has ${} available. {advice}",
-        no_credit.needed, no_credit.available
-    );
-    ApiError::new(StatusCode::PAYMENT_REQUIRED, "insufficient_quota", "insufficient_credits", message)
-        .retry(false)
 }
 
 fn no_route(error: ResolveError) -> ApiError {

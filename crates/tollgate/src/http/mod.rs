@@ -8,6 +8,7 @@ mod generation;
 mod health;
 mod key;
 mod layers;
+mod limit_error;
 mod models;
 mod router;
 

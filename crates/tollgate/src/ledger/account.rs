@@ -1,10 +1,12 @@
 //! Accounts: as stored, and in memory with their escrow.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use domain::{AccountId, AccountKind, Balance, Escrow, Hold, Money, Refused, Settled};
+use arc_swap::ArcSwap;
+use domain::{AccountId, AccountKind, Balance, Escrow, Hold, Money, PlanName, Refused, Settled};
 
 use super::LedgerError;
+use crate::limits::SharedMeter;
 
 /// The longest name of an account or a key, in bytes.
 pub(crate) const NAME_LEN_MAX: usize = 200;
@@ -16,8 +18,17 @@ pub struct NewAccount {
     pub name: String,
     /// How it pays.
     pub kind: AccountKind,
-    /// The name of its set of limits.
-    pub plan: Option<String>,
+    /// On which terms it starts.
+    pub terms: Terms,
+}
+
+/// The terms of an account, which the operator may change at any time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Its set of limits; `None` is no limits.
+    pub plan: Option<PlanName>,
+    /// When its trial ends, in milliseconds since the Unix epoch; `None` when it is on no trial.
+    pub trial_ends_at_ms: Option<i64>,
 }
 
 /// An account as stored.
@@ -29,8 +40,8 @@ pub struct AccountRow {
     pub name: String,
     /// How it pays.
     pub kind: AccountKind,
-    /// The name of its set of limits.
-    pub plan: Option<String>,
+    /// Its terms.
+    pub terms: Terms,
     /// All that was ever granted to it.
     pub granted: Money,
     /// All that was ever charged to it.
@@ -48,10 +59,11 @@ pub struct Account {
     pub name: String,
     /// How it pays.
     pub kind: AccountKind,
-    /// The name of its set of limits.
-    pub plan: Option<String>,
     /// When it was created, in milliseconds since the Unix epoch.
     pub created_at_ms: i64,
+    /// What it used, and what its limits still allow.
+    pub meter: SharedMeter,
+    terms: ArcSwap<Terms>,
     escrow: Mutex<Escrow>,
 }
 
@@ -64,8 +76,9 @@ impl Account {
             id: row.id,
             name: row.name.clone(),
             kind: row.kind,
-            plan: row.plan.clone(),
             created_at_ms: row.created_at_ms,
+            meter: SharedMeter::default(),
+            terms: ArcSwap::from_pointee(row.terms.clone()),
             escrow: Mutex::new(escrow),
         })
     }
@@ -80,6 +93,16 @@ impl Account {
     #[must_use]
     pub fn balance(&self) -> Balance {
         self.escrow().balance()
+    }
+
+    /// Its terms now.
+    #[must_use]
+    pub fn terms(&self) -> Arc<Terms> {
+        self.terms.load_full()
+    }
+
+    pub(super) fn set_terms(&self, terms: Terms) {
+        self.terms.store(Arc::new(terms));
     }
 
     pub(super) fn hold(&self, amount: Money) -> Result<Hold, Refused> {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use domain::{AccountId, AccountKind, CallId, KeyId, Settled};
 
 use super::LedgerError;
-use super::account::AccountRow;
+use super::account::{AccountRow, Terms};
 use super::receipt::{Page, StoredReceipt};
 use super::store::{
     Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, SettingsStore, Settlement, Treasury,
@@ -43,6 +43,13 @@ impl Treasury for MemoryStore {
 
     fn create_account(&mut self, row: &AccountRow) -> Result<(), LedgerError> {
         self.tables().accounts.insert(row.id, row.clone());
+        Ok(())
+    }
+
+    fn set_terms(&mut self, account: AccountId, terms: &Terms) -> Result<(), LedgerError> {
+        let mut tables = self.tables();
+        let row = tables.accounts.get_mut(&account).ok_or(LedgerError::UnknownAccount)?;
+        row.terms = terms.clone();
         Ok(())
     }
 

@@ -32,7 +32,7 @@ use domain::{AccountId, Balance, CallId, Money};
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use account::check_name;
-pub use account::{Account, AccountRow, NewAccount};
+pub use account::{Account, AccountRow, NewAccount, Terms};
 pub use admission::{Admission, Charged, Settling};
 pub use audit::{AuditReport, audit};
 pub use error::{LedgerError, OpenError, SettleError, Unavailable};
@@ -163,12 +163,11 @@ impl Ledger {
     /// Creates an account with nothing in it.
     pub async fn create_account(&self, new: NewAccount) -> Result<AccountRow, LedgerError> {
         check_name(&new.name)?;
-        new.plan.as_deref().map_or(Ok(()), check_name)?;
         let row = AccountRow {
             id: ids::account_id(&self.shared.clock),
             name: new.name,
             kind: new.kind,
-            plan: new.plan,
+            terms: new.terms,
             granted: Money::ZERO,
             spent: Money::ZERO,
             created_at_ms: self.shared.clock.now_ms(),
@@ -179,6 +178,17 @@ impl Ledger {
             let account = Arc::new(Account::open(&row)?);
             shared.accounts.write().unwrap_or_else(PoisonError::into_inner).insert(row.id, account);
             Ok(row)
+        })
+        .await
+    }
+
+    /// Changes the terms of an account, durably and then in memory. Calls in flight keep theirs.
+    pub async fn set_terms(&self, account: AccountId, terms: Terms) -> Result<(), LedgerError> {
+        let account = self.account(account).ok_or(LedgerError::UnknownAccount)?;
+        self.on_writer(move |store| {
+            store.set_terms(account.id, &terms)?;
+            account.set_terms(terms);
+            Ok(())
         })
         .await
     }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use domain::{AccountId, AccountKind, CallId, GrantId, KeyId, Money, Settled};
 
 use super::LedgerError;
-use super::account::AccountRow;
+use super::account::{AccountRow, Terms};
 use super::receipt::{Page, Receipt, StoredReceipt};
 
 /// Money: accounts, grants, settlements.
@@ -14,6 +14,9 @@ pub(crate) trait Treasury {
 
     /// Stores a new account, whose totals are zero.
     fn create_account(&mut self, row: &AccountRow) -> Result<(), LedgerError>;
+
+    /// Changes the terms of an account.
+    fn set_terms(&mut self, account: AccountId, terms: &Terms) -> Result<(), LedgerError>;
 
     /// Grants credit once per account and reference. Again with the same amount, it answers as the first time.
     fn grant(&mut self, grant: &NewGrant<'_>) -> Result<GrantRow, LedgerError>;

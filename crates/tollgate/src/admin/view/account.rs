@@ -62,7 +62,7 @@ impl AccountView {
             id: account.id.to_string(),
             name: account.name.clone(),
             kind: account.kind.as_str().to_owned(),
-            plan: account.plan.clone(),
+            plan: account.terms().plan.as_ref().map(ToString::to_string),
             created_at: rfc3339(account.created_at_ms),
             balance: BalanceView::of(&account.balance()),
         }

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use domain::{AccountId, AccountKind, CallId, Money};
+use domain::{AccountId, AccountKind, CallId, Money, PlanName};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::SqliteStore;
-use super::columns::{ColumnId, ISSUED, REVENUE, read_money, read_word};
+use super::columns::{ColumnId, ISSUED, REVENUE, read_money, read_optional_word, read_word};
 use super::receipts;
 use crate::ledger::LedgerError;
-use crate::ledger::account::AccountRow;
+use crate::ledger::account::{AccountRow, Terms};
 use crate::ledger::store::{Booked, GrantRow, NewGrant, Settlement, Treasury};
 
 const INSERT_JOURNAL: &str =
@@ -18,7 +18,8 @@ const INSERT_JOURNAL: &str =
 impl Treasury for SqliteStore {
     fn accounts(&mut self) -> Result<Vec<AccountRow>, LedgerError> {
         let mut statement = self.connection.prepare(
-            "SELECT id, name, kind, plan, granted_nanos, spent_nanos, created_at_ms FROM accounts ORDER BY id",
+            "SELECT id, name, kind, plan, trial_ends_at_ms, granted_nanos, spent_nanos, created_at_ms
+             FROM accounts ORDER BY id",
         )?;
         let rows = statement.query_map([], account_row)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -26,11 +27,27 @@ impl Treasury for SqliteStore {
 
     fn create_account(&mut self, row: &AccountRow) -> Result<(), LedgerError> {
         self.connection.execute(
-            "INSERT INTO accounts (id, name, kind, plan, granted_nanos, spent_nanos, created_at_ms)
-             VALUES (?1, ?2, ?3, ?4, 0, 0, ?5)",
-            params![row.id.column(), row.name, row.kind.as_str(), row.plan, row.created_at_ms],
+            "INSERT INTO accounts
+                 (id, name, kind, plan, trial_ends_at_ms, granted_nanos, spent_nanos, created_at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, ?6)",
+            params![
+                row.id.column(),
+                row.name,
+                row.kind.as_str(),
+                row.terms.plan.as_ref().map(PlanName::as_str),
+                row.terms.trial_ends_at_ms,
+                row.created_at_ms
+            ],
         )?;
         Ok(())
+    }
+
+    fn set_terms(&mut self, account: AccountId, terms: &Terms) -> Result<(), LedgerError> {
+        let changed = self.connection.execute(
+            "UPDATE accounts SET plan = ?1, trial_ends_at_ms = ?2 WHERE id = ?3",
+            params![terms.plan.as_ref().map(PlanName::as_str), terms.trial_ends_at_ms, account.column()],
+        )?;
+        if changed == 1 { Ok(()) } else { Err(LedgerError::UnknownAccount) }
     }
 
     fn grant(&mut self, grant: &NewGrant<'_>) -> Result<GrantRow, LedgerError> {
@@ -185,7 +202,10 @@ fn account_row(row: &Row<'_>) -> rusqlite::Result<AccountRow> {
         id: ColumnId::read(row, "id")?,
         name: row.get("name")?,
         kind: read_word(row, "kind", AccountKind::parse)?,
-        plan: row.get("plan")?,
+        terms: Terms {
+            plan: read_optional_word(row, "plan", |text| text.parse().ok())?,
+            trial_ends_at_ms: row.get("trial_ends_at_ms")?,
+        },
         granted: read_money(row, "granted_nanos")?,
         spent: read_money(row, "spent_nanos")?,
         created_at_ms: row.get("created_at_ms")?,
