@@ -96,8 +96,9 @@ impl Model {
             if quota.tokens.is_some_and(|limit| sums.tokens + sums.reserved_tokens + ask.tokens > limit) {
                 return Some("token_quota");
             }
-            if quota.spend.is_some_and(|cap| sums.spend + sums.reserved_spend + nanos(ask.spend) > nanos(cap))
-            {
+            // What is free is covered even where a cap was lowered to less than was spent.
+            let spend = sums.spend + sums.reserved_spend + nanos(ask.spend);
+            if !ask.spend.is_zero() && quota.spend.is_some_and(|cap| spend > nanos(cap)) {
                 return Some("spend_cap");
             }
         }
