@@ -339,6 +339,7 @@ impl Span {
         }
         if let Some(cap) = quota.spend {
             let left = self.spend_left(cap);
+            // A call that is free is covered even where the cap was lowered to less than was spent.
             if ask.spend > left {
                 return Err(Exceeded::Spend { period, cap, left, needed: ask.spend, frees_at_ms });
             }
