@@ -29,7 +29,7 @@ pub(super) fn limited(limited: &Limited) -> ApiError {
             too_many("rate_limit_exceeded", message, CALL_ENDS_AFTER)
         }
         Exceeded::RequestQuota { period, limit, used, frees_at_ms } => {
-            quota(format!("{whose} has used {used} of its {limit} requests {}", per(period)), frees_at_ms)
+            quota(&format!("{whose} has used {used} of its {limit} requests {}", per(period)), frees_at_ms)
         }
         Exceeded::TokenQuota { period, limit, used, needed, frees_at_ms } => quota(
             &format!(
