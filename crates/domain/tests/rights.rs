@@ -39,7 +39,6 @@ proptest! {
         let all = Rights { role: KeyRole::Management, ..Rights::default() };
         prop_assert!(child.is_within(&all).is_ok());
     }
-
 }
 
 proptest! {
