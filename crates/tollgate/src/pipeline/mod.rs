@@ -24,8 +24,8 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use wire::chat::ChatRequest;
 
-pub use accept::read_body;
-pub use authenticate::{Principal, authenticate};
+pub use accept::{BodyLimit, read_body};
+pub use authenticate::{Principal, authenticate, credential};
 pub use refusal::{Failure, NoCredit, Refusal};
 
 use crate::config::AbortPolicy;
@@ -51,20 +51,18 @@ struct Prepared {
     output_limit: Option<u64>,
 }
 
-/// Serves one chat call from its bytes to its receipt.
+/// Serves one chat call of `principal` from its bytes to its receipt.
 ///
 /// The steps up to the hold run here and refuse. What follows runs as a task of its own, because it has to reach its
 /// settlement also when the client leaves and this future is dropped.
-pub async fn serve(worker: &Arc<Worker>, request: Request<Body>) -> Response {
+pub async fn serve(worker: &Arc<Worker>, principal: &Principal, request: Request<Body>) -> Response {
     let call = worker.gateway.next_call_id();
     let (head, body) = request.into_parts();
-    let opened = authenticate(&worker.gateway, &head.headers)
-        .and_then(|principal| Ok((Record::open(&worker.gateway, call, &principal)?, principal)));
-    let (mut record, principal) = match opened {
-        Ok(opened) => opened,
+    let mut record = match Record::open(&worker.gateway, call, principal) {
+        Ok(record) => record,
         Err(refusal) => return reply::refused(call, refusal.into(), &Standing::default()),
     };
-    match prepare(worker, &mut record, &principal, &head.headers, body).await {
+    match prepare(worker, &mut record, principal, &head.headers, body).await {
         Ok(prepared) => dispatch(worker, record, prepared).await,
         Err(refusal) => {
             let (error, standing) = (ApiError::from(refusal), record.standing());
@@ -84,8 +82,8 @@ async fn prepare(
 ) -> Result<Prepared, Refusal> {
     let allowance = limit::allowance(&worker.gateway, principal)?;
     record.limited_to(allowance.limits);
-    let bytes_max = worker.gateway.config.server.body_bytes_max;
-    let bytes = read_body(headers, body, bytes_max).await?;
+    let limit = BodyLimit::of_call(worker.gateway.config.server.body_bytes_max);
+    let bytes = read_body(headers, body, limit).await?;
     let request = ChatRequest::parse(bytes).map_err(Refusal::Request)?;
     record.asked(&request);
     let named = named_provider(headers);
