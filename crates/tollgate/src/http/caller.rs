@@ -122,7 +122,11 @@ mod tests {
         let ledger = Ledger::open(StoreConfig::Memory, Clock::System).unwrap();
         let entropy = Entropy::Counter(Arc::new(AtomicU64::new(0)));
         let keys = KeyRing::open(ledger.clone(), entropy).await.unwrap();
-        let new = NewAccount { name: "ada".to_owned(), kind: AccountKind::Prepaid, terms: crate::ledger::Terms::default() };
+        let new = NewAccount {
+            name: "ada".to_owned(),
+            kind: AccountKind::Prepaid,
+            terms: crate::ledger::Terms::default(),
+        };
         let account = ledger.create_account(new).await.unwrap().id;
         let (key, _) = keys.create(account, "laptop").await.unwrap();
         let user = Principal { key, account: ledger.account(account).unwrap() };
