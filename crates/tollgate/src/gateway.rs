@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::KeyRing;
 use crate::ledger::Ledger;
+use crate::telemetry::Telemetry;
 use crate::upstream::Upstreams;
 
 /// The state that all workers share.
@@ -24,6 +25,8 @@ pub struct Gateway {
     pub keys: KeyRing,
     /// Models, offers and prices.
     pub catalogue: Arc<Catalogue>,
+    /// What calls are reported to.
+    pub telemetry: Arc<Telemetry>,
     /// The wall clock.
     pub clock: Clock,
     /// Cancelled when calls that are still open have to end: the drain deadline of a shutdown has passed.

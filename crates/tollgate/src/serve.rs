@@ -21,7 +21,7 @@ use crate::gateway::Worker;
 use crate::http;
 
 /// Open connections. Each costs some tens of kilobytes and a file; beyond this, new ones wait to be accepted.
-const CONNECTIONS_MAX: usize = 16_384;
+pub(crate) const CONNECTIONS_MAX: usize = 16_384;
 
 /// Accepted connections that wait for a worker to take them up.
 const HANDOVER_MAX: usize = 1_024;
@@ -38,13 +38,16 @@ pub struct Workers {
     threads: Vec<JoinHandle<()>>,
     senders: Vec<mpsc::Sender<Handover>>,
     quit: CancellationToken,
+    /// Free places for connections.
+    places: Arc<Semaphore>,
 }
 
 impl Workers {
     /// Starts a thread per worker.
     pub fn start(workers: Vec<Arc<Worker>>) -> io::Result<Workers> {
         let quit = CancellationToken::new();
-        let mut started = Workers { threads: Vec::new(), senders: Vec::new(), quit };
+        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let mut started = Workers { threads: Vec::new(), senders: Vec::new(), quit, places };
         for (index, worker) in workers.into_iter().enumerate() {
             let (sender, receiver) = mpsc::channel(HANDOVER_MAX);
             let quit = started.quit.clone();
@@ -60,14 +63,19 @@ impl Workers {
 
     /// Accepts connections until the future is dropped.
     pub async fn accept(&self, listener: TcpListener) {
-        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         for next in (0..self.senders.len()).cycle() {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
             let stream = accept_one(&listener).await;
             if self.senders[next].send((stream, place)).await.is_err() {
                 return;
             }
         }
+    }
+
+    /// The places for connections, to see how many are free.
+    #[must_use]
+    pub fn places(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.places)
     }
 
     /// Lets idle connections go, and busy ones after their call.

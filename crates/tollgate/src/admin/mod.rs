@@ -14,6 +14,7 @@ mod host;
 mod list_accounts;
 mod list_keys;
 mod list_receipts;
+mod metrics;
 mod revoke_key;
 mod show_account;
 mod show_receipt;
@@ -32,6 +33,7 @@ pub use error::AdminError;
 
 use crate::keys::{AdminKey, KeyRing};
 use crate::ledger::Ledger;
+use crate::telemetry::Scrape;
 
 /// What the admin API works on.
 #[derive(Clone)]
@@ -44,6 +46,8 @@ pub struct AdminState {
     pub admin_key: AdminKey,
     /// Names, beside `localhost` and IP addresses, under which operators may reach the listener.
     pub hosts: Arc<[String]>,
+    /// What Prometheus reads.
+    pub scrape: Arc<Scrape>,
 }
 
 impl fmt::Debug for AdminState {
@@ -60,6 +64,7 @@ pub fn router(state: AdminState) -> Router {
         .route("/admin/accounts/{account}/grants", post(grant_credit::grant_credit))
         .route("/admin/accounts/{account}/keys", post(create_key::create_key).get(list_keys::list_keys))
         .route("/admin/keys/{key}", delete(revoke_key::revoke_key))
+        .route("/metrics", get(metrics::metrics))
         .route("/admin/receipts", get(list_receipts::list_receipts))
         .route("/admin/receipts/{call}", get(show_receipt::show_receipt))
         .fallback(error::no_route)

@@ -16,6 +16,7 @@ use super::patience::Patience;
 use super::receipt::Receipt;
 use super::store::Settlement;
 use super::writer::Ending;
+use crate::telemetry::CallTrace;
 
 /// An admitted call. It ends once: settled, or dropped, which gives its hold back.
 #[must_use = "dropping an admission gives its hold back"]
@@ -25,11 +26,12 @@ pub struct Admission {
     hold: Option<Hold>,
     /// Taken when the call ends. Because it was reserved at admission, ending can neither fail nor wait.
     place: Option<mpsc::OwnedPermit<Ending>>,
+    trace: Option<Box<CallTrace>>,
 }
 
 impl Admission {
     pub(super) fn new(account: Arc<Account>, place: mpsc::OwnedPermit<Ending>) -> Admission {
-        Admission { account, hold: None, place: Some(place) }
+        Admission { account, hold: None, place: Some(place), trace: None }
     }
 
     /// Reserves `amount`, or refuses. A second hold takes the place of the first.
@@ -53,6 +55,11 @@ impl Admission {
         &self.account
     }
 
+    /// Says where the call stands in a trace, for the report of its end.
+    pub fn traced(&mut self, trace: Option<Box<CallTrace>>) {
+        self.trace = trace;
+    }
+
     /// Ends the call with `receipt`: the account pays the receipt's cost, at most the hold, and gets the rest back.
     ///
     /// The settlement is sent off here and now, and the account is the admission's. The answer comes when it is
@@ -66,6 +73,7 @@ impl Admission {
             account: Arc::clone(&self.account),
             hold: self.hold.take(),
             patience: Arc::clone(&patience),
+            trace: self.trace.take(),
             ack: Some(ack),
         };
         if let Some(place) = self.place.take() {
@@ -89,6 +97,7 @@ pub(super) struct Waiting {
     pub(super) account: Arc<Account>,
     pub(super) hold: Option<Hold>,
     pub(super) patience: Arc<Patience>,
+    pub(super) trace: Option<Box<CallTrace>>,
     /// Gone once the caller was left without an answer.
     pub(super) ack: Option<oneshot::Sender<Charged>>,
 }

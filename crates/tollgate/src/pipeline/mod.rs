@@ -61,7 +61,11 @@ pub async fn serve(worker: &Arc<Worker>, request: Request<Body>) -> Response {
         .and_then(|principal| Record::open(&worker.gateway, call, &principal));
     let mut record = match opened {
         Ok(record) => record,
-        Err(refusal) => return reply::refused(call, refusal.into()),
+        Err(refusal) => {
+            let error = ApiError::from(refusal);
+            worker.gateway.telemetry.metrics.refused(error.code());
+            return reply::refused(call, error);
+        }
     };
     match prepare(worker, &mut record, &head.headers, body).await {
         Ok(prepared) => dispatch(worker, record, prepared).await,
@@ -80,6 +84,7 @@ async fn prepare(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Prepared, Refusal> {
+    record.follow(&worker.gateway.telemetry, headers);
     let bytes_max = worker.gateway.config.server.body_bytes_max;
     let bytes = read_body(headers, body, bytes_max).await?;
     let request = ChatRequest::parse(bytes).map_err(Refusal::Request)?;

@@ -10,8 +10,8 @@ use domain::usage::estimate_tokens;
 use domain::{
     AccountKind, BillingRule, CallId, Money, Offer, Outcome, Price, Refused, Route, Usage, UsageSource,
 };
+use hyper::header::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
-use tracing::{debug, info};
 use wire::chat::{ChatRequest, Tally};
 
 use super::reply::Head;
@@ -21,6 +21,7 @@ use crate::config::{AbortPolicy, ProviderConfig};
 use crate::gateway::{Gateway, Worker};
 use crate::http::ApiError;
 use crate::ledger::{Admission, Charged, Receipt, Unavailable};
+use crate::telemetry::{CallTrace, Telemetry};
 
 /// One call on its way from admission to settlement.
 pub(super) struct Record {
@@ -40,6 +41,8 @@ pub(super) struct Record {
     abort: AbortPolicy,
     drain_cap: Duration,
     settle_max: Duration,
+    /// Its place in a trace, where traces are collected.
+    trace: Option<Box<CallTrace>>,
 }
 
 /// What a settlement came to; `None` when it was not committed in time.
@@ -76,7 +79,13 @@ impl Record {
             abort: AbortPolicy::Drain,
             drain_cap: Duration::ZERO,
             settle_max: gateway.config.server.settle,
+            trace: None,
         })
+    }
+
+    /// Takes up the trace that the client's headers name, or begins one.
+    pub(super) fn follow(&mut self, telemetry: &Telemetry, headers: &HeaderMap) {
+        self.trace = telemetry.trace(self.receipt.call, headers);
     }
 
     pub(super) fn call(&self) -> CallId {
@@ -112,12 +121,27 @@ impl Record {
 
     /// Notes the offer that the `attempt`-th try goes to.
     pub(super) fn tries(&mut self, attempt: u32, offer: &Offer) {
+        if let Some(trace) = &mut self.trace {
+            trace.attempt(offer, micros(self.started.elapsed()));
+        }
         self.receipt.attempts = attempt;
         self.receipt.provider = Some(Arc::clone(&offer.provider));
         self.receipt.model_served = Some(offer.model.to_string());
         self.receipt.inference_provider = offer.inference_provider.as_ref().map(|slug| slug.to_string());
         self.price = offer.pricing.price();
         self.offer = Some(offer.clone());
+    }
+
+    /// Notes that the try has failed.
+    pub(super) fn attempt_failed(&mut self, failure: &Failure) {
+        if let Some(trace) = &mut self.trace {
+            trace.failed(|| failure.word(), micros(self.started.elapsed()));
+        }
+    }
+
+    /// What the upstream is told of the call's trace.
+    pub(super) fn outgoing_trace(&self) -> Option<HeaderValue> {
+        self.trace.as_ref().and_then(|trace| trace.outgoing())
     }
 
     /// Notes which inference provider the upstream says has served, and takes its price where it is known.
@@ -228,7 +252,7 @@ impl Record {
             receipt.finish_reason = tally.finish_reason.as_ref().map(ToString::to_string);
             receipt.upstream_id.clone_from(&tally.upstream_id);
         }
-        log(receipt);
+        self.admission.traced(self.trace.take());
         let settling = self.admission.settle(self.receipt).within(self.settle_max);
         Closed { settling: Box::pin(settling), billable }
     }
@@ -287,16 +311,4 @@ fn blank(call: CallId, principal: &Principal, started_at_ms: i64) -> Receipt {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// One line per call that did not simply succeed. Prompts, answers and keys are not in it.
-fn log(receipt: &Receipt) {
-    let (call, account, key) = (receipt.call, receipt.account, receipt.key);
-    let (outcome, status, total_us) = (receipt.outcome.as_str(), receipt.status, receipt.total_us);
-    let code = receipt.error_code.as_deref();
-    if receipt.outcome == Outcome::Complete {
-        debug!(%call, %account, %key, outcome, status, total_us, "call");
-    } else {
-        info!(%call, %account, %key, outcome, status, code, total_us, "call");
-    }
 }

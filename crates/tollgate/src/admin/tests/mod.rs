@@ -10,12 +10,16 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response};
 use domain::{BillingRule, CallId, KeyId, Money, Outcome, Price, Usage, UsageSource};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 use super::{AdminState, router};
+use crate::catalog::Catalogue;
 use crate::clock::Clock;
+use crate::config::{Config, Sources};
 use crate::keys::{AdminKey, Entropy, KeyRing};
 use crate::ledger::{Ledger, Receipt, StoreConfig};
+use crate::telemetry::{Metrics, Scrape};
 
 const ADMIN_KEY: &str = "the-admin-key-of-these-tests";
 
@@ -24,6 +28,16 @@ pub(crate) struct Admin {
     pub(crate) router: Router,
     pub(crate) ledger: Ledger,
     keys: KeyRing,
+}
+
+/// The metrics of a gateway without providers that has served nothing.
+fn scrape(ledger: &Ledger) -> Scrape {
+    Scrape {
+        metrics: Arc::new(Metrics::new(std::iter::empty(), 0)),
+        ledger: ledger.clone(),
+        catalogue: Arc::new(Catalogue::new(&Config::resolve(Sources::default()).unwrap())),
+        connections: Arc::new(Semaphore::new(0)),
+    }
 }
 
 impl Admin {
@@ -35,7 +49,8 @@ impl Admin {
         let (admin_key, made) = AdminKey::load_or_create(Some(ADMIN_KEY), &ledger, &entropy).await.unwrap();
         assert!(made.is_none());
         let hosts = Arc::new(["gateway.internal".to_owned()]);
-        let state = AdminState { ledger: ledger.clone(), keys: keys.clone(), admin_key, hosts };
+        let scrape = Arc::new(scrape(&ledger));
+        let state = AdminState { ledger: ledger.clone(), keys: keys.clone(), admin_key, hosts, scrape };
         Admin { router: router(state), ledger, keys }
     }
 
