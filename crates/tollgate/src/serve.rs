@@ -32,21 +32,40 @@ const FLUSH_TIME_MAX: Duration = Duration::from_secs(2);
 /// A connection on its way to a worker, and its place among the open ones.
 type Handover = (TcpStream, OwnedSemaphorePermit);
 
+/// The places for connections of clients. Clones are the same places.
+#[derive(Clone, Debug)]
+pub struct Places {
+    free: Arc<Semaphore>,
+}
+
+impl Default for Places {
+    fn default() -> Places {
+        Places { free: Arc::new(Semaphore::new(CONNECTIONS_MAX)) }
+    }
+}
+
+impl Places {
+    /// Connections that are open. The place that waits for the next one does not count.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        (CONNECTIONS_MAX - self.free.available_permits()).saturating_sub(1)
+    }
+}
+
 /// The workers of a running gateway.
 #[derive(Debug)]
 pub struct Workers {
     threads: Vec<JoinHandle<()>>,
     senders: Vec<mpsc::Sender<Handover>>,
     quit: CancellationToken,
-    /// Free places for connections.
-    places: Arc<Semaphore>,
+    places: Places,
 }
 
 impl Workers {
     /// Starts a thread per worker.
     pub fn start(workers: Vec<Arc<Worker>>) -> io::Result<Workers> {
         let quit = CancellationToken::new();
-        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let places = Places::default();
         let mut started = Workers { threads: Vec::new(), senders: Vec::new(), quit, places };
         for (index, worker) in workers.into_iter().enumerate() {
             let (sender, receiver) = mpsc::channel(HANDOVER_MAX);
@@ -64,7 +83,7 @@ impl Workers {
     /// Accepts connections until the future is dropped.
     pub async fn accept(&self, listener: TcpListener) {
         for next in (0..self.senders.len()).cycle() {
-            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
+            let Ok(place) = Arc::clone(&self.places.free).acquire_owned().await else { return };
             let stream = accept_one(&listener).await;
             if self.senders[next].send((stream, place)).await.is_err() {
                 return;
@@ -72,10 +91,10 @@ impl Workers {
         }
     }
 
-    /// The places for connections, to see how many are free.
+    /// The places for connections, to see how many are taken.
     #[must_use]
-    pub fn places(&self) -> Arc<Semaphore> {
-        Arc::clone(&self.places)
+    pub fn places(&self) -> Places {
+        self.places.clone()
     }
 
     /// Lets idle connections go, and busy ones after their call.

@@ -82,3 +82,61 @@ impl Telemetry {
         let _ = tokio::time::timeout(longest, flushed).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use domain::{AccountId, BillingRule, CallId, KeyId, Money, Outcome, Usage, UsageSource};
+    use hyper::header::HeaderMap;
+    use tokio::sync::mpsc;
+
+    use super::{ClosedCall, Metrics, Telemetry, Tracer};
+    use crate::ledger::Receipt;
+
+    fn refused(telemetry: &Telemetry, call: u128) -> ClosedCall {
+        let call = CallId::from_bits(call);
+        let receipt = Receipt {
+            call,
+            account: AccountId::from_bits(1),
+            key: KeyId::from_bits(1),
+            started_at_ms: 0,
+            dialect: "chat",
+            stream: false,
+            model_asked: String::new(),
+            model_served: None,
+            provider: None,
+            inference_provider: None,
+            route_reason: String::new(),
+            usage: Usage::default(),
+            usage_source: UsageSource::None,
+            usage_suspect: false,
+            price: None,
+            cost: None,
+            outcome: Outcome::Refused,
+            rule: BillingRule::NotSent,
+            status: 400,
+            error_code: None,
+            first_token_us: None,
+            total_us: 0,
+            attempts: 0,
+            finish_reason: None,
+            upstream_id: None,
+        };
+        let trace = telemetry.trace(call, &HeaderMap::new());
+        ClosedCall { receipt, charge: Money::ZERO, uncollected: Money::ZERO, trace }
+    }
+
+    /// As when standard error is not read: the calls go on, all are counted, and so is what was not told.
+    #[test]
+    fn a_thread_that_does_not_keep_up_costs_lines_and_spans_and_no_call() {
+        let metrics = Arc::new(Metrics::new(std::iter::empty(), 0));
+        let (background, mut messages) = mpsc::channel(2);
+        let telemetry =
+            Telemetry { metrics: Arc::clone(&metrics), tracer: Some(Tracer::new(1_000)), background };
+        (1..=5).for_each(|call| telemetry.closed(refused(&telemetry, call)));
+        assert_eq!(std::iter::from_fn(|| messages.try_recv().ok()).count(), 2);
+        assert_eq!(metrics.spans_lost_count(), 3);
+        assert_eq!(metrics.refusals_count("none"), 5);
+    }
+}

@@ -65,8 +65,13 @@ async fn every_call_has_one_line_with_what_its_receipt_says() {
         assert_eq!((&line["level"], &line["dialect"]), (&json!("INFO"), &json!("chat")));
         for (field, in_receipt) in [
             ("outcome", "outcome"),
-            ("model_served", "model"),
-            ("provider", "provider"),
+            ("provider", "provider_name"),
+            ("inference_provider", "inference_provider"),
+            ("rule", "rule"),
+            ("status", "status"),
+            ("code", "error_code"),
+            ("total_ms", "generation_time"),
+            ("first_token_ms", "latency"),
             ("attempts", "attempts"),
             ("input_tokens", "tokens_prompt"),
             ("output_tokens", "tokens_completion"),
@@ -74,6 +79,8 @@ async fn every_call_has_one_line_with_what_its_receipt_says() {
         ] {
             assert_eq!(line[field], receipt[in_receipt], "{field}: {line} {receipt}");
         }
+        let charge = line["charge"].as_str().and_then(|text| text.parse::<f64>().ok());
+        assert_eq!(charge, receipt["total_cost"].as_f64(), "{line} {receipt}");
     }
     let of = |index: usize| lines.iter().find(|line| line["call"] == *calls[index]).expect("a line");
     assert_eq!(

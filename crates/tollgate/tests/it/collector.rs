@@ -36,6 +36,12 @@ impl Collector {
         collector
     }
 
+    /// One that is not there.
+    pub(crate) fn nowhere() -> Collector {
+        let endpoint = "http://127.0.0.1:1".to_owned();
+        Collector { endpoint, manners: Arc::default(), taken: Arc::default() }
+    }
+
     /// The section of the configuration that sends traces here.
     pub(crate) fn toml(&self, more: &str) -> String {
         format!("[telemetry]\notlp_endpoint = \"{}\"\n{more}\n", self.endpoint)

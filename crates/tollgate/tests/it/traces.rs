@@ -60,7 +60,7 @@ async fn a_call_is_a_span_below_the_clients_and_above_its_try() {
         ("gen_ai.provider.name", json!("huggingface")),
         ("gen_ai.request.model", json!(MODEL)),
         ("gen_ai.response.model", json!(MODEL)),
-        ("gen_ai.response.finish_reasons", json!([{"stringValue": "stop"}])),
+        ("gen_ai.response.finish_reasons", json!({"values": [{"stringValue": "stop"}]})),
         ("gen_ai.usage.input_tokens", json!(receipt["tokens_prompt"].to_string())),
         ("gen_ai.usage.output_tokens", json!(receipt["tokens_completion"].to_string())),
         ("http.request.method", json!("POST")),
@@ -177,8 +177,7 @@ async fn a_collector_that_is_busy_for_a_moment_is_asked_again() {
 
 #[tokio::test]
 async fn a_collector_that_fails_costs_its_traces_and_no_call() {
-    let nobody =
-        Collector { endpoint: "http://127.0.0.1:1".to_owned(), ..Collector::start(&[Manner::Takes]).await };
+    let nobody = Collector::nowhere();
     let hanging = Collector::start(&[Manner::Hangs]).await;
     let refusing = Collector::start(&[Manner::Answers(400)]).await;
     let overloaded = Collector::start(&[Manner::Answers(503)]).await;

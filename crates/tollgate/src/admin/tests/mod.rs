@@ -10,7 +10,6 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response};
 use domain::{BillingRule, CallId, KeyId, Money, Outcome, Price, Usage, UsageSource};
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 use super::{AdminState, router};
@@ -19,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Sources};
 use crate::keys::{AdminKey, Entropy, KeyRing};
 use crate::ledger::{Ledger, Receipt, StoreConfig};
+use crate::serve::Places;
 use crate::telemetry::{Metrics, Scrape};
 
 const ADMIN_KEY: &str = "the-admin-key-of-these-tests";
@@ -36,7 +36,7 @@ fn scrape(ledger: &Ledger) -> Scrape {
         metrics: Arc::new(Metrics::new(std::iter::empty(), 0)),
         ledger: ledger.clone(),
         catalogue: Arc::new(Catalogue::new(&Config::resolve(Sources::default()).unwrap())),
-        connections: Arc::new(Semaphore::new(0)),
+        connections: Places::default(),
     }
 }
 

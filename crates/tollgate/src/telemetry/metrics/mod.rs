@@ -117,6 +117,17 @@ impl Metrics {
     }
 }
 
+#[cfg(test)]
+impl Metrics {
+    pub(super) fn spans_lost_count(&self) -> u64 {
+        read(&self.spans_lost)
+    }
+
+    pub(super) fn refusals_count(&self, code: &str) -> u64 {
+        self.refusals.iter().find(|(known, _)| *known == code).map_or(0, |(_, count)| count)
+    }
+}
+
 /// Adds to a counter that nothing is ordered by.
 fn add(counter: &AtomicU64, amount: u64) {
     if amount > 0 {

@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
 use super::exposition::{CONTENT_TYPE, Decimal, Exposition, Kind};
 use super::histogram::Histogram;
 use super::provider::ProviderMetrics;
 use super::{Metrics, read};
 use crate::catalog::Catalogue;
 use crate::ledger::{CALLS_IN_FLIGHT_MAX, Ledger};
-use crate::serve::CONNECTIONS_MAX;
+use crate::serve::{CONNECTIONS_MAX, Places};
 
 /// All that is shown to Prometheus.
 #[derive(Debug)]
@@ -21,8 +19,8 @@ pub struct Scrape {
     pub ledger: Ledger,
     /// Models and their age.
     pub catalogue: Arc<Catalogue>,
-    /// The free places for connections of clients.
-    pub connections: Arc<Semaphore>,
+    /// The places for connections of clients.
+    pub connections: Places,
 }
 
 impl Scrape {
@@ -118,8 +116,7 @@ impl Scrape {
         let help = "Calls that hold a place in the ledger's queue: from admission to settlement.";
         out.gauge("tollgate_calls_in_flight", help, self.ledger.calls_in_flight());
         out.gauge("tollgate_calls_in_flight_max", "Such places that there are.", CALLS_IN_FLIGHT_MAX);
-        let open = CONNECTIONS_MAX.saturating_sub(self.connections.available_permits());
-        out.gauge("tollgate_connections_open", "Open connections of clients.", open);
+        out.gauge("tollgate_connections_open", "Open connections of clients.", self.connections.open());
         out.gauge("tollgate_connections_open_max", "As many can be open.", CONNECTIONS_MAX);
         let help = "Whether settlements cannot be stored. Then nothing is admitted.";
         out.gauge("tollgate_ledger_failing", help, u8::from(!self.ledger.is_healthy()));
