@@ -61,7 +61,7 @@ def test_every_family_has_its_type_and_a_word_of_help(gateway: Gateway):
 
 def test_a_call_is_counted_when_it_is_answered(account: Account, client: openai.OpenAI):
     before = complete_calls(scrape(account.gateway), "huggingface")
-    client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "Hello"}], max_tokens=8)
+    client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "What is counted of this?"}], max_tokens=8)
     assert complete_calls(scrape(account.gateway), "huggingface") == before + 1
 
 
