@@ -23,10 +23,14 @@ use crate::ledger::{Ledger, LedgerError, StoreConfig};
 use crate::limits::PlanBook;
 use crate::serve::{Workers, serve_here};
 use crate::signals::Signals;
+use crate::telemetry::{Scrape, Telemetry};
 use crate::upstream::{BadProvider, Upstreams};
 
 /// How long calls that were told to end have to settle, when the gateway stops.
 const SETTLE_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How long the last log lines and spans have to leave, when the gateway stops.
+const FLUSH_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// Signals within this time are one request to stop: `timeout` sends its own twice, and so does Ctrl-C in a terminal
 /// whose other processes pass it on.
@@ -78,6 +82,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let entropy = Entropy::System;
     raise_file_limit();
     let ledger = Ledger::open(StoreConfig::Sqlite(config.store.path.clone()), clock.clone())?;
+    let telemetry = Arc::new(Telemetry::start(&config, clock.now_ms()).map_err(StartError::Worker)?);
+    ledger.report_to(Arc::clone(&telemetry));
     let given = config.admin.key.as_ref().map(|key| key.expose().to_owned());
     let (admin_auth, admin_key) = AdminKey::load_or_create(given.as_deref(), &ledger, &entropy).await?;
     let keys = KeyRing::open(ledger.clone(), entropy).await?;
@@ -87,20 +93,13 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let (public, listen) = bind(config.server.listen).await?;
     let (admin, admin_listen) = bind(config.admin.listen).await?;
     let plans = PlanBook::default();
-    let admin_state = AdminState {
-        ledger: ledger.clone(),
-        keys: keys.clone(),
-        plans: plans.clone(),
-        admin_key: admin_auth,
-        hosts: config.admin.hosts.as_slice().into(),
-    };
-    let admin_router = admin::router(admin_state);
     let gateway = Arc::new(Gateway {
         config,
         ledger,
         keys,
         plans,
         catalogue,
+        telemetry,
         clock,
         stop: CancellationToken::new(),
         stopping: AtomicBool::new(false),
@@ -110,6 +109,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         Ok(Arc::new(Worker { gateway: Arc::clone(&gateway), upstreams }))
     });
     let workers = Workers::start(workers.collect::<Result<_, BadProvider>>()?).map_err(StartError::Worker)?;
+    let admin_router = admin::router(admin_state(&gateway, &workers, admin_auth));
     info!(%listen, %admin_listen, "listening");
     Ok(Running {
         gateway,
@@ -122,6 +122,24 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         workers,
         sync_upstreams,
     })
+}
+
+/// What the admin API works on.
+fn admin_state(gateway: &Gateway, workers: &Workers, admin_key: AdminKey) -> AdminState {
+    let scrape = Scrape {
+        metrics: Arc::clone(&gateway.telemetry.metrics),
+        ledger: gateway.ledger.clone(),
+        catalogue: Arc::clone(&gateway.catalogue),
+        connections: workers.places(),
+    };
+    AdminState {
+        ledger: gateway.ledger.clone(),
+        keys: gateway.keys.clone(),
+        plans: gateway.plans.clone(),
+        admin_key,
+        hosts: gateway.config.admin.hosts.as_slice().into(),
+        scrape: Arc::new(scrape),
+    }
 }
 
 impl Running {
@@ -162,6 +180,7 @@ impl Running {
         workers.join().await;
         // A store that fails to the last is left as it is: what it did not take is not charged.
         let _ = timeout(SETTLE_TIME_MAX, gateway.ledger.clone().close()).await;
+        gateway.telemetry.flush(FLUSH_TIME_MAX).await;
         info!(drained, "stopped");
         drained
     }

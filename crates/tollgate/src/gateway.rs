@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::keys::KeyRing;
 use crate::ledger::Ledger;
 use crate::limits::PlanBook;
+use crate::telemetry::Telemetry;
 use crate::upstream::Upstreams;
 
 /// The state that all workers share.
@@ -27,6 +28,8 @@ pub struct Gateway {
     pub plans: PlanBook,
     /// Models, offers and prices.
     pub catalogue: Arc<Catalogue>,
+    /// What calls are reported to.
+    pub telemetry: Arc<Telemetry>,
     /// The wall clock.
     pub clock: Clock,
     /// Cancelled when calls that are still open have to end: the drain deadline of a shutdown has passed.

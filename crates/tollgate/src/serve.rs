@@ -21,7 +21,7 @@ use crate::gateway::Worker;
 use crate::http;
 
 /// Open connections. Each costs some tens of kilobytes and a file; beyond this, new ones wait to be accepted.
-const CONNECTIONS_MAX: usize = 16_384;
+pub(crate) const CONNECTIONS_MAX: usize = 16_384;
 
 /// Accepted connections that wait for a worker to take them up.
 const HANDOVER_MAX: usize = 1_024;
@@ -32,19 +32,41 @@ const FLUSH_TIME_MAX: Duration = Duration::from_secs(2);
 /// A connection on its way to a worker, and its place among the open ones.
 type Handover = (TcpStream, OwnedSemaphorePermit);
 
+/// The places for connections of clients. Clones are the same places.
+#[derive(Clone, Debug)]
+pub struct Places {
+    free: Arc<Semaphore>,
+}
+
+impl Default for Places {
+    fn default() -> Places {
+        Places { free: Arc::new(Semaphore::new(CONNECTIONS_MAX)) }
+    }
+}
+
+impl Places {
+    /// Connections that are open. The place that waits for the next one does not count.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        (CONNECTIONS_MAX - self.free.available_permits()).saturating_sub(1)
+    }
+}
+
 /// The workers of a running gateway.
 #[derive(Debug)]
 pub struct Workers {
     threads: Vec<JoinHandle<()>>,
     senders: Vec<mpsc::Sender<Handover>>,
     quit: CancellationToken,
+    places: Places,
 }
 
 impl Workers {
     /// Starts a thread per worker.
     pub fn start(workers: Vec<Arc<Worker>>) -> io::Result<Workers> {
         let quit = CancellationToken::new();
-        let mut started = Workers { threads: Vec::new(), senders: Vec::new(), quit };
+        let places = Places::default();
+        let mut started = Workers { threads: Vec::new(), senders: Vec::new(), quit, places };
         for (index, worker) in workers.into_iter().enumerate() {
             let (sender, receiver) = mpsc::channel(HANDOVER_MAX);
             let quit = started.quit.clone();
@@ -60,14 +82,19 @@ impl Workers {
 
     /// Accepts connections until the future is dropped.
     pub async fn accept(&self, listener: TcpListener) {
-        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         for next in (0..self.senders.len()).cycle() {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let Ok(place) = Arc::clone(&self.places.free).acquire_owned().await else { return };
             let stream = accept_one(&listener).await;
             if self.senders[next].send((stream, place)).await.is_err() {
                 return;
             }
         }
+    }
+
+    /// The places for connections, to see how many are taken.
+    #[must_use]
+    pub fn places(&self) -> Places {
+        self.places.clone()
     }
 
     /// Lets idle connections go, and busy ones after their call.

@@ -13,6 +13,7 @@ mod host;
 mod list_accounts;
 mod list_keys;
 mod list_receipts;
+mod metrics;
 mod openapi;
 mod revoke_key;
 mod show_account;
@@ -33,6 +34,7 @@ use crate::http::{Routes, docs, endpoint};
 use crate::keys::{AdminKey, KeyRing};
 use crate::ledger::Ledger;
 use crate::limits::PlanBook;
+use crate::telemetry::Scrape;
 
 /// What the admin API works on.
 #[derive(Clone)]
@@ -47,6 +49,8 @@ pub struct AdminState {
     pub admin_key: AdminKey,
     /// Names, beside `localhost` and IP addresses, under which operators may reach the listener.
     pub hosts: Arc<[String]>,
+    /// What Prometheus reads.
+    pub scrape: Arc<Scrape>,
 }
 
 impl fmt::Debug for AdminState {
@@ -95,4 +99,5 @@ fn locked() -> Routes<AdminState> {
         .admin(endpoint!(revoke_key::revoke_key))
         .admin(endpoint!(list_receipts::list_receipts))
         .admin(endpoint!(show_receipt::show_receipt))
+        .admin(endpoint!(metrics::metrics))
 }

@@ -21,7 +21,8 @@ pub struct ProviderEntry {
     listed: HashMap<String, Arc<ListedModel>>,
     /// Lower-case id to id, for callers who spell a known id in another case.
     by_lower_case: HashMap<String, String>,
-    loaded: bool,
+    /// When the list was read, in milliseconds since the Unix epoch.
+    listed_at_ms: Option<i64>,
 }
 
 /// Offers found for a name, and how.
@@ -47,15 +48,15 @@ impl ProviderEntry {
             ),
             listed: HashMap::new(),
             by_lower_case: HashMap::new(),
-            loaded: false,
+            listed_at_ms: None,
         }
     }
 
-    pub(super) fn with_listing(&self, models: &[ListedModel]) -> ProviderEntry {
+    pub(super) fn with_listing(&self, models: &[ListedModel], at_ms: i64) -> ProviderEntry {
         let listed = models.iter().map(|model| (model.id.clone(), Arc::new(model.clone()))).collect();
         let by_lower_case =
             models.iter().map(|model| (model.id.to_ascii_lowercase(), model.id.clone())).collect();
-        ProviderEntry { listed, by_lower_case, loaded: true, ..self.clone() }
+        ProviderEntry { listed, by_lower_case, listed_at_ms: Some(at_ms), ..self.clone() }
     }
 
     pub(super) fn is_called(&self, name: &str) -> bool {
@@ -64,7 +65,7 @@ impl ProviderEntry {
     }
 
     pub(super) fn is_loaded(&self) -> bool {
-        self.loaded || self.kind != CatalogueKind::HuggingFace
+        self.listed_at_ms.is_some() || self.kind != CatalogueKind::HuggingFace
     }
 
     /// The listed model of that id, in any case.
@@ -75,7 +76,12 @@ impl ProviderEntry {
             .map(Arc::as_ref)
     }
 
-    pub(super) fn listed_models(&self) -> impl Iterator<Item = &ListedModel> {
+    /// When the list was read, in milliseconds since the Unix epoch; `None` when it never was.
+    pub(crate) fn listed_at_ms(&self) -> Option<i64> {
+        self.listed_at_ms
+    }
+
+    pub(crate) fn listed_models(&self) -> impl Iterator<Item = &ListedModel> {
         self.listed.values().map(Arc::as_ref)
     }
 

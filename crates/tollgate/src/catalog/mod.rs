@@ -41,9 +41,9 @@ impl Catalogue {
         self.current.load_full()
     }
 
-    /// Replaces what one provider lists.
-    pub fn replace(&self, provider: &str, models: &[wire::catalogue::ListedModel]) {
-        self.current.rcu(|snapshot| snapshot.with_listing(provider, models));
+    /// Replaces what one provider lists by what was read at `at_ms`, in milliseconds since the Unix epoch.
+    pub fn replace(&self, provider: &str, models: &[wire::catalogue::ListedModel], at_ms: i64) {
+        self.current.rcu(|snapshot| snapshot.with_listing(provider, models, at_ms));
     }
 }
 
@@ -63,14 +63,19 @@ impl Snapshot {
         Snapshot { providers: providers.collect(), routes: Arc::new(routes.collect()) }
     }
 
-    fn with_listing(&self, provider: &str, models: &[wire::catalogue::ListedModel]) -> Snapshot {
+    fn with_listing(&self, provider: &str, models: &[wire::catalogue::ListedModel], at_ms: i64) -> Snapshot {
         let mut next = self.clone();
         for entry in &mut next.providers {
             if &*entry.id == provider {
-                *entry = Arc::new(entry.with_listing(models));
+                *entry = Arc::new(entry.with_listing(models, at_ms));
             }
         }
         next
+    }
+
+    /// Every provider, by id.
+    pub(crate) fn providers(&self) -> impl Iterator<Item = &ProviderEntry> {
+        self.providers.iter().map(Arc::as_ref)
     }
 
     /// The provider of that id or alias.

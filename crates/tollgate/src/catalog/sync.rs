@@ -52,7 +52,7 @@ async fn load_copy(catalogue: &Catalogue, upstream: &Upstream, ledger: &Ledger) 
         Ok(Some(copy)) => match parse(upstream.config.catalogue, &copy.body) {
             Ok(models) => {
                 info!(provider = %id, models = models.len(), "catalogue loaded from the last good copy");
-                catalogue.replace(id, &models);
+                catalogue.replace(id, &models, copy.fetched_at_ms);
             }
             Err(error) => warn!(provider = %id, %error, "the stored catalogue is not readable"),
         },
@@ -74,12 +74,10 @@ async fn fetch(
         // An empty list would take every model away; a provider that really has none needs no catalogue.
         return Err("the list is empty".to_owned());
     }
-    catalogue.replace(id, &models);
+    let now_ms = clock.now_ms();
+    catalogue.replace(id, &models, now_ms);
     info!(provider = %id, models = models.len(), "catalogue refreshed");
-    ledger
-        .save_catalogue(id, body, clock.now_ms())
-        .await
-        .map_err(|error| format!("the copy was not stored: {error}"))
+    ledger.save_catalogue(id, body, now_ms).await.map_err(|error| format!("the copy was not stored: {error}"))
 }
 
 fn parse(kind: CatalogueKind, body: &[u8]) -> Result<Vec<ListedModel>, CatalogueError> {

@@ -15,6 +15,7 @@ mod route;
 mod secret;
 mod section;
 mod server;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ pub use provider::ProviderConfig;
 pub use route::{OfferRef, RouteConfig, RouteStrategy};
 pub use secret::ApiKey;
 pub use server::{AdminConfig, ServerConfig, StoreConfig};
+pub use telemetry::{OtlpConfig, TelemetryConfig};
 
 use section::Section;
 
@@ -57,6 +59,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// What is logged.
     pub log: LogConfig,
+    /// Where traces are sent.
+    pub telemetry: TelemetryConfig,
     /// The enabled providers, by id.
     pub providers: Vec<ProviderConfig>,
     /// The configured models, by id.
@@ -134,6 +138,8 @@ impl Config {
         let providers = provider::read_providers(root.section("providers")?, &env, &mut warnings)?;
         let models = model::read_models(root.section("models")?, &providers)?;
         let routes = route::read_routes(root.section("routes")?, &providers)?;
+        let telemetry =
+            root.read("telemetry", |section| telemetry::read_telemetry(section, &env, &mut warnings))?;
         root.finish()?;
 
         server.listen = address(overrides.listen, "TOLLGATE_LISTEN", &env)?.unwrap_or(server.listen);
@@ -142,7 +148,19 @@ impl Config {
         check_admin(&server, &admin, &mut warnings)?;
         let log = LogConfig::from_env(&env)?;
         let file = file.map(|(path, _)| path);
-        Ok(Config { server, admin, store, log, providers, models, routes, data_dir, file, warnings })
+        Ok(Config {
+            server,
+            admin,
+            store,
+            log,
+            telemetry,
+            providers,
+            models,
+            routes,
+            data_dir,
+            file,
+            warnings,
+        })
     }
 }
 

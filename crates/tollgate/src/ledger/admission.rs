@@ -17,6 +17,7 @@ use super::receipt::Receipt;
 use super::store::Settlement;
 use super::writer::Ending;
 use crate::limits::Reservation;
+use crate::telemetry::CallTrace;
 
 /// An admitted call. It ends once: settled, or dropped, which gives its hold back.
 #[must_use = "dropping an admission gives its hold back"]
@@ -27,11 +28,12 @@ pub struct Admission {
     reservation: Option<Reservation>,
     /// Taken when the call ends. Because it was reserved at admission, ending can neither fail nor wait.
     place: Option<mpsc::OwnedPermit<Ending>>,
+    trace: Option<Box<CallTrace>>,
 }
 
 impl Admission {
     pub(super) fn new(account: Arc<Account>, place: mpsc::OwnedPermit<Ending>) -> Admission {
-        Admission { account, hold: None, reservation: None, place: Some(place) }
+        Admission { account, hold: None, reservation: None, place: Some(place), trace: None }
     }
 
     /// Reserves `amount`, or refuses. A second hold takes the place of the first.
@@ -65,6 +67,11 @@ impl Admission {
         &self.account
     }
 
+    /// Says where the call stands in a trace, for the report of its end.
+    pub fn traced(&mut self, trace: Option<Box<CallTrace>>) {
+        self.trace = trace;
+    }
+
     /// Ends the call with `receipt`: the account pays the receipt's cost, at most the hold, and gets the rest back.
     ///
     /// The settlement is sent off here and now, and the account is the admission's. The answer comes when it is
@@ -79,6 +86,7 @@ impl Admission {
             hold: self.hold.take(),
             reservation: self.reservation.take(),
             patience: Arc::clone(&patience),
+            trace: self.trace.take(),
             ack: Some(ack),
         };
         if let Some(place) = self.place.take() {
@@ -103,6 +111,7 @@ pub(super) struct Waiting {
     pub(super) hold: Option<Hold>,
     pub(super) reservation: Option<Reservation>,
     pub(super) patience: Arc<Patience>,
+    pub(super) trace: Option<Box<CallTrace>>,
     /// Gone once the caller was left without an answer.
     pub(super) ack: Option<oneshot::Sender<Charged>>,
 }

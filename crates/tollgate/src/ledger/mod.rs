@@ -24,7 +24,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -40,6 +40,7 @@ pub use receipt::{BILLING_UNAVAILABLE, DIALECTS, Page, Receipt, StoredReceipt};
 pub use store::{CatalogueCopy, GrantRow, KeyRow};
 
 use crate::clock::Clock;
+use crate::telemetry::Telemetry;
 use memory::MemoryStore;
 use reader::Read;
 use sqlite::{SqliteReceipts, SqliteStore};
@@ -77,6 +78,7 @@ struct Shared {
     commands: mpsc::Sender<Command>,
     reads: mpsc::Sender<Read>,
     failing: Arc<AtomicBool>,
+    telemetry: Arc<OnceLock<Arc<Telemetry>>>,
     clock: Clock,
 }
 
@@ -108,16 +110,19 @@ impl Ledger {
         let (endings, endings_in) = mpsc::channel(CALLS_IN_FLIGHT_MAX);
         let (commands, commands_in) = mpsc::channel(COMMANDS_MAX);
         let failing = Arc::new(AtomicBool::new(false));
+        let telemetry = Arc::new(OnceLock::new());
         let writer = Writer {
             store,
             endings: endings_in,
             commands: commands_in,
             failing: Arc::clone(&failing),
+            telemetry: Arc::clone(&telemetry),
             clock: clock.clone(),
         };
         let reads = reader::start(receipts)?;
         writer::start(writer)?;
-        let shared = Shared { accounts: RwLock::new(accounts), endings, commands, reads, failing, clock };
+        let accounts = RwLock::new(accounts);
+        let shared = Shared { accounts, endings, commands, reads, failing, telemetry, clock };
         Ok(Ledger { shared: Arc::new(shared) })
     }
 
@@ -146,6 +151,17 @@ impl Ledger {
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         !self.shared.failing.load(Ordering::Acquire)
+    }
+
+    /// Reports every call to `telemetry` from now on, once it is stored. The first one that is named stays.
+    pub fn report_to(&self, telemetry: Arc<Telemetry>) {
+        let _ = self.shared.telemetry.set(telemetry);
+    }
+
+    /// Calls that hold a place in the writer's queue, at most [`CALLS_IN_FLIGHT_MAX`].
+    #[must_use]
+    pub fn calls_in_flight(&self) -> usize {
+        self.shared.endings.max_capacity() - self.shared.endings.capacity()
     }
 
     /// Admits a call: reserves the place of its ending. Take the hold with [`Admission::hold`].

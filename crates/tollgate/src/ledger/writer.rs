@@ -1,11 +1,11 @@
 //! The one thread that writes: it commits whatever has arrived in one transaction, then settles the holds in memory.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use domain::{Hold, Money, Outcome, Used};
+use domain::{Hold, Money, Outcome, Settled, Used};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{error, info};
@@ -15,6 +15,7 @@ use super::admission::{Charged, Waiting};
 use super::receipt::Receipt;
 use super::store::{Booked, Settlement, Store};
 use crate::clock::Clock;
+use crate::telemetry::{ClosedCall, Telemetry};
 
 /// The most endings in one transaction. Beyond it a commit costs hardly less per call, and the first one waits longer.
 const BATCH_MAX: usize = 256;
@@ -57,6 +58,7 @@ pub(super) struct Writer {
     pub(super) endings: mpsc::Receiver<Ending>,
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) failing: Arc<AtomicBool>,
+    pub(super) telemetry: Arc<OnceLock<Arc<Telemetry>>>,
     pub(super) clock: Clock,
 }
 
@@ -130,8 +132,8 @@ impl Writer {
         }
         if !settlements.is_empty() {
             let booked = self.store_at_last(&mut settlements, &mut waiting).await;
-            for ((waits, booked), settlement) in waiting.into_iter().zip(booked).zip(&settlements) {
-                finish(waits, booked, &settlement.receipt);
+            for ((settlement, waits), booked) in settlements.into_iter().zip(waiting).zip(booked) {
+                self.finish(settlement, waits, booked);
             }
         }
         for reached in barriers {
@@ -146,8 +148,12 @@ impl Writer {
         let mut failed = false;
         loop {
             begin_try(batch, waiting);
+            let begun = Instant::now();
             match self.store.settle(batch, self.clock.now_ms()) {
                 Ok(mut booked) => {
+                    if let Some(telemetry) = self.telemetry.get() {
+                        telemetry.metrics.committed(batch.len(), begun.elapsed());
+                    }
                     if failed {
                         // What the store has of this batch it has from a try of ours that seemed to fail.
                         booked.iter_mut().for_each(|booked| booked.repeated = false);
@@ -158,6 +164,9 @@ impl Writer {
                 }
                 Err(reason) => {
                     end_try(waiting);
+                    if let Some(telemetry) = self.telemetry.get() {
+                        telemetry.metrics.commit_failed();
+                    }
                     if !failed {
                         failed = true;
                         self.failing.store(true, Ordering::Release);
@@ -176,6 +185,29 @@ impl Writer {
         }
         sleep_until(until).await;
     }
+
+    /// Moves the money in memory as it was moved in the store, trues up the meters, reports the call, and answers it.
+    fn finish(&self, settlement: Settlement, waits: Waiting, booked: Booked) {
+        let spend = if booked.repeated { Money::ZERO } else { booked.settled.charge };
+        if let Some(hold) = waits.hold {
+            waits.account.settle(hold, spend);
+        }
+        if let Some(reservation) = waits.reservation {
+            let Receipt { usage, outcome, .. } = &settlement.receipt;
+            let tokens = usage.input.saturating_add(usage.output);
+            reservation.end(Used { tokens, spend, counted: *outcome != Outcome::Refused });
+        }
+        let Settled { charge, uncollected } = booked.settled;
+        // Before the answer, so that whoever has it finds it counted.
+        if let Some(telemetry) = self.telemetry.get().filter(|_| !booked.repeated) {
+            let (receipt, trace) = (settlement.receipt, waits.trace);
+            telemetry.closed(ClosedCall { receipt, charge, uncollected, trace });
+        }
+        if let Some(ack) = waits.ack {
+            // A client that left does not wait for the answer; the settlement stands.
+            let _ = ack.send(Charged { charge, uncollected, committed_at_ms: booked.at_ms });
+        }
+    }
 }
 
 /// Withdraws the answers for which nobody waited so long.
@@ -193,29 +225,5 @@ fn end_try(waiting: &mut [Waiting]) {
         if !waits.patience.end_try() {
             waits.ack = None;
         }
-    }
-}
-
-/// Moves the money in memory as it was moved in the store, trues up the meters, and tells the call.
-fn finish(waits: Waiting, booked: Booked, receipt: &Receipt) {
-    let charge = if booked.repeated { Money::ZERO } else { booked.settled.charge };
-    if let Some(hold) = waits.hold {
-        waits.account.settle(hold, charge);
-    }
-    if let Some(reservation) = waits.reservation {
-        reservation.end(Used {
-            tokens: receipt.usage.input.saturating_add(receipt.usage.output),
-            spend: charge,
-            counted: receipt.outcome != Outcome::Refused,
-        });
-    }
-    let charged = Charged {
-        charge: booked.settled.charge,
-        uncollected: booked.settled.uncollected,
-        committed_at_ms: booked.at_ms,
-    };
-    if let Some(ack) = waits.ack {
-        // A client that left does not wait for the answer; the settlement stands.
-        let _ = ack.send(charged);
     }
 }

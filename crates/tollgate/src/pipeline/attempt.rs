@@ -61,6 +61,7 @@ pub(super) async fn attempt(
             Err(failure) => failure,
         };
         log(record, offer, &failure);
+        record.attempt_failed(&failure);
         let next = next_offer(&prepared.route, index, &failure, record.inference_provider());
         match decide(failure.for_retry(), attempts, next.is_some(), jitter()) {
             Verdict::GiveUp => return Err(failure),
@@ -109,7 +110,8 @@ async fn ask(
     deadline: Instant,
 ) -> Result<Answer, Failure> {
     let forward = Forward { upstream_model: &offer.upstream_model, output_tokens: prepared.output_limit };
-    let response = upstream.chat(prepared.request.forward(&forward), prepared.request.stream()).await?;
+    let (body, trace) = (prepared.request.forward(&forward), record.outgoing_trace());
+    let response = upstream.chat(body, prepared.request.stream(), trace).await?;
     let status = response.status().as_u16();
     if let Some(served_by) = header(response.headers(), INFERENCE_PROVIDER).filter(|name| is_slug(name)) {
         record.served_by(served_by);

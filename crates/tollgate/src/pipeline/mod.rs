@@ -60,7 +60,11 @@ pub async fn serve(worker: &Arc<Worker>, principal: &Principal, request: Request
     let (head, body) = request.into_parts();
     let mut record = match Record::open(&worker.gateway, call, principal) {
         Ok(record) => record,
-        Err(refusal) => return reply::refused(call, refusal.into(), &Standing::default()),
+        Err(refusal) => {
+            let error = ApiError::from(refusal);
+            worker.gateway.telemetry.metrics.refused(error.code());
+            return reply::refused(call, error, &Standing::default());
+        }
     };
     match prepare(worker, &mut record, principal, &head.headers, body).await {
         Ok(prepared) => dispatch(worker, record, prepared).await,
@@ -80,6 +84,7 @@ async fn prepare(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Prepared, Refusal> {
+    record.follow(&worker.gateway.telemetry, headers);
     let allowance = limit::allowance(&worker.gateway, principal)?;
     record.limited_to(allowance.limits);
     let limit = BodyLimit::of_call(worker.gateway.config.server.body_bytes_max);

@@ -11,8 +11,8 @@ use domain::{
     AccountKind, Ask, BillingRule, CallId, Exceeded, Money, Offer, Outcome, Price, Refused, Route, Standing,
     Usage, UsageSource,
 };
+use hyper::header::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
-use tracing::{debug, info};
 use wire::chat::{ChatRequest, Tally};
 
 use super::reply::Head;
@@ -25,6 +25,7 @@ use crate::http::ApiError;
 use crate::keys::Key;
 use crate::ledger::{Admission, Charged, Receipt, Unavailable};
 use crate::limits::{CallLimits, Limited, Reservation};
+use crate::telemetry::{CallTrace, Telemetry};
 
 /// One call on its way from admission to settlement.
 pub(super) struct Record {
@@ -48,6 +49,8 @@ pub(super) struct Record {
     clock: Clock,
     /// What it may use; of nothing that is limited, before that is known.
     limits: CallLimits,
+    /// Its place in a trace, where traces are collected.
+    trace: Option<Box<CallTrace>>,
 }
 
 /// What a settlement came to; `None` when it was not committed in time.
@@ -87,7 +90,13 @@ impl Record {
             key: Arc::clone(&principal.key),
             clock: gateway.clock.clone(),
             limits: CallLimits::default(),
+            trace: None,
         })
+    }
+
+    /// Takes up the trace that the client's headers name, or begins one.
+    pub(super) fn follow(&mut self, telemetry: &Telemetry, headers: &HeaderMap) {
+        self.trace = telemetry.trace(self.receipt.call, headers);
     }
 
     pub(super) fn call(&self) -> CallId {
@@ -158,12 +167,27 @@ impl Record {
 
     /// Notes the offer that the `attempt`-th try goes to.
     pub(super) fn tries(&mut self, attempt: u32, offer: &Offer) {
+        if let Some(trace) = &mut self.trace {
+            trace.attempt(offer, micros(self.started.elapsed()));
+        }
         self.receipt.attempts = attempt;
         self.receipt.provider = Some(Arc::clone(&offer.provider));
         self.receipt.model_served = Some(offer.model.to_string());
         self.receipt.inference_provider = offer.inference_provider.as_ref().map(|slug| slug.to_string());
         self.price = offer.pricing.price();
         self.offer = Some(offer.clone());
+    }
+
+    /// Notes that the try has failed.
+    pub(super) fn attempt_failed(&mut self, failure: &Failure) {
+        if let Some(trace) = &mut self.trace {
+            trace.failed(|| failure.word(), micros(self.started.elapsed()));
+        }
+    }
+
+    /// What the upstream is told of the call's trace.
+    pub(super) fn outgoing_trace(&self) -> Option<HeaderValue> {
+        self.trace.as_ref().and_then(|trace| trace.outgoing())
     }
 
     /// Notes which inference provider the upstream says has served, and takes its price where it is known.
@@ -275,7 +299,7 @@ impl Record {
             receipt.finish_reason = tally.finish_reason.as_ref().map(ToString::to_string);
             receipt.upstream_id.clone_from(&tally.upstream_id);
         }
-        log(receipt);
+        self.admission.traced(self.trace.take());
         let settling = self.admission.settle(self.receipt).within(self.settle_max);
         Closed { settling: Box::pin(settling), billable }
     }
@@ -334,16 +358,4 @@ fn blank(call: CallId, principal: &Principal, started_at_ms: i64) -> Receipt {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// One line per call that did not simply succeed. Prompts, answers and keys are not in it.
-fn log(receipt: &Receipt) {
-    let (call, account, key) = (receipt.call, receipt.account, receipt.key);
-    let (outcome, status, total_us) = (receipt.outcome.as_str(), receipt.status, receipt.total_us);
-    let code = receipt.error_code.as_deref();
-    if receipt.outcome == Outcome::Complete {
-        debug!(%call, %account, %key, outcome, status, total_us, "call");
-    } else {
-        info!(%call, %account, %key, outcome, status, code, total_us, "call");
-    }
 }

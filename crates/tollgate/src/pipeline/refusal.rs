@@ -139,6 +139,15 @@ impl Failure {
         }
     }
 
+    /// A word for it, for traces: the upstream's status, or how the try ended.
+    #[must_use]
+    pub fn word(&self) -> String {
+        match self {
+            Failure::Status { status, .. } => status.to_string(),
+            other => other.outcome().as_str().to_owned(),
+        }
+    }
+
     /// The same, as the retry rules see it.
     #[must_use]
     pub fn for_retry(&self) -> retry::Failure {

@@ -1,60 +1,142 @@
-//! Log lines on standard error: one readable line with fields per event, for people or as JSON.
+//! What the gateway tells of itself: a log line and a span per call, and metrics. All three are made from the receipt
+//! of a call when it is closed, so they cannot disagree with the ledger.
+//!
+//! The ledger's writer hands over each call that it has committed ([`Telemetry::closed`]). Metrics are counted there
+//! and then, with atomics. Lines and spans are made by a thread of their own behind a bounded queue: a log that blocks
+//! and a collector that hangs cost the calls nothing but the lines and spans that find no place, which are counted.
 
-use std::io::{self, IsTerminal};
+mod background;
+mod call;
+mod line;
+mod log;
+mod metrics;
+mod otlp;
+mod trace;
 
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::config::{LogConfig, LogFormat, LogLevel};
+use domain::CallId;
+use hyper::header::HeaderMap;
+use tokio::sync::mpsc;
 
-/// Starts logging for the whole process. An error means that it was started before; the first setting stays.
-pub fn init(config: &LogConfig) -> Result<(), TryInitError> {
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
-    let lines = match config.format {
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
-        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).boxed(),
-    };
-    tracing_subscriber::registry().with(lines.with_filter(filter(config))).try_init()
+pub use call::ClosedCall;
+pub use log::init;
+pub use metrics::{Metrics, Scrape};
+pub use trace::{CallTrace, TRACEPARENT, Tracer};
+
+use crate::config::Config;
+use background::Background;
+
+/// Closed calls that wait for their line and span: more than arrive while one batch of lines is written.
+const QUEUE_MAX: usize = 8_192;
+
+/// What calls are reported to.
+#[derive(Debug)]
+pub struct Telemetry {
+    /// The counts of all calls.
+    pub metrics: Arc<Metrics>,
+    tracer: Option<Tracer>,
+    background: mpsc::Sender<background::Message>,
 }
 
-fn filter(config: &LogConfig) -> Targets {
-    let named = config.targets.iter().map(|(target, level)| (target.clone(), level_filter(*level)));
-    Targets::new().with_default(level_filter(config.level)).with_targets(named)
-}
+impl Telemetry {
+    /// Starts the thread that writes lines and sends spans. Metrics begin at zero, at the time `now_ms`.
+    pub fn start(config: &Config, now_ms: i64) -> io::Result<Telemetry> {
+        let providers = config.providers.iter().map(|provider| Arc::clone(&provider.id));
+        let metrics = Arc::new(Metrics::new(providers, now_ms));
+        let (background, messages) = mpsc::channel(QUEUE_MAX);
+        let exporter = config.telemetry.otlp.as_ref().map(|otlp| otlp::Exporter::new(otlp, config, &metrics));
+        background::start(Background { messages, format: config.log.format, exporter })?;
+        let tracer = config.telemetry.otlp.as_ref().map(|otlp| Tracer::new(otlp.sample_per_mille));
+        Ok(Telemetry { metrics, tracer, background })
+    }
 
-fn level_filter(level: LogLevel) -> LevelFilter {
-    match level {
-        LogLevel::Off => LevelFilter::OFF,
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Trace => LevelFilter::TRACE,
+    /// The trace of a call that begins, with what its client says of it; `None` when nobody collects traces.
+    #[must_use]
+    pub fn trace(&self, call: CallId, headers: &HeaderMap) -> Option<Box<CallTrace>> {
+        self.tracer.map(|tracer| Box::new(tracer.begin(call, headers)))
+    }
+
+    /// Reports a call that is closed and stored. It never waits.
+    pub fn closed(&self, call: ClosedCall) {
+        self.metrics.count(&call);
+        let (line, span) = (line::is_wanted(), call.is_sampled());
+        if !line && !span {
+            return;
+        }
+        if self.background.try_send(background::Message::Call(Box::new(call))).is_err() {
+            self.metrics.lost(line, span);
+        }
+    }
+
+    /// Writes and sends what is left, for at most `longest`.
+    pub async fn flush(&self, longest: Duration) {
+        let flushed = async {
+            let (done, wait) = tokio::sync::oneshot::channel();
+            self.background.send(background::Message::Flush(done)).await.ok()?;
+            wait.await.ok()
+        };
+        // What is not out by then is lost with the process.
+        let _ = tokio::time::timeout(longest, flushed).await;
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tracing::Level;
+    use std::sync::Arc;
 
-    use super::{LogConfig, LogFormat, LogLevel, filter};
+    use domain::{AccountId, BillingRule, CallId, KeyId, Money, Outcome, Usage, UsageSource};
+    use hyper::header::HeaderMap;
+    use tokio::sync::mpsc;
 
+    use super::{ClosedCall, Metrics, Telemetry, Tracer};
+    use crate::ledger::Receipt;
+
+    fn refused(telemetry: &Telemetry, call: u128) -> ClosedCall {
+        let call = CallId::from_bits(call);
+        let receipt = Receipt {
+            call,
+            account: AccountId::from_bits(1),
+            key: KeyId::from_bits(1),
+            started_at_ms: 0,
+            dialect: "chat",
+            stream: false,
+            model_asked: String::new(),
+            model_served: None,
+            provider: None,
+            inference_provider: None,
+            route_reason: String::new(),
+            usage: Usage::default(),
+            usage_source: UsageSource::None,
+            usage_suspect: false,
+            price: None,
+            cost: None,
+            outcome: Outcome::Refused,
+            rule: BillingRule::NotSent,
+            status: 400,
+            error_code: None,
+            first_token_us: None,
+            total_us: 0,
+            attempts: 0,
+            finish_reason: None,
+            upstream_id: None,
+        };
+        let trace = telemetry.trace(call, &HeaderMap::new());
+        ClosedCall { receipt, charge: Money::ZERO, uncollected: Money::ZERO, trace }
+    }
+
+    /// As when standard error is not read: the calls go on, all are counted, and so is what was not told.
     #[test]
-    fn a_target_has_its_own_level() {
-        let targets =
-            vec![("tollgate::pipeline".to_owned(), LogLevel::Debug), ("hyper".to_owned(), LogLevel::Off)];
-        let filter = filter(&LogConfig { format: LogFormat::Text, level: LogLevel::Warn, targets });
-        for (target, level, enabled) in [
-            ("tollgate", Level::WARN, true),
-            ("tollgate", Level::INFO, false),
-            ("tollgate::pipeline::relay", Level::DEBUG, true),
-            ("tollgate::pipeline", Level::TRACE, false),
-            ("hyper::client", Level::ERROR, false),
-        ] {
-            assert_eq!(filter.would_enable(target, &level), enabled, "{target} {level}");
-        }
+    fn a_thread_that_does_not_keep_up_costs_lines_and_spans_and_no_call() {
+        let metrics = Arc::new(Metrics::new(std::iter::empty(), 0));
+        let (background, mut messages) = mpsc::channel(2);
+        let telemetry =
+            Telemetry { metrics: Arc::clone(&metrics), tracer: Some(Tracer::new(1_000)), background };
+        (1..=5).for_each(|call| telemetry.closed(refused(&telemetry, call)));
+        assert_eq!(std::iter::from_fn(|| messages.try_recv().ok()).count(), 2);
+        assert_eq!(metrics.spans_lost_count(), 3);
+        assert_eq!(metrics.refusals_count("none"), 5);
     }
 }

@@ -22,6 +22,7 @@ use tower::{BoxError, ServiceExt, service_fn};
 
 use super::Secrets;
 use crate::config::ProviderConfig;
+use crate::telemetry::TRACEPARENT;
 
 /// Idle connections kept per provider and worker: enough for a burst, far below the usual limit on open files.
 const IDLE_CONNECTIONS_MAX: usize = 256;
@@ -45,6 +46,9 @@ const BILL_TO: HeaderName = HeaderName::from_static("x-hf-bill-to");
 /// What opens connections, TLS included.
 type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
 
+/// A pooled HTTP client.
+pub(crate) type HttpClient = Client<Connector, Full<Bytes>>;
+
 /// The providers of one worker, each with its own connections.
 #[derive(Debug)]
 pub struct Upstreams {
@@ -58,7 +62,7 @@ pub struct Upstream {
     pub config: ProviderConfig,
     /// What it must not repeat to clients.
     pub secrets: Secrets,
-    client: Client<Connector, Full<Bytes>>,
+    client: HttpClient,
     chat_uri: Uri,
     models_uri: Uri,
     headers: HeaderMap,
@@ -115,7 +119,7 @@ impl Upstream {
             config.base_url.join(path).ok_or_else(|| format!("no address: {} with {path}", config.base_url))
         };
         Ok(Upstream {
-            client: client(config.timeouts.connect),
+            client: http_client(config.timeouts.connect),
             chat_uri: uri("/chat/completions")?,
             models_uri: uri("/models")?,
             headers: headers(config)?,
@@ -125,21 +129,29 @@ impl Upstream {
     }
 
     /// Sends a chat body and waits for the head of the response. A stream's comes before its first token, and has the
-    /// first-byte deadline; a whole answer's comes after the last one, and has the total deadline.
-    pub async fn chat(&self, body: Bytes, streams: bool) -> Result<Response<Incoming>, SendError> {
+    /// first-byte deadline; a whole answer's comes after the last one, and has the total deadline. `trace` is the
+    /// gateway's own trace context.
+    pub async fn chat(
+        &self,
+        body: Bytes,
+        streams: bool,
+        trace: Option<HeaderValue>,
+    ) -> Result<Response<Incoming>, SendError> {
         let timeouts = &self.config.timeouts;
         let deadline = if streams { timeouts.first_byte } else { timeouts.total };
-        self.send(Method::POST, &self.chat_uri, body, deadline).await
+        let mut request = self.request(Method::POST, &self.chat_uri, body);
+        if let Some(trace) = trace {
+            request.headers_mut().insert(TRACEPARENT, trace);
+        }
+        self.send(request, deadline).await
     }
 
     /// Reads the provider's model list.
     pub async fn models(&self) -> Result<Bytes, String> {
         let deadline = self.config.timeouts.connect + CATALOGUE_TIME_MAX;
         let read = async {
-            let response = self
-                .send(Method::GET, &self.models_uri, Bytes::new(), deadline)
-                .await
-                .map_err(|error| error.to_string())?;
+            let request = self.request(Method::GET, &self.models_uri, Bytes::new());
+            let response = self.send(request, deadline).await.map_err(|error| error.to_string())?;
             if !response.status().is_success() {
                 return Err(format!("status {}", response.status().as_u16()));
             }
@@ -149,17 +161,19 @@ impl Upstream {
         timeout(deadline, read).await.unwrap_or_else(|_| Err("no answer in time".to_owned()))
     }
 
-    async fn send(
-        &self,
-        method: Method,
-        uri: &Uri,
-        body: Bytes,
-        deadline: Duration,
-    ) -> Result<Response<Incoming>, SendError> {
+    fn request(&self, method: Method, uri: &Uri, body: Bytes) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = uri.clone();
         *request.headers_mut() = self.headers.clone();
+        request
+    }
+
+    async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+        deadline: Duration,
+    ) -> Result<Response<Incoming>, SendError> {
         match timeout(deadline, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) if error.is_connect() => Err(SendError::Connect(chain(&error))),
@@ -169,7 +183,8 @@ impl Upstream {
     }
 }
 
-fn client(connect_max: Duration) -> Client<Connector, Full<Bytes>> {
+/// A client with connections of its own, each opened within `connect_max`.
+pub(crate) fn http_client(connect_max: Duration) -> HttpClient {
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_CONNECTION_AGE_MAX)

@@ -95,6 +95,7 @@ async fn everything(client: &Client, admin: &Client, raw: &Raw) -> String {
         (client, "/v1/credits"),
         (client, "/v1/nothing"),
         (admin, "/admin/accounts"),
+        (admin, "/metrics"),
         (admin, "/admin/nothing"),
     ] {
         told.push_str(&format!("{:?}", client.get(path).await));

@@ -13,10 +13,14 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::{AdminState, router};
+use crate::catalog::Catalogue;
 use crate::clock::Clock;
+use crate::config::{Config, Sources};
 use crate::keys::{AdminKey, Entropy, KeyRing};
 use crate::ledger::{Ledger, Receipt, StoreConfig};
 use crate::limits::PlanBook;
+use crate::serve::Places;
+use crate::telemetry::{Metrics, Scrape};
 
 const ADMIN_KEY: &str = "the-admin-key-of-these-tests";
 
@@ -25,6 +29,16 @@ pub(crate) struct Admin {
     pub(crate) router: Router,
     pub(crate) ledger: Ledger,
     keys: KeyRing,
+}
+
+/// The metrics of a gateway without providers that has served nothing.
+fn scrape(ledger: &Ledger) -> Scrape {
+    Scrape {
+        metrics: Arc::new(Metrics::new(std::iter::empty(), 0)),
+        ledger: ledger.clone(),
+        catalogue: Arc::new(Catalogue::new(&Config::resolve(Sources::default()).unwrap())),
+        connections: Places::default(),
+    }
 }
 
 impl Admin {
@@ -36,12 +50,14 @@ impl Admin {
         let (admin_key, made) = AdminKey::load_or_create(Some(ADMIN_KEY), &ledger, &entropy).await.unwrap();
         assert!(made.is_none());
         let hosts = Arc::new(["gateway.internal".to_owned()]);
+        let scrape = Arc::new(scrape(&ledger));
         let state = AdminState {
             ledger: ledger.clone(),
             keys: keys.clone(),
             plans: PlanBook::default(),
             admin_key,
             hosts,
+            scrape,
         };
         Admin { router: router(state), ledger, keys }
     }

@@ -6,7 +6,7 @@ mod account;
 mod key;
 mod number;
 mod receipt;
-mod time;
+pub(crate) mod time;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -30,6 +30,7 @@ fn the_example_as_it_stands_changes_nothing() {
         format!("{:?}{:?}{:?}{:?}", config.server, config.admin, config.store, config.providers)
     };
     assert_eq!(seen(&example), seen(&none));
+    assert_eq!(example.telemetry, none.telemetry);
     assert!(example.models.is_empty() && example.routes.is_empty());
 }
 
@@ -49,6 +50,11 @@ fn the_settings_of_the_example_are_the_defaults() {
     let bare = resolve("[providers.local]\nbase_url = \"http://127.0.0.1:8081/v1\"", &[]).unwrap();
     assert_eq!(format!("{local:?}"), format!("{:?}", bare.providers[1]));
     assert_eq!((example.models.len(), example.routes.len()), (2, 1));
+
+    let mut otlp = example.telemetry.otlp.unwrap();
+    otlp.headers.clear();
+    let bare = resolve("[telemetry]\notlp_endpoint = \"http://127.0.0.1:4318\"", &[]).unwrap();
+    assert_eq!(Some(otlp), bare.telemetry.otlp);
 }
 
 /// An unknown key is answered with those that are known, so the file can be held against them.
@@ -59,6 +65,7 @@ fn the_example_tells_every_key() {
         "[server]",
         "[admin]",
         "[store]",
+        "[telemetry]",
         provider,
         &format!("{provider}\n[providers.p.timeouts]"),
         "[models.m]\nprovider = \"hf\"",
