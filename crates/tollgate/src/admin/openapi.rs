@@ -20,6 +20,7 @@ pub(super) const ABOUT: About = About {
         ("Keys", "What clients show."),
         ("Receipts", "The record of every call."),
         ("Health", "For probes."),
+        ("Operation", "What the gateway does, in numbers."),
         ("Description", "What this listener serves."),
     ],
     answers: &["421"],
