@@ -54,8 +54,8 @@ pub(crate) trait SettingsStore {
 
 /// Reading receipts. It has a connection of its own and never waits for the writer, nor the writer for it.
 pub(crate) trait UsageStore {
-    /// One receipt of an account.
-    fn receipt(&mut self, account: AccountId, call: CallId) -> Result<Option<StoredReceipt>, LedgerError>;
+    /// One receipt, whoever's it is.
+    fn receipt(&mut self, call: CallId) -> Result<Option<StoredReceipt>, LedgerError>;
 
     /// A page of an account's receipts, newest first.
     fn receipts(&mut self, account: AccountId, page: Page) -> Result<Vec<StoredReceipt>, LedgerError>;

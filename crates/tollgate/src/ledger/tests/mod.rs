@@ -121,5 +121,7 @@ pub(super) fn receipt(account: AccountId, call: u128, cost: i64) -> Receipt {
         attempts: 1,
         finish_reason: None,
         upstream_id: None,
+        session: None,
+        label: None,
     }
 }
