@@ -1,10 +1,6 @@
 //! Times as RFC 3339.
 
-const DAY_MS: i64 = 86_400_000;
-/// From 0000-03-01, where the count below begins, to the Unix epoch.
-const DAYS_TO_EPOCH: i64 = 719_468;
-/// Days in 400 years, after which the calendar repeats.
-const ERA_DAYS: i64 = 146_097;
+use domain::calendar::{DAY_MS, civil_date};
 
 /// Milliseconds since the Unix epoch as `2026-01-31T12:00:00.000Z`.
 #[must_use]
@@ -14,20 +10,6 @@ pub fn rfc3339(ms: i64) -> String {
     let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
     let (second, milli) = (of_day / 1000 % 60, of_day % 1000);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
-}
-
-/// The date that is `days` after 1970-01-01. Years are counted from March, so that a leap day ends its year.
-fn civil_date(days: i64) -> (i64, i64, i64) {
-    let days = days + DAYS_TO_EPOCH;
-    let era = days.div_euclid(ERA_DAYS);
-    let day_of_era = days.rem_euclid(ERA_DAYS);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
 }
 
 #[cfg(test)]
