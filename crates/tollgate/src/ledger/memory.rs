@@ -9,8 +9,8 @@ use super::LedgerError;
 use super::account::AccountRow;
 use super::receipt::{Page, StoredReceipt};
 use super::store::{
-    Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, SettingsStore, Settlement, Treasury,
-    UsageStore,
+    Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, RollupStore, SettingsStore, Settlement,
+    Treasury, UsageStore,
 };
 
 /// A store in memory. Clones are the same store.
@@ -139,6 +139,8 @@ impl KeyStore for MemoryStore {
         Ok(())
     }
 }
+
+impl RollupStore for MemoryStore {}
 
 impl SettingsStore for MemoryStore {
     fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>, LedgerError> {

@@ -9,6 +9,7 @@ mod model;
 mod restarts;
 mod stored;
 mod treasury;
+mod usage;
 
 use std::path::PathBuf;
 use std::sync::Arc;
