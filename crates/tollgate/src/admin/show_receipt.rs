@@ -1,18 +1,29 @@
 //! `GET /admin/receipts/{call_id}`: one receipt.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
+use domain::CallId;
+
+use crate::http::{Admin, ApiError, Caller, Named, PathId};
 
 use super::view::ReceiptView;
 use super::{AdminError, AdminState};
 
-/// The receipt of that call, whoever's it is.
+/// One receipt
+///
+/// Whoever's call it was.
+#[utoipa::path(
+    get,
+    path = "/admin/receipts/{call}",
+    tag = "Receipts",
+    params(("call" = String, Path, description = "The call's id.")),
+    responses((status = 200, body = ReceiptView), (status = 500), (status = 503))
+)]
 pub(super) async fn show_receipt(
+    _: Caller<Admin>,
     State(state): State<AdminState>,
-    Path(call): Path<String>,
-) -> Result<Json<ReceiptView>, AdminError> {
-    let unknown = || AdminError::NotFound("There is no receipt of such a call.".to_owned());
-    let call = call.parse().map_err(|_| unknown())?;
-    let receipt = state.ledger.anyones_receipt(call).await?.ok_or_else(unknown)?;
-    Ok(Json(ReceiptView::of(&receipt)))
+    PathId(call): PathId<CallId>,
+) -> Result<Json<ReceiptView>, ApiError> {
+    let found = state.ledger.anyones_receipt(call).await.map_err(AdminError::from)?;
+    found.map(|receipt| Json(ReceiptView::of(&receipt))).ok_or_else(CallId::unknown)
 }
