@@ -101,6 +101,8 @@ mod tests {
             account: AccountId::from_bits(1),
             key: KeyId::from_bits(1),
             started_at_ms: 0,
+            session: None,
+            label: None,
             dialect: "chat",
             stream: false,
             model_asked: String::new(),
