@@ -1,9 +1,14 @@
 //! New identifiers: UUIDs of version 7, so that they are unique everywhere and ordered in time.
 
+use std::sync::{Mutex, PoisonError};
+
 use domain::{AccountId, CallId, GrantId, KeyId};
-use uuid::{NoContext, Timestamp, Uuid};
+use uuid::{ContextV7, Timestamp, Uuid};
 
 use crate::clock::Clock;
+
+/// Counts within a millisecond, so that what was made later has the greater id.
+static ORDER: Mutex<ContextV7> = Mutex::new(ContextV7::new());
 
 /// A new call.
 #[must_use]
@@ -26,5 +31,6 @@ pub(crate) fn key_id(clock: &Clock) -> KeyId {
 fn uuid(clock: &Clock) -> u128 {
     let now_ms = clock.now_ms().max(0).unsigned_abs();
     let nanos = u32::try_from(now_ms % 1_000 * 1_000_000).unwrap_or(0);
-    Uuid::new_v7(Timestamp::from_unix(NoContext, now_ms / 1_000, nanos)).as_u128()
+    let order = ORDER.lock().unwrap_or_else(PoisonError::into_inner);
+    Uuid::new_v7(Timestamp::from_unix(&*order, now_ms / 1_000, nanos)).as_u128()
 }

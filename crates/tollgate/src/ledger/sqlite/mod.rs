@@ -18,7 +18,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 pub(super) use receipts::SqliteReceipts;
-pub(super) use schema::{VERSION, version};
+pub(crate) use schema::{VERSION, version};
 
 use super::OpenError;
 use super::store::RollupStore;
