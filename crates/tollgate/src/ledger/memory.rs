@@ -8,9 +8,10 @@ use domain::{AccountId, AccountKind, CallId, KeyId, Settled};
 
 use super::LedgerError;
 use super::account::AccountRow;
+use super::answers::{AnswerEntry, KEPT_MS, KeptAnswer, NewAnswer, Place};
 use super::receipt::{Page, StoredReceipt};
 use super::store::{
-    Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, SettingsStore, Settlement, Treasury,
+    AnswerStore, Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, SettingsStore, Settlement, Treasury,
     UsageStore,
 };
 
@@ -28,6 +29,7 @@ struct Tables {
     keys: BTreeMap<KeyId, KeyRow>,
     settings: HashMap<String, Vec<u8>>,
     catalogues: HashMap<String, CatalogueCopy>,
+    answers: HashMap<Place, (NewAnswer, i64)>,
 }
 
 impl MemoryStore {
@@ -79,6 +81,7 @@ impl Treasury for MemoryStore {
             batch.iter().map(|call| draft.settle(&tables, call, at_ms)).collect::<Result<_, _>>()?;
         tables.accounts.extend(draft.accounts);
         tables.receipts.extend(draft.receipts);
+        tables.answers.extend(draft.answers);
         Ok(booked)
     }
 }
@@ -88,6 +91,7 @@ impl Treasury for MemoryStore {
 struct Draft {
     accounts: BTreeMap<AccountId, AccountRow>,
     receipts: BTreeMap<(AccountId, CallId), StoredReceipt>,
+    answers: HashMap<Place, (NewAnswer, i64)>,
 }
 
 impl Draft {
@@ -96,7 +100,12 @@ impl Draft {
         let name = (receipt.account, receipt.call);
         if let Some(stored) = self.receipts.get(&name).or_else(|| tables.receipts.get(&name)) {
             let settled = Settled { charge: stored.charge, uncollected: stored.uncollected };
-            return Ok(Booked { settled, at_ms: stored.settled_at_ms, repeated: true });
+            let kept = call.answer.as_ref().is_some_and(|answer| {
+                let place = answer.mark.place;
+                let stored = self.answers.get(&place).or_else(|| tables.answers.get(&place));
+                stored.is_some_and(|(stored, _)| stored.call == Some(receipt.call))
+            });
+            return Ok(Booked { settled, at_ms: stored.settled_at_ms, repeated: true, kept });
         }
         let stored = tables.accounts.get(&receipt.account).ok_or(LedgerError::UnknownAccount)?;
         let account = self.accounts.entry(receipt.account).or_insert_with(|| stored.clone());
@@ -116,7 +125,11 @@ impl Draft {
             settled_at_ms: at_ms,
         };
         self.receipts.insert(name, stored);
-        Ok(Booked { settled, at_ms, repeated: false })
+        let kept = call.kept_answer(settled);
+        if let Some(answer) = kept {
+            self.answers.insert(answer.mark.place, (answer.clone(), at_ms + KEPT_MS));
+        }
+        Ok(Booked { settled, at_ms, repeated: false, kept: kept.is_some() })
     }
 }
 
@@ -158,7 +171,46 @@ impl SettingsStore for MemoryStore {
     }
 }
 
+impl AnswerStore for MemoryStore {
+    fn answers(&mut self) -> Result<Vec<AnswerEntry>, LedgerError> {
+        let entry = |(answer, expires_at_ms): &(NewAnswer, i64)| AnswerEntry {
+            mark: answer.mark,
+            call: answer.call,
+            bytes: answer.sealed.as_ref().and_then(|sealed| u32::try_from(sealed.len()).ok()),
+            expires_at_ms: *expires_at_ms,
+        };
+        let mut entries: Vec<_> = self.tables().answers.values().map(entry).collect();
+        entries.sort_by_key(|entry| entry.expires_at_ms);
+        Ok(entries)
+    }
+
+    fn keep_answer(&mut self, answer: &NewAnswer, at_ms: i64) -> Result<(), LedgerError> {
+        self.tables().answers.insert(answer.mark.place, (answer.clone(), at_ms + KEPT_MS));
+        Ok(())
+    }
+
+    fn forget_answers(&mut self, now_ms: i64, limit: u32) -> Result<usize, LedgerError> {
+        let mut tables = self.tables();
+        let expired = tables.answers.iter().filter(|(_, (_, expires_at_ms))| *expires_at_ms <= now_ms);
+        let places: Vec<_> = expired.map(|(place, _)| *place).take(limit as usize).collect();
+        places.iter().for_each(|place| {
+            tables.answers.remove(place);
+        });
+        Ok(places.len())
+    }
+}
+
 impl UsageStore for MemoryStore {
+    fn answer(&mut self, place: &Place) -> Result<Option<KeptAnswer>, LedgerError> {
+        let tables = self.tables();
+        Ok(tables.answers.get(place).map(|(answer, _)| KeptAnswer {
+            call: answer.call,
+            status: answer.status,
+            content_type: answer.content_type.clone(),
+            sealed: answer.sealed.clone(),
+        }))
+    }
+
     fn receipt(&mut self, account: AccountId, call: CallId) -> Result<Option<StoredReceipt>, LedgerError> {
         Ok(self.tables().receipts.get(&(account, call)).cloned())
     }

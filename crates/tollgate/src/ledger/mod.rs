@@ -7,6 +7,7 @@
 
 mod account;
 mod admission;
+pub(crate) mod answers;
 mod audit;
 mod error;
 pub mod ids;
@@ -34,12 +35,14 @@ use tokio::sync::{mpsc, oneshot};
 pub(crate) use account::check_name;
 pub use account::{Account, AccountRow, NewAccount};
 pub use admission::{Admission, Charged, Settling};
+pub use answers::Scope;
 pub use audit::{AuditReport, audit};
 pub use error::{LedgerError, OpenError, SettleError, Unavailable};
 pub use receipt::{BILLING_UNAVAILABLE, DIALECTS, Page, Receipt, StoredReceipt};
 pub use store::{CatalogueCopy, GrantRow, KeyRow};
 
 use crate::clock::Clock;
+use answers::{Answers, Claim, FORGOTTEN_AT_ONCE, Keep, KeptAnswer, Mark, Taken};
 use memory::MemoryStore;
 use reader::Read;
 use sqlite::{SqliteReceipts, SqliteStore};
@@ -76,6 +79,7 @@ struct Shared {
     endings: mpsc::Sender<Ending>,
     commands: mpsc::Sender<Command>,
     reads: mpsc::Sender<Read>,
+    answers: Arc<Answers>,
     failing: Arc<AtomicBool>,
     clock: Clock,
 }
@@ -105,6 +109,7 @@ impl Ledger {
         for row in store.accounts()? {
             accounts.insert(row.id, Arc::new(Account::open(&row)?));
         }
+        let answers = Answers::open(store.answers()?, clock.clone());
         let (endings, endings_in) = mpsc::channel(CALLS_IN_FLIGHT_MAX);
         let (commands, commands_in) = mpsc::channel(COMMANDS_MAX);
         let failing = Arc::new(AtomicBool::new(false));
@@ -117,7 +122,7 @@ impl Ledger {
         };
         let reads = reader::start(receipts)?;
         writer::start(writer)?;
-        let shared = Shared { accounts: RwLock::new(accounts), endings, commands, reads, failing, clock };
+        let shared = Shared { accounts: RwLock::new(accounts), endings, commands, reads, answers, failing, clock };
         Ok(Ledger { shared: Arc::new(shared) })
     }
 
@@ -223,6 +228,42 @@ impl Ledger {
     /// A page of an account's receipts, newest first.
     pub async fn receipts(&self, account: AccountId, page: Page) -> Result<Vec<StoredReceipt>, LedgerError> {
         reader::ask(&self.shared.reads, move |store| store.receipts(account, page)).await
+    }
+
+    /// Claims a request with an idempotency key for the caller, who is the first to ask; or says what became of the
+    /// first. The store is not asked.
+    pub(crate) fn claim(&self, mark: Mark) -> Result<Claim, Taken> {
+        self.shared.answers.claim(mark)
+    }
+
+    /// The answer that is kept for a request; `None` when it has just been forgotten.
+    pub(crate) async fn kept_answer(&self, mark: &Mark) -> Result<Option<KeptAnswer>, LedgerError> {
+        let place = mark.place;
+        reader::ask(&self.shared.reads, move |store| store.answer(&place)).await
+    }
+
+    /// Keeps the answer of a request that is no call. Those of calls are kept by their settlement.
+    pub(crate) async fn keep(&self, keep: Keep) -> Result<(), LedgerError> {
+        let at_ms = self.shared.clock.now_ms();
+        self.on_writer(move |store| {
+            store.keep_answer(&keep.answer, at_ms)?;
+            keep.claim.keep(keep.answer.call, at_ms);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Forgets kept answers that have expired, a few at a time, so that calls are settled in between.
+    pub async fn forget_answers(&self) -> Result<(), LedgerError> {
+        loop {
+            self.shared.answers.evict();
+            let now_ms = self.shared.clock.now_ms();
+            let forgotten =
+                self.on_writer(move |store| store.forget_answers(now_ms, FORGOTTEN_AT_ONCE)).await?;
+            if forgotten < FORGOTTEN_AT_ONCE as usize {
+                return Ok(());
+            }
+        }
     }
 
     /// The last good catalogue of a provider.

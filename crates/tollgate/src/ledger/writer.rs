@@ -206,6 +206,9 @@ fn finish(waits: Waiting, booked: Booked) {
         uncollected: booked.settled.uncollected,
         committed_at_ms: booked.at_ms,
     };
+    if let Some(claim) = waits.claim.filter(|_| booked.kept) {
+        claim.keep(Some(waits.call), booked.at_ms);
+    }
     if let Some(ack) = waits.ack {
         // A client that left does not wait for the answer; the settlement stands.
         let _ = ack.send(charged);

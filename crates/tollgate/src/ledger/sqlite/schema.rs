@@ -8,13 +8,16 @@ use super::refusal;
 use crate::ledger::OpenError;
 
 /// The schema, step by step. A step is never changed once released.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/sqlite/0001_ledger.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/sqlite/0001_ledger.sql"),
+    include_str!("../../migrations/sqlite/0006_idempotency.sql"),
+];
 
 /// Marks a database as ours in its header: "TOLL".
 pub(crate) const APPLICATION_ID: u32 = 0x544F_4C4C;
 
 /// The version that this release writes.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// Applies the steps that are missing, each in a transaction.
 pub(super) fn bring_up_to_date(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {

@@ -9,10 +9,11 @@ use rusqlite::Connection;
 
 use super::{Books, PATIENCE, account, clock, money, receipt};
 use crate::ledger::account::AccountRow;
+use crate::ledger::answers::{AnswerEntry, NewAnswer};
 use crate::ledger::memory::MemoryStore;
 use crate::ledger::sqlite::{SqliteReceipts, SqliteStore};
 use crate::ledger::store::{
-    Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, SettingsStore, Settlement, Treasury,
+    AnswerStore, Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, SettingsStore, Settlement, Treasury,
 };
 use crate::ledger::{Ledger, LedgerError, Unavailable};
 
@@ -65,6 +66,18 @@ impl<S: SettingsStore, F> SettingsStore for Rigged<S, F> {
     }
     fn save_catalogue(&mut self, provider: &str, copy: &CatalogueCopy) -> Result<(), LedgerError> {
         self.store.save_catalogue(provider, copy)
+    }
+}
+
+impl<S: AnswerStore, F> AnswerStore for Rigged<S, F> {
+    fn answers(&mut self) -> Result<Vec<AnswerEntry>, LedgerError> {
+        self.store.answers()
+    }
+    fn keep_answer(&mut self, answer: &NewAnswer, at_ms: i64) -> Result<(), LedgerError> {
+        self.store.keep_answer(answer, at_ms)
+    }
+    fn forget_answers(&mut self, now_ms: i64, limit: u32) -> Result<usize, LedgerError> {
+        self.store.forget_answers(now_ms, limit)
     }
 }
 
