@@ -9,16 +9,20 @@ mod drain;
 mod record;
 mod refusal;
 mod relay;
+mod repeat;
 mod reply;
+mod tape;
 mod whole;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use hyper::Request;
 use hyper::header::HeaderMap;
+use hyper::http::request::Parts;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use wire::chat::ChatRequest;
@@ -30,6 +34,7 @@ pub use refusal::{Failure, NoCredit, Refusal};
 use crate::config::AbortPolicy;
 use crate::gateway::Worker;
 use crate::http::ApiError;
+use crate::idempotency::Replay;
 use attempt::{Answer, attempt};
 use body::MeteredBody;
 use domain::Route;
@@ -63,7 +68,12 @@ pub async fn serve(worker: &Arc<Worker>, request: Request<Body>) -> Response {
         Ok(record) => record,
         Err(refusal) => return reply::refused(call, refusal.into()),
     };
-    match prepare(worker, &mut record, &head.headers, body).await {
+    let prepared = match accept(worker, &mut record, &head, body).await {
+        Ok(Accepted::Repeat(replay)) => return replay.into_response(),
+        Ok(Accepted::First(bytes)) => prepare(&mut record, &head.headers, bytes),
+        Err(refusal) => Err(refusal),
+    };
+    match prepared {
         Ok(prepared) => dispatch(worker, record, prepared).await,
         Err(refusal) => {
             let error = ApiError::from(refusal);
@@ -73,15 +83,29 @@ pub async fn serve(worker: &Arc<Worker>, request: Request<Body>) -> Response {
     }
 }
 
-/// Accept, parse, resolve, admit.
-async fn prepare(
+/// A request whose bytes are there.
+enum Accepted {
+    /// It is to be served.
+    First(Bytes),
+    /// It was answered before.
+    Repeat(Replay),
+}
+
+/// Accept, and look for the answer to an earlier request with the same idempotency key.
+async fn accept(
     worker: &Worker,
     record: &mut Record,
-    headers: &HeaderMap,
+    head: &Parts,
     body: Body,
-) -> Result<Prepared, Refusal> {
-    let bytes_max = worker.gateway.config.server.body_bytes_max;
-    let bytes = read_body(headers, body, bytes_max).await?;
+) -> Result<Accepted, Refusal> {
+    let gateway = &worker.gateway;
+    let bytes = read_body(&head.headers, body, gateway.config.server.body_bytes_max).await?;
+    let earlier = repeat::earlier_answer(gateway, record, head, &bytes).await?;
+    Ok(earlier.map_or(Accepted::First(bytes), Accepted::Repeat))
+}
+
+/// Parse, resolve, admit.
+fn prepare(record: &mut Record, headers: &HeaderMap, bytes: Bytes) -> Result<Prepared, Refusal> {
     let request = ChatRequest::parse(bytes).map_err(Refusal::Request)?;
     record.asked(&request);
     let named = named_provider(headers);

@@ -8,18 +8,20 @@ use std::time::Duration;
 use domain::outcome::{Billable, bill};
 use domain::usage::estimate_tokens;
 use domain::{
-    AccountKind, BillingRule, CallId, Money, Offer, Outcome, Price, Refused, Route, Usage, UsageSource,
+    AccountId, AccountKind, BillingRule, CallId, Money, Offer, Outcome, Price, Refused, Route, Usage, UsageSource,
 };
 use tokio::time::Instant;
 use tracing::{debug, info};
 use wire::chat::{ChatRequest, Tally};
 
 use super::reply::Head;
+use super::tape::Tape;
 use super::{Failure, Principal, Refusal};
 use crate::catalog::Snapshot;
 use crate::config::{AbortPolicy, ProviderConfig};
 use crate::gateway::{Gateway, Worker};
 use crate::http::ApiError;
+use crate::idempotency::Once;
 use crate::ledger::{Admission, Charged, Receipt, Unavailable};
 
 /// One call on its way from admission to settlement.
@@ -40,14 +42,20 @@ pub(super) struct Record {
     abort: AbortPolicy,
     drain_cap: Duration,
     settle_max: Duration,
+    /// What is kept of the answer, where the request has an idempotency key.
+    tape: Option<Box<Tape>>,
 }
 
 /// What a settlement came to; `None` when it was not committed in time.
 pub(super) type Settling = Pin<Box<dyn Future<Output = Option<Charged>> + Send>>;
 
-/// A closed record: the settlement under way, and what is being charged for.
+/// A closed record: how the call ended and what it costs is decided, and is to be settled.
+#[must_use = "a call ends with its settlement"]
 pub(super) struct Closed {
-    pub(super) settling: Settling,
+    admission: Admission,
+    receipt: Receipt,
+    settle_max: Duration,
+    tape: Option<Box<Tape>>,
     pub(super) billable: Billable,
 }
 
@@ -76,6 +84,7 @@ impl Record {
             abort: AbortPolicy::Drain,
             drain_cap: Duration::ZERO,
             settle_max: gateway.config.server.settle,
+            tape: None,
         })
     }
 
@@ -85,6 +94,10 @@ impl Record {
 
     pub(super) fn snapshot(&self) -> &Snapshot {
         &self.snapshot
+    }
+
+    pub(super) fn account(&self) -> AccountId {
+        self.admission.account().id
     }
 
     pub(super) fn account_kind(&self) -> AccountKind {
@@ -98,6 +111,18 @@ impl Record {
 
     pub(super) fn hold(&mut self, amount: Money) -> Result<(), Refused> {
         self.admission.hold(amount)
+    }
+
+    /// Notes that the answer is kept for those who repeat the request.
+    pub(super) fn keeps(&mut self, once: Once) {
+        self.tape = Some(Box::new(Tape::new(once)));
+    }
+
+    /// Notes a frame of a stream.
+    pub(super) fn relays(&mut self, frame: &[u8]) {
+        if let Some(tape) = &mut self.tape {
+            tape.relay(frame);
+        }
     }
 
     pub(super) fn asked(&mut self, request: &ChatRequest) {
@@ -146,11 +171,6 @@ impl Record {
         }
     }
 
-    /// Whether the offer that is being tried has a price.
-    pub(super) fn is_priced(&self) -> bool {
-        self.price.is_some()
-    }
-
     /// The abort policy, its cap and the total deadline, by the provider of the route's first offer.
     pub(super) fn deadlines(&mut self, worker: &Worker, route: &Route) -> (AbortPolicy, Duration, Instant) {
         let upstream = route.offers.first().and_then(|offer| worker.upstreams.get(&offer.provider));
@@ -190,7 +210,7 @@ impl Record {
         self.receipt.error_code = error.code().map(str::to_owned);
         let closed = self.close(Outcome::Refused, None);
         // Nothing is charged, so the answer does not depend on the receipt.
-        let _ = closed.settling.await;
+        let _ = closed.settle().await;
     }
 
     /// Closes a call that failed at the upstream.
@@ -229,8 +249,8 @@ impl Record {
             receipt.upstream_id.clone_from(&tally.upstream_id);
         }
         log(receipt);
-        let settling = self.admission.settle(self.receipt).within(self.settle_max);
-        Closed { settling: Box::pin(settling), billable }
+        let Record { admission, receipt, settle_max, tape, .. } = self;
+        Closed { admission, receipt, settle_max, tape, billable }
     }
 
     fn billable(&self, outcome: Outcome, tally: Option<&Tally>) -> Billable {
@@ -251,6 +271,28 @@ impl Record {
             ..Usage::default()
         };
         bill(outcome, tally.report(), relayed)
+    }
+}
+
+impl Closed {
+    /// What the client is told that it costs; `None` where the price is unknown.
+    pub(super) fn cost(&self) -> Option<Money> {
+        self.receipt.price.map(|_| self.receipt.settled(self.admission.held()).charge)
+    }
+
+    /// Settles a call that has nothing to be kept. Its idempotency key is free at once.
+    pub(super) fn settle(self) -> Settling {
+        Box::pin(self.admission.settle(self.receipt).within(self.settle_max))
+    }
+
+    /// Settles a call whose answer ends with `last`, and keeps the answer for those who repeat the request: if it was
+    /// charged for, or is complete.
+    pub(super) fn settle_keeping(mut self, content_type: &str, last: &[u8], complete: bool) -> Settling {
+        let settled = self.receipt.settled(self.admission.held());
+        if let Some(tape) = self.tape.take().filter(|_| self.receipt.keeps_answer(settled, complete)) {
+            self.admission.keep(tape.keep(self.receipt.call, content_type, last, complete));
+        }
+        self.settle()
     }
 }
 
