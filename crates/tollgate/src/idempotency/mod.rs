@@ -4,6 +4,7 @@
 //! and also its credential where the answer holds a secret.
 
 mod endpoint;
+mod expiry;
 mod key;
 mod refused;
 mod replay;
@@ -14,6 +15,7 @@ mod tests;
 use hyper::header::HeaderMap;
 
 pub(crate) use endpoint::{Exchange, once};
+pub(crate) use expiry::run_expiry;
 pub use refused::Refused;
 pub(crate) use replay::Replay;
 

@@ -49,7 +49,8 @@ impl From<Refused> for ApiError {
                 "An Idempotency-Key has 1 to 255 visible ASCII characters, and is sent once.",
             ),
             Refused::InProgress => {
-                let message = "The first request with this Idempotency-Key is still running. Ask again shortly.";
+                let message =
+                    "The first request with this Idempotency-Key is still running. Ask again shortly.";
                 let mut error = conflict("idempotency_in_progress", message, true);
                 error.retry_after = Some(ASK_AGAIN_AFTER);
                 error

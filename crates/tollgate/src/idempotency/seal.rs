@@ -42,7 +42,8 @@ impl Seal {
 
     /// Seals a body that comes in pieces. `None` would be a failure of the cipher, which knows none of that length.
     pub(super) fn close(self, mark: &Mark, body: &[&[u8]]) -> Option<Bytes> {
-        let mut sealed = Vec::with_capacity(body.iter().map(|piece| piece.len()).sum::<usize>() + OVERHEAD_BYTES);
+        let mut sealed =
+            Vec::with_capacity(body.iter().map(|piece| piece.len()).sum::<usize>() + OVERHEAD_BYTES);
         sealed.extend_from_slice(&self.nonce);
         body.iter().for_each(|piece| sealed.extend_from_slice(piece));
         let (nonce, aad) = (Nonce::assume_unique_for_key(self.nonce), Aad::from(mark.request));

@@ -1,0 +1,83 @@
+//! Keys, digests and seals.
+
+use domain::AccountId;
+use hyper::header::HeaderMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use super::key::Key;
+use super::seal::{OVERHEAD_BYTES, Seal};
+use super::{Asked, HEADER, Refused};
+use crate::keys::Entropy;
+use crate::ledger::Scope;
+use crate::ledger::answers::Mark;
+
+fn headers(keys: &[&[u8]]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for key in keys {
+        headers.append(HEADER, hyper::header::HeaderValue::from_bytes(key).unwrap());
+    }
+    headers
+}
+
+fn mark(key: &str, account: u128, route: &str, parts: &[&[u8]]) -> Mark {
+    let headers = headers(&[key.as_bytes()]);
+    let scope = Scope::of_account(AccountId::from_bits(account));
+    Key::read(&headers).unwrap().unwrap().mark(&Asked { scope, route, parts, credential: None })
+}
+
+#[test]
+fn a_key_is_1_to_255_visible_characters_once() {
+    let longest = [b'k'; 255];
+    for good in [&b"k"[..], b"8e03978e-40d5-43dd-bc93-6894a57f9324", b"!~\"'", &longest] {
+        assert!(Key::read(&headers(&[good])).unwrap().is_some());
+    }
+    assert!(Key::read(&headers(&[])).unwrap().is_none());
+    let too_long = [b'k'; 256];
+    for bad in [&b""[..], b"a b", b"tab\there", "schlüssel".as_bytes(), &too_long] {
+        assert!(matches!(Key::read(&headers(&[bad])), Err(Refused::BadKey)), "{bad:?}");
+    }
+    assert!(matches!(Key::read(&headers(&[b"a", b"a"])), Err(Refused::BadKey)), "which one is meant?");
+}
+
+#[test]
+fn a_request_is_the_same_only_if_nothing_differs() {
+    let first = mark("k", 1, "/v1/chat/completions", &[b"", b"body"]);
+    assert_eq!(first, mark("k", 1, "/v1/chat/completions", &[b"", b"body"]));
+    for elsewhere in [
+        mark("K", 1, "/v1/chat/completions", &[b"", b"body"]),
+        mark("k", 2, "/v1/chat/completions", &[b"", b"body"]),
+        mark("k", 1, "/v1/responses", &[b"", b"body"]),
+    ] {
+        assert_ne!(first.place, elsewhere.place);
+    }
+    for other in [&[&b""[..], b"Body"][..], &[b"b", b"ody"], &[b"body", b""], &[b"body"]] {
+        let other = mark("k", 1, "/v1/chat/completions", other);
+        assert!(first.place == other.place && first.request != other.request);
+    }
+}
+
+#[test]
+fn only_the_same_key_and_credential_open_a_seal() {
+    let entropy = Entropy::Counter(Arc::new(AtomicU64::new(0)));
+    let (ours, foreign) = (headers(&[b"k"]), headers(&[b"other"]));
+    let key = Key::read(&ours).unwrap().unwrap();
+    let foreign = Key::read(&foreign).unwrap().unwrap();
+    let mark = mark("k", 1, "/keys", &[b"body"]);
+    let seal = |key, credential| Seal::new(key, &mark, credential, &entropy).unwrap();
+    let sealed = seal(&key, Some("tg-secret")).close(&mark, &[b"the ", b"answer"]).unwrap();
+    assert_eq!(sealed.len(), b"the answer".len() + OVERHEAD_BYTES);
+    assert!(!sealed.windows(6).any(|bytes| bytes == b"answer"));
+    assert_eq!(&seal(&key, Some("tg-secret")).open(&mark, &sealed).unwrap()[..], b"the answer");
+    assert!(seal(&key, Some("tg-other")).open(&mark, &sealed).is_none());
+    assert!(seal(&key, None).open(&mark, &sealed).is_none());
+    assert!(seal(&foreign, Some("tg-secret")).open(&mark, &sealed).is_none());
+    let again = seal(&key, Some("tg-secret")).close(&mark, &[b"the answer"]).unwrap();
+    assert_ne!(sealed, again, "each has a nonce of its own");
+    for at in 0..sealed.len() {
+        let mut torn = sealed.to_vec();
+        torn[at] ^= 1;
+        assert!(seal(&key, Some("tg-secret")).open(&mark, &torn).is_none(), "byte {at}");
+    }
+    assert!(seal(&key, Some("tg-secret")).open(&mark, &sealed[..5]).is_none());
+}

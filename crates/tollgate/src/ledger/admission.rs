@@ -69,8 +69,7 @@ impl Admission {
         receipt.account = self.account.id;
         let (claim, kept) = self.keep.take().map(|keep| (keep.claim, keep.answer)).unzip();
         let call = receipt.call;
-        let settlement =
-            Settlement { receipt, kind: self.account.kind, hold: self.held(), answer: kept };
+        let settlement = Settlement { receipt, kind: self.account.kind, hold: self.held(), answer: kept };
         let patience = Arc::new(Patience::default());
         let waiting = Waiting {
             account: Arc::clone(&self.account),

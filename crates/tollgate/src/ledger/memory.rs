@@ -11,8 +11,8 @@ use super::account::AccountRow;
 use super::answers::{AnswerEntry, KEPT_MS, KeptAnswer, NewAnswer, Place};
 use super::receipt::{Page, StoredReceipt};
 use super::store::{
-    AnswerStore, Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, SettingsStore, Settlement, Treasury,
-    UsageStore,
+    AnswerStore, Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, SettingsStore, Settlement,
+    Treasury, UsageStore,
 };
 
 /// A store in memory. Clones are the same store.

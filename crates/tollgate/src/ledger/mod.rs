@@ -122,7 +122,8 @@ impl Ledger {
         };
         let reads = reader::start(receipts)?;
         writer::start(writer)?;
-        let shared = Shared { accounts: RwLock::new(accounts), endings, commands, reads, answers, failing, clock };
+        let shared =
+            Shared { accounts: RwLock::new(accounts), endings, commands, reads, answers, failing, clock };
         Ok(Ledger { shared: Arc::new(shared) })
     }
 

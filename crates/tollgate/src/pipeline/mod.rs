@@ -92,12 +92,7 @@ enum Accepted {
 }
 
 /// Accept, and look for the answer to an earlier request with the same idempotency key.
-async fn accept(
-    worker: &Worker,
-    record: &mut Record,
-    head: &Parts,
-    body: Body,
-) -> Result<Accepted, Refusal> {
+async fn accept(worker: &Worker, record: &mut Record, head: &Parts, body: Body) -> Result<Accepted, Refusal> {
     let gateway = &worker.gateway;
     let bytes = read_body(&head.headers, body, gateway.config.server.body_bytes_max).await?;
     let earlier = repeat::earlier_answer(gateway, record, head, &bytes).await?;

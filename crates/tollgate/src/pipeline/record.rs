@@ -8,7 +8,8 @@ use std::time::Duration;
 use domain::outcome::{Billable, bill};
 use domain::usage::estimate_tokens;
 use domain::{
-    AccountId, AccountKind, BillingRule, CallId, Money, Offer, Outcome, Price, Refused, Route, Usage, UsageSource,
+    AccountId, AccountKind, BillingRule, CallId, Money, Offer, Outcome, Price, Refused, Route, Usage,
+    UsageSource,
 };
 use tokio::time::Instant;
 use tracing::{debug, info};

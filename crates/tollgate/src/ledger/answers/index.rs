@@ -81,6 +81,7 @@ impl Index {
 
     /// Notes that a request runs, unless one with its key has run before.
     pub(super) fn claim(&mut self, mark: Mark, now_ms: i64) -> Result<(), Taken> {
+        self.evict(now_ms);
         if let Some(entry) = self.entries.get(&mark.place) {
             if entry.kept.is_none_or(|kept| now_ms < kept.expires_at_ms) {
                 return Err(entry.taken(&mark));
@@ -88,10 +89,7 @@ impl Index {
             self.remove(&mark.place);
         }
         if !self.has_room(mark.place.scope) {
-            self.evict(now_ms);
-            if !self.has_room(mark.place.scope) {
-                return Err(Taken::Full);
-            }
+            return Err(Taken::Full);
         }
         self.insert(&mark);
         Ok(())

@@ -13,14 +13,15 @@ use crate::ledger::answers::{AnswerEntry, NewAnswer};
 use crate::ledger::memory::MemoryStore;
 use crate::ledger::sqlite::{SqliteReceipts, SqliteStore};
 use crate::ledger::store::{
-    AnswerStore, Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, SettingsStore, Settlement, Treasury,
+    AnswerStore, Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, SettingsStore, Settlement,
+    Treasury,
 };
 use crate::ledger::{Ledger, LedgerError, Unavailable};
 
 /// A store with something around its settling. Everything else goes straight through.
-struct Rigged<S, F> {
-    store: S,
-    settle: F,
+pub(super) struct Rigged<S, F> {
+    pub(super) store: S,
+    pub(super) settle: F,
 }
 
 impl<S, F> Treasury for Rigged<S, F>
@@ -82,7 +83,7 @@ impl<S: AnswerStore, F> AnswerStore for Rigged<S, F> {
 }
 
 /// Gives other threads their turn until `reached`.
-async fn until(reached: impl Fn() -> bool) {
+pub(super) async fn until(reached: impl Fn() -> bool) {
     let waiting = async {
         while !reached() {
             tokio::task::yield_now().await;
