@@ -18,6 +18,8 @@ pub enum Refusal {
     NoKey,
     /// The key is unknown or revoked.
     BadKey,
+    /// The route is for management keys.
+    NotManagement,
     /// Too many calls are in flight.
     Busy,
     /// The ledger cannot commit, and there is no free traffic.
