@@ -6,6 +6,7 @@ use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Content, Ref, RefOr, Response};
 
 use super::caller::Role;
+use crate::idempotency::HEADER;
 
 /// The security scheme of keys, and of management keys.
 pub(super) const KEY_SCHEME: &str = "key";
@@ -59,7 +60,7 @@ pub(super) fn stamp(operation: &mut Operation, role: Role, method: &str, path: &
     operation.security = Some(security(role));
     let role_word = serde_json::Value::from(role.as_str());
     operation.extensions.get_or_insert_default().insert("x-tollgate-role".to_owned(), role_word);
-    for status in role_answers(role).iter().chain(input_answers(operation)) {
+    for status in role_answers(role).iter().chain(input_answers(operation)).chain(once_answers(operation)) {
         operation.responses.responses.entry((*status).to_owned()).or_insert_with(|| Response::new("").into());
     }
     for (status, response) in &mut operation.responses.responses {
@@ -104,6 +105,16 @@ fn input_answers(operation: &Operation) -> impl Iterator<Item = &'static &'stati
     let query: &[&str] = if has(ParameterIn::Query) { &["400"] } else { &[] };
     let path: &[&str] = if has(ParameterIn::Path) { &["404"] } else { &[] };
     body.iter().chain(query).chain(path)
+}
+
+/// The errors that come from an idempotency key.
+fn once_answers(operation: &Operation) -> &'static [&'static str] {
+    let mut parameters = operation.parameters.iter().flatten().filter_map(inline);
+    if parameters.any(|parameter| parameter.name.eq_ignore_ascii_case(HEADER)) {
+        &["400", "409", "422", "429", "500", "503"]
+    } else {
+        &[]
+    }
 }
 
 fn inline(parameter: &RefOr<Parameter>) -> Option<&Parameter> {

@@ -3,7 +3,6 @@
 //! The key is hashed at the door and stored nowhere. An answer is kept sealed under what only the client has: its key,
 //! and also its credential where the answer holds a secret.
 
-mod endpoint;
 mod expiry;
 mod key;
 mod refused;
@@ -14,7 +13,6 @@ mod tests;
 
 use hyper::header::HeaderMap;
 
-pub(crate) use endpoint::{Exchange, once};
 pub(crate) use expiry::run_expiry;
 pub use refused::Refused;
 pub(crate) use replay::Replay;
@@ -38,7 +36,7 @@ pub(crate) struct Asked<'a> {
     /// All that changes its meaning: the exact bytes of its body, and headers that are read.
     pub(crate) parts: &'a [&'a [u8]],
     /// Who may read the answer again, where it holds a secret.
-    pub(crate) credential: Option<&'a str>,
+    pub(crate) credential: Option<&'a [u8]>,
 }
 
 /// What a request with an idempotency key is.

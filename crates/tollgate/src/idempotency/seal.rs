@@ -32,7 +32,7 @@ impl Seal {
     pub(super) fn new(
         key: &Key<'_>,
         mark: &Mark,
-        credential: Option<&str>,
+        credential: Option<&[u8]>,
         entropy: &Entropy,
     ) -> Result<Seal, Refused> {
         let mut nonce = [0; NONCE_LEN];
@@ -69,9 +69,9 @@ impl fmt::Debug for Seal {
     }
 }
 
-fn derive(key: &Key<'_>, mark: &Mark, credential: Option<&str>) -> Option<[u8; 32]> {
+fn derive(key: &Key<'_>, mark: &Mark, credential: Option<&[u8]>) -> Option<[u8; 32]> {
     // The digests have a fixed length, so a key and a credential cannot be split in two ways.
-    let secret = [digest(key.bytes()), digest(credential.unwrap_or_default().as_bytes())].concat();
+    let secret = [digest(key.bytes()), digest(credential.unwrap_or_default())].concat();
     let salt = [&mark.place.scope.bytes()[..], &mark.place.name[..]].concat();
     let mut derived = [0; 32];
     Salt::new(HKDF_SHA256, &salt)

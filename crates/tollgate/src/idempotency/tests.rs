@@ -65,19 +65,19 @@ fn only_the_same_key_and_credential_open_a_seal() {
     let foreign = Key::read(&foreign).unwrap().unwrap();
     let mark = mark("k", 1, "/keys", &[b"body"]);
     let seal = |key, credential| Seal::new(key, &mark, credential, &entropy).unwrap();
-    let sealed = seal(&key, Some("tg-secret")).close(&mark, &[b"the ", b"answer"]).unwrap();
+    let sealed = seal(&key, Some(&b"tg-secret"[..])).close(&mark, &[b"the ", b"answer"]).unwrap();
     assert_eq!(sealed.len(), b"the answer".len() + OVERHEAD_BYTES);
     assert!(!sealed.windows(6).any(|bytes| bytes == b"answer"));
-    assert_eq!(&seal(&key, Some("tg-secret")).open(&mark, &sealed).unwrap()[..], b"the answer");
-    assert!(seal(&key, Some("tg-other")).open(&mark, &sealed).is_none());
+    assert_eq!(&seal(&key, Some(&b"tg-secret"[..])).open(&mark, &sealed).unwrap()[..], b"the answer");
+    assert!(seal(&key, Some(&b"tg-other"[..])).open(&mark, &sealed).is_none());
     assert!(seal(&key, None).open(&mark, &sealed).is_none());
-    assert!(seal(&foreign, Some("tg-secret")).open(&mark, &sealed).is_none());
-    let again = seal(&key, Some("tg-secret")).close(&mark, &[b"the answer"]).unwrap();
+    assert!(seal(&foreign, Some(&b"tg-secret"[..])).open(&mark, &sealed).is_none());
+    let again = seal(&key, Some(&b"tg-secret"[..])).close(&mark, &[b"the answer"]).unwrap();
     assert_ne!(sealed, again, "each has a nonce of its own");
     for at in 0..sealed.len() {
         let mut torn = sealed.to_vec();
         torn[at] ^= 1;
-        assert!(seal(&key, Some("tg-secret")).open(&mark, &torn).is_none(), "byte {at}");
+        assert!(seal(&key, Some(&b"tg-secret"[..])).open(&mark, &torn).is_none(), "byte {at}");
     }
-    assert!(seal(&key, Some("tg-secret")).open(&mark, &sealed[..5]).is_none());
+    assert!(seal(&key, Some(&b"tg-secret"[..])).open(&mark, &sealed[..5]).is_none());
 }

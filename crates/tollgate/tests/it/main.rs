@@ -17,6 +17,8 @@ mod endings;
 mod failover;
 mod framing;
 mod harness;
+mod idempotency;
+mod idempotency_endpoints;
 mod idle;
 mod leaving;
 mod mix;

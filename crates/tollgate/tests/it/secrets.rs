@@ -194,7 +194,7 @@ fn line_with<'a>(text: &'a str, canary: &str) -> &'a str {
     text.lines().find(|line| line.contains(canary)).unwrap_or_default()
 }
 
-fn assert_free_of<'a>(path: &Path, canaries: impl Iterator<Item = &'a &'a str>) {
+pub(crate) fn assert_free_of<'a>(path: &Path, canaries: impl Iterator<Item = &'a &'a str>) {
     let bytes = std::fs::read(path).expect("readable");
     for canary in canaries {
         let found = bytes.windows(canary.len()).any(|window| window == canary.as_bytes());

@@ -48,10 +48,13 @@ impl Scope {
         Scope(account.to_bits().to_be_bytes())
     }
 
-    /// The keys of a caller who has no account yet: whoever shows the same credential.
+    /// The operator's keys, where no account is concerned.
+    pub(crate) const OPERATOR: Scope = Scope([0; 16]);
+
+    /// The keys of callers who have no account yet: each key is for itself.
     #[must_use]
-    pub fn of_credential(credential: &str) -> Scope {
-        let digest: [u8; 32] = Sha256::digest(credential).into();
+    pub fn of_nobody(key: &[u8]) -> Scope {
+        let digest: [u8; 32] = Sha256::digest(key).into();
         let mut scope = [0; 16];
         scope.copy_from_slice(&digest[..16]);
         Scope(scope)
