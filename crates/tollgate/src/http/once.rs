@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Path, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use domain::AccountId;
@@ -55,7 +55,6 @@ impl KeepsAnswers for AdminState {
 
     /// The account that the path names, or else the operator.
     async fn scope(&self, parts: &mut Parts) -> Scope {
-        use axum::extract::FromRequestParts;
         let named = Path::<String>::from_request_parts(parts, self).await.ok();
         let account = named.and_then(|Path(text)| text.parse::<AccountId>().ok());
         account.map_or(Scope::OPERATOR, Scope::of_account)
@@ -100,11 +99,15 @@ impl<T: DeserializeOwned + Send, S: KeepsAnswers> FromRequest<S> for OnceBody<T>
             Some(Begun::First(once)) => Some(once),
             Some(Begun::Repeat(replay)) => return Err(replay.into_response()),
         };
-        Ok(OnceBody(body, Answering { ledger: state.ledger().clone(), once }))
+        Ok(OnceBody(body, Answering::new(state.ledger().clone(), once)))
     }
 }
 
 impl Answering {
+    pub(crate) fn new(ledger: Ledger, once: Option<Once>) -> Answering {
+        Answering { ledger, once }
+    }
+
     /// Does what the endpoint does, to its end also when the client leaves, and keeps a good answer. What fails is not
     /// kept, and may be tried again.
     pub async fn with<R, E>(

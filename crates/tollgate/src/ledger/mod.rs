@@ -42,7 +42,7 @@ pub use receipt::{BILLING_UNAVAILABLE, DIALECTS, Page, Receipt, StoredReceipt};
 pub use store::{CatalogueCopy, GrantRow, KeyRow};
 
 use crate::clock::Clock;
-use answers::{Answers, Claim, FORGOTTEN_AT_ONCE, Keep, KeptAnswer, Mark, Taken};
+use answers::Answers;
 use memory::MemoryStore;
 use reader::Read;
 use sqlite::{SqliteReceipts, SqliteStore};
@@ -229,42 +229,6 @@ impl Ledger {
     /// A page of an account's receipts, newest first.
     pub async fn receipts(&self, account: AccountId, page: Page) -> Result<Vec<StoredReceipt>, LedgerError> {
         reader::ask(&self.shared.reads, move |store| store.receipts(account, page)).await
-    }
-
-    /// Claims a request with an idempotency key for the caller, who is the first to ask; or says what became of the
-    /// first. The store is not asked.
-    pub(crate) fn claim(&self, mark: Mark) -> Result<Claim, Taken> {
-        self.shared.answers.claim(mark)
-    }
-
-    /// The answer that is kept for a request; `None` when it has just been forgotten.
-    pub(crate) async fn kept_answer(&self, mark: &Mark) -> Result<Option<KeptAnswer>, LedgerError> {
-        let place = mark.place;
-        reader::ask(&self.shared.reads, move |store| store.answer(&place)).await
-    }
-
-    /// Keeps the answer of a request that is no call. Those of calls are kept by their settlement.
-    pub(crate) async fn keep(&self, keep: Keep) -> Result<(), LedgerError> {
-        let at_ms = self.shared.clock.now_ms();
-        self.on_writer(move |store| {
-            store.keep_answer(&keep.answer, at_ms)?;
-            keep.claim.keep(keep.answer.call, at_ms);
-            Ok(())
-        })
-        .await
-    }
-
-    /// Forgets kept answers that have expired, a few at a time, so that calls are settled in between.
-    pub async fn forget_answers(&self) -> Result<(), LedgerError> {
-        loop {
-            self.shared.answers.evict();
-            let now_ms = self.shared.clock.now_ms();
-            let forgotten =
-                self.on_writer(move |store| store.forget_answers(now_ms, FORGOTTEN_AT_ONCE)).await?;
-            if forgotten < FORGOTTEN_AT_ONCE as usize {
-                return Ok(());
-            }
-        }
     }
 
     /// The last good catalogue of a provider.

@@ -15,8 +15,9 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use wire::sse;
 
 use super::Failure;
+use super::closed::{Closed, Settling};
 use super::drain::drain;
-use super::record::{Closed, Record, Settling};
+use super::record::Record;
 use super::relay::{Relay, Turn};
 use super::reply::{EVENT_STREAM, Reply};
 use crate::gateway::Gateway;
@@ -119,7 +120,7 @@ impl MeteredBody {
         let State::Open(open) = std::mem::replace(&mut self.state, State::Done) else {
             return Poll::Ready(None);
         };
-        self.state = State::Settling(Box::new(Last::new(*open, result)));
+        self.state = State::Settling(Box::new(Last::new(*open, &result)));
         self.poll_last(cx)
     }
 
@@ -147,13 +148,13 @@ impl MeteredBody {
 
 impl Last {
     /// Closes the record, which sends the settlement on its way.
-    fn new(open: Open, result: Result<(), Failure>) -> Last {
+    fn new(open: Open, result: &Result<(), Failure>) -> Last {
         let Open { relay, record } = open;
-        let closed = match &result {
+        let closed = match result {
             Ok(()) => record.finish(Outcome::Complete, relay.chat.tally()),
             Err(failure) => record.fail(failure, Some(relay.chat.tally())),
         };
-        let frame = last_frame(&relay, &closed, &result);
+        let frame = last_frame(&relay, &closed, result);
         let complete = result.is_ok();
         Last { relay, settling: closed.settle_keeping(EVENT_STREAM, &frame, complete), frame, complete }
     }

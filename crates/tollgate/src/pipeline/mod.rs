@@ -5,6 +5,7 @@ mod admit;
 mod attempt;
 mod authenticate;
 mod body;
+mod closed;
 mod drain;
 mod record;
 mod refusal;

@@ -1,6 +1,5 @@
 //! The record of one call while it runs: its hold, and the receipt as far as it is known. Every ending closes it.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,6 +14,7 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 use wire::chat::{ChatRequest, Tally};
 
+use super::closed::Closed;
 use super::reply::Head;
 use super::tape::Tape;
 use super::{Failure, Principal, Refusal};
@@ -23,7 +23,7 @@ use crate::config::{AbortPolicy, ProviderConfig};
 use crate::gateway::{Gateway, Worker};
 use crate::http::ApiError;
 use crate::idempotency::Once;
-use crate::ledger::{Admission, Charged, Receipt, Unavailable};
+use crate::ledger::{Admission, Receipt, Unavailable};
 
 /// One call on its way from admission to settlement.
 pub(super) struct Record {
@@ -45,19 +45,6 @@ pub(super) struct Record {
     settle_max: Duration,
     /// What is kept of the answer, where the request has an idempotency key.
     tape: Option<Box<Tape>>,
-}
-
-/// What a settlement came to; `None` when it was not committed in time.
-pub(super) type Settling = Pin<Box<dyn Future<Output = Option<Charged>> + Send>>;
-
-/// A closed record: how the call ended and what it costs is decided, and is to be settled.
-#[must_use = "a call ends with its settlement"]
-pub(super) struct Closed {
-    admission: Admission,
-    receipt: Receipt,
-    settle_max: Duration,
-    tape: Option<Box<Tape>>,
-    pub(super) billable: Billable,
 }
 
 impl Record {
@@ -272,28 +259,6 @@ impl Record {
             ..Usage::default()
         };
         bill(outcome, tally.report(), relayed)
-    }
-}
-
-impl Closed {
-    /// What the client is told that it costs; `None` where the price is unknown.
-    pub(super) fn cost(&self) -> Option<Money> {
-        self.receipt.price.map(|_| self.receipt.settled(self.admission.held()).charge)
-    }
-
-    /// Settles a call that has nothing to be kept. Its idempotency key is free at once.
-    pub(super) fn settle(self) -> Settling {
-        Box::pin(self.admission.settle(self.receipt).within(self.settle_max))
-    }
-
-    /// Settles a call whose answer ends with `last`, and keeps the answer for those who repeat the request: if it was
-    /// charged for, or is complete.
-    pub(super) fn settle_keeping(mut self, content_type: &str, last: &[u8], complete: bool) -> Settling {
-        let settled = self.receipt.settled(self.admission.held());
-        if let Some(tape) = self.tape.take().filter(|_| self.receipt.keeps_answer(settled, complete)) {
-            self.admission.keep(tape.keep(self.receipt.call, content_type, last, complete));
-        }
-        self.settle()
     }
 }
 

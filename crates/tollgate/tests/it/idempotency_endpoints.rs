@@ -9,7 +9,7 @@ use crate::client::{Client, Reply};
 use crate::crash::World;
 use crate::harness::{Gateway, Setup, ask};
 use crate::idempotency::{JSON, assert_replayed, call};
-use crate::secrets::assert_free_of;
+use crate::secrets::assert_database_free_of;
 
 async fn post(client: &Client, path: &str, key: &str, body: &str) -> Reply {
     let headers = [JSON, ("idempotency-key", key)];
@@ -40,7 +40,7 @@ async fn a_key_is_made_once_and_its_secret_is_shown_again_only_to_whoever_made_i
     assert_eq!(named.count(), 1);
     // The exact bytes count: the same in other words is another request.
     assert_eq!(post(&gateway.admin, &path, "make-1", r#"{"name":"nightly"}"#).await.status, 422);
-    assert_free_of(&gateway.database(), [secret.as_str(), "make-1"].iter());
+    assert_database_free_of(&gateway.database(), &[&secret, "make-1"]);
 
     let account = gateway.account.clone();
     let folder = gateway.finish_keeping().await;

@@ -18,6 +18,7 @@ mod failover;
 mod framing;
 mod harness;
 mod idempotency;
+mod idempotency_endings;
 mod idempotency_endpoints;
 mod idle;
 mod leaving;

@@ -194,11 +194,20 @@ fn line_with<'a>(text: &'a str, canary: &str) -> &'a str {
     text.lines().find(|line| line.contains(canary)).unwrap_or_default()
 }
 
-pub(crate) fn assert_free_of<'a>(path: &Path, canaries: impl Iterator<Item = &'a &'a str>) {
+fn assert_free_of<'a>(path: &Path, canaries: impl Iterator<Item = &'a &'a str>) {
     let bytes = std::fs::read(path).expect("readable");
     for canary in canaries {
         let found = bytes.windows(canary.len()).any(|window| window == canary.as_bytes());
         assert!(!found, "{canary} in {}", path.display());
+    }
+}
+
+/// The same of a database that is in use, with its log.
+pub(crate) fn assert_database_free_of(database: &Path, canaries: &[&str]) {
+    for suffix in ["", "-wal"] {
+        let mut path = database.as_os_str().to_owned();
+        path.push(suffix);
+        assert_free_of(Path::new(&path), canaries.iter());
     }
 }
 

@@ -1,5 +1,6 @@
 //! The admin API from outside: requests in, answers and the ledger's state out.
 
+mod once;
 mod refusals;
 
 use std::sync::Arc;

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 pub(crate) use claim::{Claim, Keep};
 pub(crate) use index::Taken;
 
+use super::{Ledger, LedgerError, reader};
 use crate::clock::Clock;
 use index::{Bounds, Index};
 
@@ -23,6 +24,9 @@ pub(crate) const KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// The largest body that is kept. The longest answers of models are a quarter of it.
 pub(crate) const ANSWER_BYTES_MAX: usize = 1 << 20;
+
+/// What sealing adds to a body, at most: a nonce and a tag.
+const SEAL_BYTES_MAX: usize = 64;
 
 /// Requests of one scope that are running or kept: a client that retries needs a few, a batch some thousands.
 const ENTRIES_PER_SCOPE_MAX: usize = 10_000;
@@ -163,5 +167,40 @@ impl Answers {
     }
 }
 
-/// What sealing adds to a body, at most: a nonce and a tag.
-const SEAL_BYTES_MAX: usize = 64;
+impl Ledger {
+    /// Claims a request with an idempotency key for the caller, who is the first to ask; or says what became of the
+    /// first. The store is not asked.
+    pub(crate) fn claim(&self, mark: Mark) -> Result<Claim, Taken> {
+        self.shared.answers.claim(mark)
+    }
+
+    /// The answer that is kept for a request; `None` when it has just been forgotten.
+    pub(crate) async fn kept_answer(&self, mark: &Mark) -> Result<Option<KeptAnswer>, LedgerError> {
+        let place = mark.place;
+        reader::ask(&self.shared.reads, move |store| store.answer(&place)).await
+    }
+
+    /// Keeps the answer of a request that is no call. Those of calls are kept by their settlement.
+    pub(crate) async fn keep(&self, keep: Keep) -> Result<(), LedgerError> {
+        let at_ms = self.shared.clock.now_ms();
+        self.on_writer(move |store| {
+            store.keep_answer(&keep.answer, at_ms)?;
+            keep.claim.keep(keep.answer.call, at_ms);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Forgets kept answers that have expired, a few at a time, so that calls are settled in between.
+    pub async fn forget_answers(&self) -> Result<(), LedgerError> {
+        loop {
+            self.shared.answers.evict();
+            let now_ms = self.shared.clock.now_ms();
+            let forgotten =
+                self.on_writer(move |store| store.forget_answers(now_ms, FORGOTTEN_AT_ONCE)).await?;
+            if forgotten < FORGOTTEN_AT_ONCE as usize {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -112,7 +112,7 @@ fn an_answer_is_kept_if_it_was_charged_for_or_is_complete() {
             }
         }
         // Repeated, as after a commit that seemed to fail, even if the answers were withdrawn meanwhile.
-        let mut again = batch.clone();
+        let mut again = batch;
         again.iter_mut().for_each(|settlement| settlement.receipt.withdraw());
         let booked = test.store().settle(&again, 60).unwrap();
         assert_eq!(booked.iter().map(|one| one.kept).collect::<Vec<_>>(), kept);
