@@ -29,7 +29,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 
 pub use error::AdminError;
 
-use crate::http::{Routes, endpoint};
+use crate::http::{Routes, docs, endpoint};
 use crate::keys::{AdminKey, KeyRing};
 use crate::ledger::Ledger;
 
@@ -74,7 +74,10 @@ fn routes() -> Routes<AdminState> {
 
 /// What is open to anyone, and asked for too often to be logged.
 fn open() -> Routes<AdminState> {
-    Routes::new().public(endpoint!(healthz::healthz)).public(endpoint!(openapi::show))
+    Routes::new()
+        .public(endpoint!(healthz::healthz))
+        .public(endpoint!(openapi::show))
+        .public(endpoint!(docs::show))
 }
 
 /// What needs the admin key, and is logged.

@@ -73,8 +73,26 @@ pub(super) struct ChatAnswer {
     usage: Option<Value>,
 }
 
-/// A stream of `data:` lines, each with a chunk in OpenAI's shape, and `data: [DONE]` at its end.
+/// An event of a stream.
 #[derive(ToSchema)]
-#[schema(value_type = String)]
 #[expect(dead_code, reason = "it describes what the pipeline streams")]
-pub(super) struct ChatEvent(String);
+pub(super) struct ChatEvent {
+    /// The JSON of a chunk in OpenAI's shape, or of an error; `[DONE]` at the end of a whole answer.
+    data: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use utoipa::PartialSchema;
+    use wire::chat::ChatRequest;
+
+    use super::ChatBody;
+
+    #[test]
+    fn the_example_is_a_request() {
+        let schema = serde_json::to_value(ChatBody::schema()).unwrap();
+        let request = ChatRequest::parse(Bytes::from(schema["example"].to_string())).unwrap();
+        assert_eq!(request.model(), "openai/gpt-oss-120b");
+    }
+}
