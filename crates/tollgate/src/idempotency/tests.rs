@@ -1,6 +1,6 @@
 //! Keys, digests and seals.
 
-use domain::AccountId;
+use domain::{AccountId, CallId};
 use hyper::header::HeaderMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -8,9 +8,10 @@ use std::sync::atomic::AtomicU64;
 use super::key::Key;
 use super::seal::{OVERHEAD_BYTES, Seal};
 use super::{Asked, HEADER, Refused};
+use crate::http::ApiError;
 use crate::keys::Entropy;
-use crate::ledger::Scope;
 use crate::ledger::answers::Mark;
+use crate::ledger::{LedgerError, Scope};
 
 fn headers(keys: &[&[u8]]) -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -80,4 +81,32 @@ fn only_the_same_key_and_credential_open_a_seal() {
         assert!(seal(&key, Some(&b"tg-secret"[..])).open(&mark, &torn).is_none(), "byte {at}");
     }
     assert!(seal(&key, Some(&b"tg-secret"[..])).open(&mark, &sealed[..5]).is_none());
+}
+
+#[test]
+fn every_refusal_says_what_to_do() {
+    let call = CallId::from_bits(7);
+    for (refused, status, code, should_retry) in [
+        (Refused::BadKey, 400, "invalid_idempotency_key", None),
+        (Refused::InProgress, 409, "idempotency_in_progress", Some(true)),
+        (Refused::OtherRequest, 422, "idempotency_mismatch", None),
+        (Refused::TooLarge(Some(call)), 409, "idempotency_answer_too_large", Some(false)),
+        (Refused::TooLarge(None), 409, "idempotency_answer_too_large", Some(false)),
+        (Refused::OtherCredential, 409, "idempotency_other_credential", Some(false)),
+        (Refused::Full, 429, "idempotency_full", Some(false)),
+        (Refused::Unreadable, 500, "store_failed", None),
+        (Refused::Ledger(LedgerError::Closed), 503, "shutting_down", None),
+    ] {
+        let shown = format!("{refused:?}");
+        let error = ApiError::from(refused);
+        assert_eq!(
+            (error.status.as_u16(), error.code(), error.should_retry),
+            (status, Some(code), should_retry)
+        );
+        assert_eq!(error.retry_after.is_some(), matches!(code, "idempotency_in_progress" | "shutting_down"));
+        assert!(
+            error.body.message.ends_with('.') || error.body.message.ends_with(&call.to_string()),
+            "{shown}"
+        );
+    }
 }

@@ -12,13 +12,14 @@ use super::{Answers, KEPT_MS, Mark, NewAnswer};
 #[must_use = "dropping a claim lets the next request with its key run"]
 pub(crate) struct Claim {
     answers: Arc<Answers>,
-    mark: Mark,
+    /// Boxed, because a call carries its claim from hand to hand.
+    mark: Box<Mark>,
     kept: bool,
 }
 
 impl Claim {
     pub(super) fn new(answers: Arc<Answers>, mark: Mark) -> Claim {
-        Claim { answers, mark, kept: false }
+        Claim { answers, mark: Box::new(mark), kept: false }
     }
 
     pub(crate) fn mark(&self) -> &Mark {
@@ -69,7 +70,7 @@ impl Keep {
         complete: bool,
     ) -> Keep {
         let content_type = content_type.to_owned();
-        let mark = claim.mark;
+        let mark = *claim.mark;
         let answer = Box::new(NewAnswer { mark, call, status, content_type, sealed, complete });
         Keep { claim, answer }
     }
