@@ -126,6 +126,7 @@ async fn a_client_that_left_and_comes_back_gets_what_it_paid_for() {
     let told = again.rest().await;
     assert!(told.done && told.error().is_none() && !told.text().is_empty(), "{told:?}");
     assert_eq!(told.usage().expect("usage was asked for")["completion_tokens"], receipt.output);
+    assert!(told.events.len() > 40, "each token that came after the client had left: {told:?}");
     assert_eq!((gateway.chats().len(), gateway.settled().await.spent), (1, paid));
     gateway.books().check().await;
     assert!(gateway.finish().await);
