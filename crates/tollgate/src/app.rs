@@ -18,6 +18,7 @@ use crate::catalog::{self, Catalogue};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::gateway::{Gateway, Worker};
+use crate::idempotency;
 use crate::keys::{AdminKey, Entropy, KeyRing, Secret};
 use crate::ledger::{Ledger, LedgerError, StoreConfig};
 use crate::limits::PlanBook;
@@ -161,6 +162,7 @@ impl Running {
         let Running { gateway, public, admin, admin_router, mut workers, sync_upstreams, .. } = self;
         let (ledger, clock) = (gateway.ledger.clone(), gateway.clock.clone());
         let sync = catalog::run_sync(Arc::clone(&gateway.catalogue), sync_upstreams, ledger, clock);
+        let expiry = idempotency::run_expiry(gateway.ledger.clone());
         let stop = async {
             stop.await;
             // Before the listener closes, so that whoever finds it closed finds the rest of it unready as well.
@@ -171,6 +173,7 @@ impl Running {
             () = workers.accept(public) => warn!("the listener ended"),
             () = admin => warn!("the admin listener ended"),
             () = sync => {}
+            () = expiry => {}
             () = stop => {}
         }
         info!("stopping: open calls may end");

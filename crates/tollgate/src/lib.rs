@@ -11,6 +11,7 @@ pub mod demo;
 pub mod first_start;
 pub mod gateway;
 pub mod http;
+pub mod idempotency;
 mod idle;
 pub mod keys;
 pub mod ledger;

@@ -2,12 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use domain::AccountKind;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::http::field::Name;
-use crate::http::{Admin, Caller, JsonBody};
+use crate::http::{Admin, Caller, OnceBody};
 use crate::ledger::{NewAccount, Terms};
 
 use super::show_account::find;
@@ -50,19 +51,23 @@ impl From<Kind> for AccountKind {
     post,
     path = "/admin/accounts",
     tag = "Accounts",
+    params(("idempotency-key" = Option<String>, Header, max_length = 255, description = "Repeated with the same key and body within 24 hours, the request gets the same answer, and does not happen again.")),
     request_body = AccountBody,
     responses((status = 200, body = AccountView), (status = 500), (status = 503))
 )]
 pub(super) async fn create_account(
     _: Caller<Admin>,
     State(state): State<AdminState>,
-    JsonBody(AccountBody { name, plan, kind }): JsonBody<AccountBody>,
-) -> Result<Json<AccountView>, AdminError> {
-    let kind = kind.unwrap_or(Kind::Prepaid).into();
-    let plan = plan
-        .map(|name| state.plans.named(&name).ok_or_else(|| AdminError::no_such_plan(&name)))
-        .transpose()?;
-    let terms = Terms { plan, trial_ends_at_ms: None };
-    let row = state.ledger.create_account(NewAccount { name: name.into_string(), kind, terms }).await?;
-    Ok(Json(AccountView::of(&*find(&state, row.id)?)))
+    OnceBody(AccountBody { name, plan, kind }, once): OnceBody<AccountBody>,
+) -> Result<Response, AdminError> {
+    once.with(async move {
+        let kind = kind.unwrap_or(Kind::Prepaid).into();
+        let plan = plan
+            .map(|name| state.plans.named(&name).ok_or_else(|| AdminError::no_such_plan(&name)))
+            .transpose()?;
+        let terms = Terms { plan, trial_ends_at_ms: None };
+        let row = state.ledger.create_account(NewAccount { name: name.into_string(), kind, terms }).await?;
+        Ok(Json(AccountView::of(&*find(&state, row.id)?)))
+    })
+    .await
 }

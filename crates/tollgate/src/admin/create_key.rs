@@ -3,13 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use domain::AccountId;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::http::field::Name;
-use crate::http::{Admin, Caller, JsonBody, PathId};
+use crate::http::{Admin, Caller, OnceBody, PathId};
 
 use super::view::{KeyView, NewKeyView};
 use super::{AdminError, AdminState};
@@ -29,7 +29,10 @@ pub(super) struct KeyBody {
     post,
     path = "/admin/accounts/{account}/keys",
     tag = "Keys",
-    params(("account" = String, Path, description = "The account's id.")),
+    params(
+        ("account" = String, Path, description = "The account's id."),
+        ("idempotency-key" = Option<String>, Header, max_length = 255, description = "Repeated with the same key and body within 24 hours, the request gets the same answer, and does not happen again."),
+    ),
     request_body = KeyBody,
     responses((status = 200, body = NewKeyView), (status = 500), (status = 503))
 )]
@@ -37,9 +40,12 @@ pub(super) async fn create_key(
     _: Caller<Admin>,
     State(state): State<AdminState>,
     PathId(account): PathId<AccountId>,
-    JsonBody(KeyBody { name }): JsonBody<KeyBody>,
+    OnceBody(KeyBody { name }, once): OnceBody<KeyBody>,
 ) -> Result<Response, AdminError> {
-    let (key, secret) = state.keys.create(account, &name.into_string()).await?;
-    let view = NewKeyView { key: KeyView::of(&key), secret: secret.expose().to_owned() };
-    Ok(([(CACHE_CONTROL, "no-store")], Json(view)).into_response())
+    once.with(async move {
+        let (key, secret) = state.keys.create(account, &name.into_string()).await?;
+        let view = NewKeyView { key: KeyView::of(&key), secret: secret.expose().to_owned() };
+        Ok(([(CACHE_CONTROL, "no-store")], Json(view)))
+    })
+    .await
 }

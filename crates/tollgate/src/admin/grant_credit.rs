@@ -2,12 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use domain::AccountId;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::http::field::Amount;
-use crate::http::{Admin, Caller, JsonBody, PathId};
+use crate::http::{Admin, Caller, OnceBody, PathId};
 
 use super::view::GrantView;
 use super::{AdminError, AdminState};
@@ -52,7 +53,10 @@ impl TryFrom<String> for Reference {
     post,
     path = "/admin/accounts/{account}/grants",
     tag = "Accounts",
-    params(("account" = String, Path, description = "The account's id.")),
+    params(
+        ("account" = String, Path, description = "The account's id."),
+        ("idempotency-key" = Option<String>, Header, max_length = 255, description = "Repeated with the same key and body within 24 hours, the request gets the same answer, and does not happen again."),
+    ),
     request_body = GrantBody,
     responses(
         (status = 200, body = GrantView),
@@ -65,8 +69,11 @@ pub(super) async fn grant_credit(
     _: Caller<Admin>,
     State(state): State<AdminState>,
     PathId(account): PathId<AccountId>,
-    JsonBody(GrantBody { amount, reference }): JsonBody<GrantBody>,
-) -> Result<Json<GrantView>, AdminError> {
-    let grant = state.ledger.grant(account, amount.money(), &reference.0).await?;
-    Ok(Json(GrantView::of(&grant)))
+    OnceBody(GrantBody { amount, reference }, once): OnceBody<GrantBody>,
+) -> Result<Response, AdminError> {
+    once.with(async move {
+        let grant = state.ledger.grant(account, amount.money(), &reference.0).await?;
+        Ok(Json(GrantView::of(&grant)))
+    })
+    .await
 }

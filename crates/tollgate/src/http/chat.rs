@@ -21,7 +21,10 @@ use crate::pipeline;
     post,
     path = "/v1/chat/completions",
     tag = "Calls",
-    params(("x-tollgate-provider" = Option<String>, Header, description = "The provider, as `provider` in the body.")),
+    params(
+        ("x-tollgate-provider" = Option<String>, Header, description = "The provider, as `provider` in the body."),
+        ("idempotency-key" = Option<String>, Header, max_length = 255, description = "Repeated with the same key and body within 24 hours, the request gets the same answer, and is not charged again."),
+    ),
     request_body = ChatBody,
     responses(
         (status = 200, description = "The answer, or the stream of it.", content(

@@ -7,6 +7,7 @@ use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Content, Ref, RefOr, Response, Schema};
 
 use super::caller::Role;
+use crate::idempotency::HEADER;
 
 /// The security scheme of keys, and of management keys.
 pub(super) const KEY_SCHEME: &str = "key";
@@ -65,7 +66,7 @@ pub(super) fn stamp(operation: &mut Operation, role: Role, method: &str, path: &
             never_null(parameter);
         }
     }
-    let input = input_answers(operation);
+    let input = input_answers(operation).chain(once_answers(operation).iter().copied());
     add_answers(operation, role_answers(role).iter().copied().chain(input));
 }
 
@@ -116,6 +117,16 @@ fn input_answers(operation: &Operation) -> impl Iterator<Item = &'static str> + 
     let query: &[&str] = if has(ParameterIn::Query) { &["400"] } else { &[] };
     let path: &[&str] = if has(ParameterIn::Path) { &["404"] } else { &[] };
     body.iter().chain(query).chain(path).copied()
+}
+
+/// The errors that come from an idempotency key.
+fn once_answers(operation: &Operation) -> &'static [&'static str] {
+    let mut parameters = operation.parameters.iter().flatten().filter_map(inline);
+    if parameters.any(|parameter| parameter.name.eq_ignore_ascii_case(HEADER)) {
+        &["400", "409", "422", "429", "500", "503"]
+    } else {
+        &[]
+    }
 }
 
 fn inline(parameter: &RefOr<Parameter>) -> Option<&Parameter> {

@@ -129,6 +129,7 @@ impl From<Refusal> for ApiError {
                 format!("The body is larger than the limit of {limit} bytes."),
             ),
             Refusal::BodyBroken(why) => ApiError::invalid(StatusCode::BAD_REQUEST, "body_incomplete", why),
+            Refusal::Idempotency(refused) => refused.into(),
             Refusal::Request(error) => ApiError {
                 body: ErrorBody {
                     message: error.message,

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
+use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
@@ -28,16 +29,22 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _state: &S) -> Result<JsonBody<T>, ApiError> {
-        let (head, body) = request.into_parts();
-        if !head.headers.contains_key(CONTENT_TYPE) {
-            return Err(Refusal::ContentType(String::new()).into());
-        }
-        let bytes = read_body(&head.headers, body, BODY_LIMIT).await?;
+        let (_, bytes) = read_json(request).await?;
         parse_body(&bytes).map(JsonBody)
     }
 }
 
-fn parse_body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+/// The head of a request, and the bytes of its body, which is declared as JSON.
+pub(super) async fn read_json(request: Request) -> Result<(Parts, Bytes), ApiError> {
+    let (head, body) = request.into_parts();
+    if !head.headers.contains_key(CONTENT_TYPE) {
+        return Err(Refusal::ContentType(String::new()).into());
+    }
+    let bytes = read_body(&head.headers, body, BODY_LIMIT).await?;
+    Ok((head, bytes))
+}
+
+pub(super) fn parse_body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     // A struct could also be read from an array of its fields in order, which names none of them.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         return Err(invalid("invalid_json", "The body is no JSON object."));

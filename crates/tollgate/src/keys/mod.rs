@@ -69,6 +69,11 @@ impl KeyRing {
         Ok(KeyRing { ledger, entropy, rings: Arc::new(RwLock::new(rings)) })
     }
 
+    /// The source of randomness that it was opened with.
+    pub(crate) fn entropy(&self) -> &Entropy {
+        &self.entropy
+    }
+
     /// The live key of that secret.
     #[must_use]
     pub fn authenticate(&self, secret: &str) -> Option<Arc<Key>> {

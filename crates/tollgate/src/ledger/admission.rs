@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use domain::{Hold, Money, Refused};
+use domain::{CallId, Hold, Money, Refused};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::SettleError;
 use super::account::Account;
+use super::answers::{Claim, Keep};
 use super::patience::Patience;
 use super::receipt::Receipt;
 use super::store::Settlement;
@@ -26,6 +27,7 @@ pub struct Admission {
     account: Arc<Account>,
     hold: Option<Hold>,
     reservation: Option<Reservation>,
+    keep: Option<Keep>,
     /// Taken when the call ends. Because it was reserved at admission, ending can neither fail nor wait.
     place: Option<mpsc::OwnedPermit<Ending>>,
     trace: Option<Box<CallTrace>>,
@@ -33,7 +35,7 @@ pub struct Admission {
 
 impl Admission {
     pub(super) fn new(account: Arc<Account>, place: mpsc::OwnedPermit<Ending>) -> Admission {
-        Admission { account, hold: None, reservation: None, place: Some(place), trace: None }
+        Admission { account, hold: None, reservation: None, keep: None, place: Some(place), trace: None }
     }
 
     /// Reserves `amount`, or refuses. A second hold takes the place of the first.
@@ -72,6 +74,11 @@ impl Admission {
         self.trace = trace;
     }
 
+    /// Has an answer stored with the settlement, for those who repeat the request.
+    pub(crate) fn keep(&mut self, keep: Keep) {
+        self.keep = Some(keep);
+    }
+
     /// Ends the call with `receipt`: the account pays the receipt's cost, at most the hold, and gets the rest back.
     ///
     /// The settlement is sent off here and now, and the account is the admission's. The answer comes when it is
@@ -79,12 +86,16 @@ impl Admission {
     pub fn settle(mut self, mut receipt: Receipt) -> Settling {
         let (ack, answer) = oneshot::channel();
         receipt.account = self.account.id;
-        let settlement = Settlement { receipt, kind: self.account.kind, hold: self.held() };
+        let (claim, kept) = self.keep.take().map(|keep| (keep.claim, keep.answer)).unzip();
+        let call = receipt.call;
+        let settlement = Settlement { receipt, kind: self.account.kind, hold: self.held(), answer: kept };
         let patience = Arc::new(Patience::default());
         let waiting = Waiting {
             account: Arc::clone(&self.account),
             hold: self.hold.take(),
             reservation: self.reservation.take(),
+            call,
+            claim,
             patience: Arc::clone(&patience),
             trace: self.trace.take(),
             ack: Some(ack),
@@ -110,6 +121,9 @@ pub(super) struct Waiting {
     pub(super) account: Arc<Account>,
     pub(super) hold: Option<Hold>,
     pub(super) reservation: Option<Reservation>,
+    pub(super) call: CallId,
+    /// The right to answer a request with an idempotency key: kept with the answer, or given back.
+    pub(super) claim: Option<Claim>,
     pub(super) patience: Arc<Patience>,
     pub(super) trace: Option<Box<CallTrace>>,
     /// Gone once the caller was left without an answer.

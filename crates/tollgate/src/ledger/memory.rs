@@ -7,10 +7,11 @@ use domain::{AccountId, AccountKind, CallId, KeyId, Settled};
 
 use super::LedgerError;
 use super::account::{AccountRow, Terms};
+use super::answers::{AnswerEntry, KEPT_MS, KeptAnswer, NewAnswer, Place};
 use super::receipt::{Page, StoredReceipt};
 use super::store::{
-    Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, RollupStore, SettingsStore, Settlement,
-    Treasury, UsageStore,
+    AnswerStore, Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, RollupStore, SettingsStore,
+    Settlement, Treasury, UsageStore,
 };
 
 /// A store in memory. Clones are the same store.
@@ -29,6 +30,7 @@ struct Tables {
     keys: BTreeMap<KeyId, KeyRow>,
     settings: HashMap<String, Vec<u8>>,
     catalogues: HashMap<String, CatalogueCopy>,
+    answers: HashMap<Place, (NewAnswer, i64)>,
 }
 
 impl MemoryStore {
@@ -88,6 +90,7 @@ impl Treasury for MemoryStore {
         tables.accounts.extend(draft.accounts);
         tables.settled.extend(draft.receipts.iter().map(|stored| stored.receipt.call));
         tables.receipts.extend(draft.receipts.into_iter().map(|stored| (stored.receipt.call, stored)));
+        tables.answers.extend(draft.answers);
         Ok(booked)
     }
 }
@@ -97,6 +100,7 @@ impl Treasury for MemoryStore {
 struct Draft {
     accounts: BTreeMap<AccountId, AccountRow>,
     receipts: Vec<StoredReceipt>,
+    answers: HashMap<Place, (NewAnswer, i64)>,
 }
 
 impl Draft {
@@ -105,7 +109,12 @@ impl Draft {
         let drafted = self.receipts.iter().find(|stored| stored.receipt.call == receipt.call);
         if let Some(stored) = drafted.or_else(|| tables.receipts.get(&receipt.call)) {
             let settled = Settled { charge: stored.charge, uncollected: stored.uncollected };
-            return Ok(Booked { settled, at_ms: stored.settled_at_ms, repeated: true });
+            let kept = call.answer.as_ref().is_some_and(|answer| {
+                let place = answer.mark.place;
+                let stored = self.answers.get(&place).or_else(|| tables.answers.get(&place));
+                stored.is_some_and(|(stored, _)| stored.call == Some(receipt.call))
+            });
+            return Ok(Booked { settled, at_ms: stored.settled_at_ms, repeated: true, kept });
         }
         let stored = tables.accounts.get(&receipt.account).ok_or(LedgerError::UnknownAccount)?;
         let account = self.accounts.entry(receipt.account).or_insert_with(|| stored.clone());
@@ -125,7 +134,11 @@ impl Draft {
             settled_at_ms: at_ms,
         };
         self.receipts.push(stored);
-        Ok(Booked { settled, at_ms, repeated: false })
+        let kept = call.kept_answer(settled);
+        if let Some(answer) = kept {
+            self.answers.insert(answer.mark.place, (answer.clone(), at_ms + KEPT_MS));
+        }
+        Ok(Booked { settled, at_ms, repeated: false, kept: kept.is_some() })
     }
 }
 
@@ -169,9 +182,48 @@ impl SettingsStore for MemoryStore {
     }
 }
 
+impl AnswerStore for MemoryStore {
+    fn answers(&mut self) -> Result<Vec<AnswerEntry>, LedgerError> {
+        let entry = |(answer, expires_at_ms): &(NewAnswer, i64)| AnswerEntry {
+            mark: answer.mark,
+            call: answer.call,
+            bytes: answer.sealed.as_ref().and_then(|sealed| u32::try_from(sealed.len()).ok()),
+            expires_at_ms: *expires_at_ms,
+        };
+        let mut entries: Vec<_> = self.tables().answers.values().map(entry).collect();
+        entries.sort_by_key(|entry| entry.expires_at_ms);
+        Ok(entries)
+    }
+
+    fn keep_answer(&mut self, answer: &NewAnswer, at_ms: i64) -> Result<(), LedgerError> {
+        self.tables().answers.insert(answer.mark.place, (answer.clone(), at_ms + KEPT_MS));
+        Ok(())
+    }
+
+    fn forget_answers(&mut self, now_ms: i64, limit: u32) -> Result<usize, LedgerError> {
+        let mut tables = self.tables();
+        let expired = tables.answers.iter().filter(|(_, (_, expires_at_ms))| *expires_at_ms <= now_ms);
+        let places: Vec<_> = expired.map(|(place, _)| *place).take(limit as usize).collect();
+        places.iter().for_each(|place| {
+            tables.answers.remove(place);
+        });
+        Ok(places.len())
+    }
+}
+
 impl UsageStore for MemoryStore {
     fn receipt(&mut self, call: CallId) -> Result<Option<StoredReceipt>, LedgerError> {
         Ok(self.tables().receipts.get(&call).cloned())
+    }
+
+    fn answer(&mut self, place: &Place) -> Result<Option<KeptAnswer>, LedgerError> {
+        let tables = self.tables();
+        Ok(tables.answers.get(place).map(|(answer, _)| KeptAnswer {
+            call: answer.call,
+            status: answer.status,
+            content_type: answer.content_type.clone(),
+            sealed: answer.sealed.clone(),
+        }))
     }
 
     fn receipts(&mut self, account: AccountId, page: Page) -> Result<Vec<StoredReceipt>, LedgerError> {

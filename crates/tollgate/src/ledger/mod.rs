@@ -7,6 +7,7 @@
 
 mod account;
 mod admission;
+pub(crate) mod answers;
 mod audit;
 mod error;
 pub mod ids;
@@ -36,6 +37,7 @@ use tokio::sync::{mpsc, oneshot};
 pub(crate) use account::check_name;
 pub use account::{Account, AccountRow, NewAccount, Terms};
 pub use admission::{Admission, Charged, Settling};
+pub use answers::Scope;
 pub use audit::{AuditReport, audit};
 pub use error::{LedgerError, OpenError, SettleError, Unavailable};
 pub use keeper::UsagePolicy;
@@ -44,6 +46,7 @@ pub use store::{CatalogueCopy, GrantRow, KeyRow};
 
 use crate::clock::Clock;
 use crate::telemetry::Telemetry;
+use answers::Answers;
 use keeper::Task;
 use memory::MemoryStore;
 use reader::Read;
@@ -85,6 +88,7 @@ struct Shared {
     reads: mpsc::Sender<Read<Box<dyn UsageStore + Send>>>,
     /// `None` for a store in memory.
     usage: Option<UsageThreads>,
+    answers: Arc<Answers>,
     failing: Arc<AtomicBool>,
     telemetry: Arc<OnceLock<Arc<Telemetry>>>,
     clock: Clock,
@@ -125,6 +129,7 @@ impl Ledger {
         for row in store.accounts()? {
             accounts.insert(row.id, Arc::new(Account::open(&row)?));
         }
+        let answers = Answers::open(store.answers()?, clock.clone());
         let (endings, endings_in) = mpsc::channel(CALLS_IN_FLIGHT_MAX);
         let (commands, commands_in) = mpsc::channel(COMMANDS_MAX);
         let failing = Arc::new(AtomicBool::new(false));
@@ -147,7 +152,7 @@ impl Ledger {
             }),
             None => None,
         };
-        let shared = Shared { accounts, endings, commands, reads, usage, failing, telemetry, clock };
+        let shared = Shared { accounts, endings, commands, reads, usage, answers, failing, telemetry, clock };
         Ok(Ledger { shared: Arc::new(shared) })
     }
 

@@ -90,6 +90,13 @@ impl Receipt {
         }
     }
 
+    /// Whether the answer is kept for those who repeat the request: one that is charged for always is, so that nobody
+    /// pays twice, and a free one if it is complete and was not given up.
+    #[must_use]
+    pub(crate) fn keeps_answer(&self, settled: Settled, complete: bool) -> bool {
+        !settled.charge.is_zero() || (complete && self.rule != BillingRule::Waived)
+    }
+
     /// What the call comes to under a hold of `held`.
     #[must_use]
     pub fn settled(&self, held: Money) -> Settled {

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use super::LedgerError;
 use super::account::{AccountRow, Terms};
+use super::answers::{AnswerEntry, KeptAnswer, NewAnswer, Place};
 use super::receipt::{Page, Receipt, StoredReceipt};
 
 /// Money: accounts, grants, settlements.
@@ -56,10 +57,25 @@ pub(crate) trait SettingsStore {
     fn save_catalogue(&mut self, provider: &str, copy: &CatalogueCopy) -> Result<(), LedgerError>;
 }
 
-/// Reading receipts. It has a connection of its own and never waits for the writer, nor the writer for it.
+/// Answers that are kept for requests that are repeated. Those of calls are stored by [`Treasury::settle`].
+pub(crate) trait AnswerStore {
+    /// What the index needs of every answer, in the order in which they expire.
+    fn answers(&mut self) -> Result<Vec<AnswerEntry>, LedgerError>;
+
+    /// Stores an answer, in the place of one that has expired there.
+    fn keep_answer(&mut self, answer: &NewAnswer, at_ms: i64) -> Result<(), LedgerError>;
+
+    /// Deletes at most `limit` answers that have expired, and says how many.
+    fn forget_answers(&mut self, now_ms: i64, limit: u32) -> Result<usize, LedgerError>;
+}
+
+/// Reading receipts and kept answers. It has a connection of its own and never waits for the writer, nor the writer for it.
 pub(crate) trait UsageStore {
     /// One receipt, whoever's it is.
     fn receipt(&mut self, call: CallId) -> Result<Option<StoredReceipt>, LedgerError>;
+
+    /// The answer that is kept in a place.
+    fn answer(&mut self, place: &Place) -> Result<Option<KeptAnswer>, LedgerError>;
 
     /// A page of an account's receipts, newest first.
     fn receipts(&mut self, account: AccountId, page: Page) -> Result<Vec<StoredReceipt>, LedgerError>;
@@ -74,9 +90,12 @@ pub(crate) trait RollupStore {
 }
 
 /// All that the writer thread needs.
-pub(crate) trait Store: Treasury + KeyStore + SettingsStore + RollupStore + Send {}
+pub(crate) trait Store:
+    Treasury + KeyStore + SettingsStore + AnswerStore + RollupStore + Send
+{
+}
 
-impl<T: Treasury + KeyStore + SettingsStore + RollupStore + Send> Store for T {}
+impl<T: Treasury + KeyStore + SettingsStore + AnswerStore + RollupStore + Send> Store for T {}
 
 /// A grant to make.
 #[derive(Clone, Copy, Debug)]
@@ -121,6 +140,17 @@ pub(crate) struct Settlement {
     pub(crate) kind: AccountKind,
     /// What was reserved for it.
     pub(crate) hold: Money,
+    /// The answer for those who repeat the request, where it has an idempotency key.
+    pub(crate) answer: Option<Box<NewAnswer>>,
+}
+
+impl Settlement {
+    /// The answer, if it is to be kept: whoever pays for an answer can have it again, and whoever got a whole one for
+    /// nothing as well, unless it was withheld or waived. What ended otherwise may be tried again.
+    pub(crate) fn kept_answer(&self, settled: Settled) -> Option<&NewAnswer> {
+        let answer = self.answer.as_deref()?;
+        self.receipt.keeps_answer(settled, answer.complete).then_some(answer)
+    }
 }
 
 /// What a settlement came to in the store.
@@ -132,6 +162,8 @@ pub(crate) struct Booked {
     pub(crate) at_ms: i64,
     /// Whether the call was stored before this batch.
     pub(crate) repeated: bool,
+    /// Whether its answer is stored for those who repeat the request.
+    pub(crate) kept: bool,
 }
 
 /// A key as stored.

@@ -218,6 +218,9 @@ impl Writer {
             let (receipt, trace) = (settlement.receipt, waits.trace);
             telemetry.closed(ClosedCall { receipt, charge, uncollected, trace });
         }
+        if let Some(claim) = waits.claim.filter(|_| booked.kept) {
+            claim.keep(Some(waits.call), booked.at_ms);
+        }
         if let Some(ack) = waits.ack {
             // A client that left does not wait for the answer; the settlement stands.
             let _ = ack.send(Charged { charge, uncollected, committed_at_ms: booked.at_ms });

@@ -7,8 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use domain::outcome::Billable;
-use domain::{Money, Outcome};
+use domain::Outcome;
 use hyper::body::{Body, Frame};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep};
@@ -16,10 +15,11 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use wire::sse;
 
 use super::Failure;
+use super::closed::{Closed, Settling};
 use super::drain::drain;
-use super::record::{Closed, Record, Settling};
+use super::record::Record;
 use super::relay::{Relay, Turn};
-use super::reply::Reply;
+use super::reply::{EVENT_STREAM, Reply};
 use crate::gateway::Gateway;
 use crate::http::ApiError;
 
@@ -52,9 +52,9 @@ enum State {
 struct Last {
     relay: Relay,
     settling: Settling,
-    billable: Billable,
-    priced: bool,
-    failure: Option<Failure>,
+    /// The frame, if the settlement is committed in time or does not matter.
+    frame: Bytes,
+    complete: bool,
 }
 
 impl MeteredBody {
@@ -108,6 +108,7 @@ impl MeteredBody {
         } else {
             match ready!(open.relay.poll_turn(cx)) {
                 Turn::Frame(frame) => {
+                    open.record.relays(&frame);
                     if open.relay.chat.tally().relayed_bytes > 0 {
                         open.record.first_token();
                     }
@@ -119,7 +120,7 @@ impl MeteredBody {
         let State::Open(open) = std::mem::replace(&mut self.state, State::Done) else {
             return Poll::Ready(None);
         };
-        self.state = State::Settling(Box::new(Last::new(*open, result)));
+        self.state = State::Settling(Box::new(Last::new(*open, &result)));
         self.poll_last(cx)
     }
 
@@ -127,10 +128,9 @@ impl MeteredBody {
         let State::Settling(last) = &mut self.state else { return Poll::Ready(None) };
         last.relay.poll_leftover(cx);
         let charged = ready!(last.settling.as_mut().poll(cx));
-        let frame = match (charged, &last.failure) {
-            (Some(charged), None) => last.success(charged.charge),
-            (None, None) => last.error(&Failure::Unsettled),
-            (_, Some(failure)) => last.error(failure),
+        let frame = match charged {
+            None if last.complete => error_event(&last.relay, &Failure::Unsettled),
+            _ => last.frame.clone(),
         };
         self.state = State::Done;
         Poll::Ready(Some(frame))
@@ -148,33 +148,37 @@ impl MeteredBody {
 
 impl Last {
     /// Closes the record, which sends the settlement on its way.
-    fn new(open: Open, result: Result<(), Failure>) -> Last {
+    fn new(open: Open, result: &Result<(), Failure>) -> Last {
         let Open { relay, record } = open;
-        let priced = record.is_priced();
-        let (Closed { settling, billable }, failure) = match result {
-            Ok(()) => (record.finish(Outcome::Complete, relay.chat.tally()), None),
-            Err(failure) => (record.fail(&failure, Some(relay.chat.tally())), Some(failure)),
+        let closed = match result {
+            Ok(()) => record.finish(Outcome::Complete, relay.chat.tally()),
+            Err(failure) => record.fail(failure, Some(relay.chat.tally())),
         };
-        Last { relay, settling, billable, priced, failure }
+        let frame = last_frame(&relay, &closed, result);
+        let complete = result.is_ok();
+        Last { relay, settling: closed.settle_keeping(EVENT_STREAM, &frame, complete), frame, complete }
     }
+}
 
-    /// The usage, if the client asked for it, and the end mark.
-    fn success(&self, charge: Money) -> Bytes {
-        if !self.relay.chat.usage_asked() {
-            return Bytes::from_static(sse::DONE);
+/// The end of a stream: the usage, if the client asked for it, and the end mark; or an error event. After that there is
+/// no end mark: the stream did not end well.
+pub(super) fn last_frame(relay: &Relay, closed: &Closed, result: &Result<(), Failure>) -> Bytes {
+    match result {
+        Err(failure) => error_event(relay, failure),
+        Ok(()) if !relay.chat.usage_asked() => Bytes::from_static(sse::DONE),
+        Ok(()) => {
+            let (billable, cost) = (&closed.billable, closed.cost());
+            let usage = relay.chat.usage_chunk(&billable.usage, cost, billable.source);
+            let mut frame = BytesMut::with_capacity(usage.len() + sse::DONE.len());
+            frame.extend_from_slice(&usage);
+            frame.extend_from_slice(sse::DONE);
+            frame.freeze()
         }
-        let cost = self.priced.then_some(charge);
-        let usage = self.relay.chat.usage_chunk(&self.billable.usage, cost, self.billable.source);
-        let mut frame = BytesMut::with_capacity(usage.len() + sse::DONE.len());
-        frame.extend_from_slice(&usage);
-        frame.extend_from_slice(sse::DONE);
-        frame.freeze()
     }
+}
 
-    /// An error event. There is no end mark after it: the stream did not end well.
-    fn error(&self, failure: &Failure) -> Bytes {
-        self.relay.chat.error_event(&ApiError::from(failure).body)
-    }
+fn error_event(relay: &Relay, failure: &Failure) -> Bytes {
+    relay.chat.error_event(&ApiError::from(failure).body)
 }
 
 impl Body for MeteredBody {

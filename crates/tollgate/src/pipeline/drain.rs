@@ -7,27 +7,39 @@ use domain::Outcome;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::body::Open;
+use super::Failure;
+use super::body::{Open, last_frame};
+use super::record::Record;
 use super::relay::{Relay, Turn};
+use super::reply::EVENT_STREAM;
 use crate::config::AbortPolicy;
 
 /// Ends a stream without a client and settles it. Dropping the relay closes the upstream's connection.
+///
+/// What comes after the client has left is kept for the case that it asks again, with an idempotency key.
 pub(super) async fn drain(open: Open, stop: CancellationToken) {
-    let Open { mut relay, record } = open;
+    let Open { mut relay, mut record } = open;
     let (policy, cap) = record.abort_policy();
-    if policy == AbortPolicy::Drain {
-        tokio::select! {
+    let result = match policy {
+        AbortPolicy::Drain => tokio::select! {
             // Whether the end was reached or not, what is known by now is charged.
-            _ = timeout(cap, read_on(&mut relay)) => {}
-            () = stop.cancelled() => {}
-        }
-    }
+            read = timeout(cap, read_on(&mut relay, &mut record)) => read.unwrap_or(Err(Failure::ClientGone)),
+            () = stop.cancelled() => Err(Failure::Shutdown),
+        },
+        AbortPolicy::Estimate | AbortPolicy::Void => Err(Failure::ClientGone),
+    };
     let closed = record.finish(Outcome::ClientGone, relay.chat.tally());
+    let last = last_frame(&relay, &closed, &result);
     drop(relay);
     // Nobody waits for the answer, and the settlement is on its way.
-    drop(closed.settling);
+    drop(closed.settle_keeping(EVENT_STREAM, &last, result.is_ok()));
 }
 
-async fn read_on(relay: &mut Relay) {
-    while let Turn::Frame(_) = poll_fn(|cx| relay.poll_turn(cx)).await {}
+async fn read_on(relay: &mut Relay, record: &mut Record) -> Result<(), Failure> {
+    loop {
+        match poll_fn(|cx| relay.poll_turn(cx)).await {
+            Turn::Frame(frame) => record.relays(&frame),
+            Turn::End(result) => return result,
+        }
+    }
 }

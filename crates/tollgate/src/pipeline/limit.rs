@@ -2,6 +2,7 @@
 
 use domain::{Models, Route};
 
+use super::record::Record;
 use super::{Principal, Refusal};
 use crate::gateway::Gateway;
 use crate::limits::Allowance;
@@ -18,18 +19,13 @@ pub(super) fn allowance(gateway: &Gateway, principal: &Principal) -> Result<Allo
 /// Refuses models that the plan or the key does not allow.
 ///
 /// A name is allowed as it was asked for, which is how a route's name is allowed, or by the models of all its offers.
-pub(super) fn check_model(
-    allowance: &Allowance,
-    principal: &Principal,
-    asked: &str,
-    route: &Route,
-) -> Result<(), Refusal> {
+pub(super) fn check_model(record: &Record, asked: &str, route: &Route) -> Result<(), Refusal> {
     let allowed = |models: Option<&Models>| {
         models.is_none_or(|models| {
             models.allows(asked) || route.offers.iter().all(|offer| models.allows(&offer.model))
         })
     };
-    if allowed(allowance.models()) && allowed(principal.key.rights.models.as_ref()) {
+    if allowed(record.allowance().models()) && allowed(record.key().rights.models.as_ref()) {
         Ok(())
     } else {
         Err(Refusal::ModelNotAllowed(asked.to_owned()))

@@ -5,21 +5,26 @@ mod admit;
 mod attempt;
 mod authenticate;
 mod body;
+mod closed;
 mod drain;
 mod limit;
 mod record;
 mod refusal;
 mod relay;
+mod repeat;
 mod reply;
+mod tape;
 mod whole;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use hyper::Request;
 use hyper::header::HeaderMap;
+use hyper::http::request::Parts;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use wire::chat::ChatRequest;
@@ -31,6 +36,7 @@ pub use refusal::{Failure, NoCredit, Refusal};
 use crate::config::AbortPolicy;
 use crate::gateway::Worker;
 use crate::http::ApiError;
+use crate::idempotency::Replay;
 use attempt::{Answer, attempt};
 use body::MeteredBody;
 use domain::{Route, Standing};
@@ -66,7 +72,13 @@ pub async fn serve(worker: &Arc<Worker>, principal: &Principal, request: Request
             return reply::refused(call, error, &Standing::default());
         }
     };
-    match prepare(worker, &mut record, principal, &head.headers, body).await {
+    record.follow(&worker.gateway.telemetry, &head.headers);
+    let prepared = match accept(worker, &mut record, principal, &head, body).await {
+        Ok(Accepted::Repeat(replay)) => return replay.into_response(),
+        Ok(Accepted::First(bytes)) => prepare(&mut record, &head.headers, bytes),
+        Err(refusal) => Err(refusal),
+    };
+    match prepared {
         Ok(prepared) => dispatch(worker, record, prepared).await,
         Err(refusal) => {
             let (error, standing) = (ApiError::from(refusal), record.standing());
@@ -76,26 +88,39 @@ pub async fn serve(worker: &Arc<Worker>, principal: &Principal, request: Request
     }
 }
 
-/// Accept, parse, resolve, admit.
-async fn prepare(
+/// A request whose bytes are there.
+enum Accepted {
+    /// It is to be served.
+    First(Bytes),
+    /// It was answered before.
+    Repeat(Replay),
+}
+
+/// Accept, and look for the answer to an earlier request with the same idempotency key.
+async fn accept(
     worker: &Worker,
     record: &mut Record,
     principal: &Principal,
-    headers: &HeaderMap,
+    head: &Parts,
     body: Body,
-) -> Result<Prepared, Refusal> {
-    record.follow(&worker.gateway.telemetry, headers);
-    let allowance = limit::allowance(&worker.gateway, principal)?;
-    record.limited_to(allowance.limits);
-    let limit = BodyLimit::of_call(worker.gateway.config.server.body_bytes_max);
-    let bytes = read_body(headers, body, limit).await?;
+) -> Result<Accepted, Refusal> {
+    let gateway = &worker.gateway;
+    record.allow(limit::allowance(gateway, principal)?);
+    let limit = BodyLimit::of_call(gateway.config.server.body_bytes_max);
+    let bytes = read_body(&head.headers, body, limit).await?;
+    let earlier = repeat::earlier_answer(gateway, record, head, &bytes).await?;
+    Ok(earlier.map_or(Accepted::First(bytes), Accepted::Repeat))
+}
+
+/// Parse, resolve, admit.
+fn prepare(record: &mut Record, headers: &HeaderMap, bytes: Bytes) -> Result<Prepared, Refusal> {
     let request = ChatRequest::parse(bytes).map_err(Refusal::Request)?;
     record.asked(&request);
     let named = named_provider(headers);
     let provider = request.provider().or(named.as_deref());
     let route = record.snapshot().resolve(request.model(), provider).map_err(Refusal::Route)?;
     record.routed(&route);
-    limit::check_model(&allowance, principal, request.model(), &route)?;
+    limit::check_model(record, request.model(), &route)?;
     let output_limit = admit::admit(record, &request, &route)?;
     Ok(Prepared { request, route, output_limit })
 }

@@ -1,6 +1,5 @@
 //! The record of one call while it runs: its hold, and the receipt as far as it is known. Every ending closes it.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,23 +7,26 @@ use std::time::Duration;
 use domain::outcome::{Billable, bill};
 use domain::usage::estimate_tokens;
 use domain::{
-    AccountKind, Ask, BillingRule, CallId, Exceeded, Money, Offer, Outcome, Price, Refused, Route, Standing,
-    Usage, UsageSource,
+    AccountId, AccountKind, Ask, BillingRule, CallId, Exceeded, Money, Offer, Outcome, Price, Refused, Route,
+    Standing, Usage, UsageSource,
 };
 use hyper::header::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 use wire::chat::{ChatRequest, Tally};
 
+use super::closed::Closed;
 use super::reply::Head;
+use super::tape::Tape;
 use super::{Failure, Principal, Refusal};
 use crate::catalog::Snapshot;
 use crate::clock::Clock;
 use crate::config::{AbortPolicy, ProviderConfig};
 use crate::gateway::{Gateway, Worker};
 use crate::http::ApiError;
+use crate::idempotency::Once;
 use crate::keys::Key;
-use crate::ledger::{Admission, Charged, Receipt, Unavailable};
-use crate::limits::{CallLimits, Limited, Reservation};
+use crate::ledger::{Admission, Receipt, Unavailable};
+use crate::limits::{Allowance, Limited, Reservation};
 use crate::telemetry::{CallTrace, Telemetry};
 
 /// One call on its way from admission to settlement.
@@ -47,19 +49,12 @@ pub(super) struct Record {
     settle_max: Duration,
     key: Arc<Key>,
     clock: Clock,
-    /// What it may use; of nothing that is limited, before that is known.
-    limits: CallLimits,
+    /// What it may use; without a limit before that is known.
+    allowance: Allowance,
     /// Its place in a trace, where traces are collected.
     trace: Option<Box<CallTrace>>,
-}
-
-/// What a settlement came to; `None` when it was not committed in time.
-pub(super) type Settling = Pin<Box<dyn Future<Output = Option<Charged>> + Send>>;
-
-/// A closed record: the settlement under way, and what is being charged for.
-pub(super) struct Closed {
-    pub(super) settling: Settling,
-    pub(super) billable: Billable,
+    /// What is kept of the answer, where the request has an idempotency key.
+    tape: Option<Box<Tape>>,
 }
 
 impl Record {
@@ -89,8 +84,9 @@ impl Record {
             settle_max: gateway.config.server.settle,
             key: Arc::clone(&principal.key),
             clock: gateway.clock.clone(),
-            limits: CallLimits::default(),
+            allowance: Allowance::default(),
             trace: None,
+            tape: None,
         })
     }
 
@@ -107,13 +103,26 @@ impl Record {
         &self.snapshot
     }
 
+    pub(super) fn account(&self) -> AccountId {
+        self.admission.account().id
+    }
+
     pub(super) fn account_kind(&self) -> AccountKind {
         self.admission.account().kind
     }
 
     /// Notes what the call may use.
-    pub(super) fn limited_to(&mut self, limits: CallLimits) {
-        self.limits = limits;
+    pub(super) fn allow(&mut self, allowance: Allowance) {
+        self.allowance = allowance;
+    }
+
+    pub(super) fn allowance(&self) -> &Allowance {
+        &self.allowance
+    }
+
+    /// The key that was shown.
+    pub(super) fn key(&self) -> &Key {
+        &self.key
     }
 
     /// What can still be held, within the balance and every cap; `None` when nothing bounds it.
@@ -121,8 +130,8 @@ impl Record {
         let account = self.admission.account();
         let wall_ms = self.clock.now_ms();
         let caps = [
-            account.meter.spend_left(&self.limits.account, wall_ms),
-            self.key.meter.spend_left(&self.limits.key, wall_ms),
+            account.meter.spend_left(&self.allowance.limits.account, wall_ms),
+            self.key.meter.spend_left(&self.allowance.limits.key, wall_ms),
         ];
         caps.into_iter().chain([account.budget()]).flatten().min()
     }
@@ -130,7 +139,13 @@ impl Record {
     /// The cap that does not cover `needed`, where one is nearer than the balance.
     pub(super) fn cap_below(&self, needed: Money) -> Option<Limited> {
         let account = self.admission.account();
-        let cap = Reservation::spend_cap(&account.meter, &self.key.meter, &self.limits, needed, &self.clock)?;
+        let cap = Reservation::spend_cap(
+            &account.meter,
+            &self.key.meter,
+            &self.allowance.limits,
+            needed,
+            &self.clock,
+        )?;
         let Exceeded::Spend { left, .. } = cap.exceeded else { return None };
         account.budget().is_none_or(|balance| left < balance).then_some(cap)
     }
@@ -139,7 +154,8 @@ impl Record {
     pub(super) fn reserve(&mut self, ask: Ask) -> Result<(), Limited> {
         self.admission.give_back();
         let account = &self.admission.account().meter;
-        let reservation = Reservation::take(account, &self.key.meter, &self.limits, ask, &self.clock)?;
+        let reservation =
+            Reservation::take(account, &self.key.meter, &self.allowance.limits, ask, &self.clock)?;
         // The receipt is counted in the same periods as the meters count the call.
         self.receipt.started_at_ms = reservation.started_ms();
         self.admission.reserve(reservation);
@@ -148,11 +164,23 @@ impl Record {
 
     /// Where the rates stand.
     pub(super) fn standing(&self) -> Standing {
-        self.limits.standing(&self.admission.account().meter, &self.key.meter, &self.clock)
+        self.allowance.limits.standing(&self.admission.account().meter, &self.key.meter, &self.clock)
     }
 
     pub(super) fn hold(&mut self, amount: Money) -> Result<(), Refused> {
         self.admission.hold(amount)
+    }
+
+    /// Notes that the answer is kept for those who repeat the request.
+    pub(super) fn keeps(&mut self, once: Once) {
+        self.tape = Some(Box::new(Tape::new(once)));
+    }
+
+    /// Notes a frame of a stream.
+    pub(super) fn relays(&mut self, frame: &[u8]) {
+        if let Some(tape) = &mut self.tape {
+            tape.relay(frame);
+        }
     }
 
     pub(super) fn asked(&mut self, request: &ChatRequest) {
@@ -216,11 +244,6 @@ impl Record {
         }
     }
 
-    /// Whether the offer that is being tried has a price.
-    pub(super) fn is_priced(&self) -> bool {
-        self.price.is_some()
-    }
-
     /// The abort policy, its cap and the total deadline, by the provider of the route's first offer.
     pub(super) fn deadlines(&mut self, worker: &Worker, route: &Route) -> (AbortPolicy, Duration, Instant) {
         let upstream = route.offers.first().and_then(|offer| worker.upstreams.get(&offer.provider));
@@ -261,7 +284,7 @@ impl Record {
         self.receipt.error_code = error.code().map(str::to_owned);
         let closed = self.close(Outcome::Refused, None);
         // Nothing is charged, so the answer does not depend on the receipt.
-        let _ = closed.settling.await;
+        let _ = closed.settle().await;
     }
 
     /// Closes a call that failed at the upstream.
@@ -300,8 +323,8 @@ impl Record {
             receipt.upstream_id.clone_from(&tally.upstream_id);
         }
         self.admission.traced(self.trace.take());
-        let settling = self.admission.settle(self.receipt).within(self.settle_max);
-        Closed { settling: Box::pin(settling), billable }
+        let Record { admission, receipt, settle_max, tape, .. } = self;
+        Closed { admission, receipt, settle_max, tape, billable }
     }
 
     fn billable(&self, outcome: Outcome, tally: Option<&Tally>) -> Billable {

@@ -8,6 +8,7 @@ use wire::chat::RequestError;
 use wire::error::UpstreamError;
 
 use crate::catalog::ResolveError;
+use crate::idempotency;
 use crate::limits::Limited;
 use crate::upstream::{Secrets, SendError};
 
@@ -34,6 +35,8 @@ pub enum Refusal {
     BodyTooLarge(usize),
     /// The body did not arrive in time or its connection broke.
     BodyBroken(&'static str),
+    /// The request has an idempotency key that does not let it be sent.
+    Idempotency(idempotency::Refused),
     /// The body is no valid request.
     Request(RequestError),
     /// There is no route for the model.

@@ -14,6 +14,12 @@ use super::body::MeteredBody;
 use crate::http::{ApiError, set_call_id};
 use crate::limits::set_rate_limits;
 
+/// The content type of whole answers.
+pub(super) const JSON: &str = "application/json";
+
+/// The content type of streams.
+pub(super) const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
+
 /// What the response's headers say of a call.
 #[derive(Debug)]
 pub(super) struct Head {
@@ -77,7 +83,7 @@ pub(super) fn keep_waiting(head: &Head, body: MeteredBody) -> Response {
 fn whole(body: Bytes, cost: Option<Money>) -> Response {
     let mut response = Response::new(Body::from(body));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
     if let Some(cost) = cost {
         set(headers, "x-tollgate-cost", &cost.to_string());
     }
@@ -87,7 +93,7 @@ fn whole(body: Bytes, cost: Option<Money>) -> Response {
 fn stream(body: MeteredBody) -> Response {
     let mut response = Response::new(Body::new(body));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // nginx and its kin buffer responses unless told not to.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));

@@ -5,20 +5,17 @@ use wire::chat::ChatReply;
 
 use super::Failure;
 use super::record::Record;
-use super::reply::{Head, Reply};
+use super::reply::{Head, JSON, Reply};
 use crate::http::ApiError;
 
 /// Settles a whole answer and puts its cost into it.
 pub(super) async fn settle(record: Record, reply: &ChatReply, client_gone: bool, head: Head) -> Reply {
     let outcome = if client_gone { Outcome::ClientGone } else { Outcome::Complete };
-    let priced = record.is_priced();
     let closed = record.finish(outcome, reply.tally());
-    match closed.settling.await {
-        Some(charged) => {
-            let cost = priced.then_some(charged.charge);
-            let body = reply.with_usage(&closed.billable.usage, cost, closed.billable.source);
-            Reply::Whole { body, cost, head }
-        }
+    let cost = closed.cost();
+    let body = reply.with_usage(&closed.billable.usage, cost, closed.billable.source);
+    match closed.settle_keeping(JSON, &body, true).await {
+        Some(_) => Reply::Whole { body, cost, head },
         None => Reply::Error { error: ApiError::from(&Failure::Unsettled), head },
     }
 }
@@ -27,6 +24,6 @@ pub(super) async fn settle(record: Record, reply: &ChatReply, client_gone: bool,
 pub(super) async fn fail(record: Record, failure: &Failure, head: Head) -> Reply {
     let closed = record.fail(failure, None);
     // Nothing is charged, so the error does not depend on the receipt.
-    let _ = closed.settling.await;
+    let _ = closed.settle().await;
     Reply::Error { error: ApiError::from(failure), head }
 }

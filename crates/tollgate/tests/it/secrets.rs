@@ -13,12 +13,16 @@ use tollgate::config::{Config, Env, Overrides, Sources};
 
 use crate::client::{Client, Reply};
 use crate::harness::{ADMIN_KEY, Gateway, MODEL, soon};
+use crate::idempotency;
 use crate::pressure::http_2;
 use crate::process::Process;
 use crate::raw::{ANSWER, CREDENTIAL, FINISH, RAW_MODEL, Raw, STREAM_HEAD, chunk, reply};
 
 /// The token for Hugging Face.
 const TOKEN: &str = "hf_CanaryTokenOfTheProvider0123456789";
+
+/// An idempotency key: whoever has it can read what was answered.
+const IDEMPOTENCY_KEY: &str = "canary-of-an-idempotency-key";
 
 /// A word of every prompt.
 const PROMPT: &str = "canary-word-of-the-prompt";
@@ -100,6 +104,9 @@ async fn everything(client: &Client, admin: &Client, raw: &Raw) -> String {
     ] {
         told.push_str(&format!("{:?}", client.get(path).await));
     }
+    for body in [ask(MODEL, "", false), ask(MODEL, "", false), ask(MODEL, "[[sim status=500]]", false)] {
+        told.push_str(&without_answers(&idempotency::call(client, IDEMPOTENCY_KEY, &body).await));
+    }
     leave(client).await;
     told
 }
@@ -138,6 +145,7 @@ fn without_answers(reply: &Reply) -> String {
 async fn over_http_2(url: &str, key: &str) {
     let mut sender = http_2(url).await;
     let request = Request::post(format!("{url}/v1/chat/completions")).header("x-api-key", key);
+    let request = request.header("idempotency-key", IDEMPOTENCY_KEY.to_owned() + "-2");
     let body = Full::new(Bytes::from(ask(MODEL, "", true).to_string()));
     let response = sender.send_request(request.body(body).expect("a request")).await.expect("a response");
     let told = response.into_body().collect().await.expect("a body").to_bytes();
@@ -173,8 +181,15 @@ async fn no_secret_stands_in_the_log_in_errors_or_in_the_database() {
     for part in ["attempt failed", "\"level\":\"TRACE\"", "\"target\":\"h2::"] {
         assert!(log.contains(part), "the log is as talkative as can be: {part} in {log}");
     }
-    let credentials =
-        [key.as_str(), ADMIN_KEY, TOKEN, CREDENTIAL, "canary-of-a-wrong-key", "canary-of-another-key"];
+    let credentials = [
+        key.as_str(),
+        ADMIN_KEY,
+        TOKEN,
+        CREDENTIAL,
+        IDEMPOTENCY_KEY,
+        "canary-of-a-wrong-key",
+        "canary-of-another-key",
+    ];
     let words = [PROMPT, ANSWER_WORD];
     for canary in credentials.iter().chain(&words) {
         assert!(!log.contains(canary), "{canary} in the log: {}", line_with(&log, canary));
@@ -200,6 +215,15 @@ fn assert_free_of<'a>(path: &Path, canaries: impl Iterator<Item = &'a &'a str>) 
     for canary in canaries {
         let found = bytes.windows(canary.len()).any(|window| window == canary.as_bytes());
         assert!(!found, "{canary} in {}", path.display());
+    }
+}
+
+/// The same of a database that is in use, with its log.
+pub(crate) fn assert_database_free_of(database: &Path, canaries: &[&str]) {
+    for suffix in ["", "-wal"] {
+        let mut path = database.as_os_str().to_owned();
+        path.push(suffix);
+        assert_free_of(Path::new(&path), canaries.iter());
     }
 }
 

@@ -1,5 +1,6 @@
 //! The admin API from outside: requests in, answers and the ledger's state out.
 
+mod once;
 mod refusals;
 
 use std::sync::Arc;
@@ -41,7 +42,23 @@ fn scrape(ledger: &Ledger) -> Scrape {
     }
 }
 
+fn state(ledger: &Ledger, keys: &KeyRing, admin_key: AdminKey) -> AdminState {
+    AdminState {
+        ledger: ledger.clone(),
+        keys: keys.clone(),
+        plans: PlanBook::default(),
+        admin_key,
+        hosts: Arc::new(["gateway.internal".to_owned()]),
+        scrape: Arc::new(scrape(ledger)),
+    }
+}
+
 impl Admin {
+    /// The same gateway's state with another admin key.
+    pub(crate) fn state(&self, admin_key: AdminKey) -> AdminState {
+        state(&self.ledger, &self.keys, admin_key)
+    }
+
     pub(crate) async fn start() -> Admin {
         let clock = Clock::Manual(Arc::new(AtomicI64::new(1_769_860_800_000)));
         let entropy = Entropy::Counter(Arc::new(AtomicU64::new(0)));
@@ -49,16 +66,7 @@ impl Admin {
         let keys = KeyRing::open(ledger.clone(), entropy.clone()).await.unwrap();
         let (admin_key, made) = AdminKey::load_or_create(Some(ADMIN_KEY), &ledger, &entropy).await.unwrap();
         assert!(made.is_none());
-        let hosts = Arc::new(["gateway.internal".to_owned()]);
-        let scrape = Arc::new(scrape(&ledger));
-        let state = AdminState {
-            ledger: ledger.clone(),
-            keys: keys.clone(),
-            plans: PlanBook::default(),
-            admin_key,
-            hosts,
-            scrape,
-        };
+        let state = state(&ledger, &keys, admin_key);
         Admin { router: router(state), ledger, keys }
     }
 

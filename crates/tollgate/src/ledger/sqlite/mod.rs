@@ -3,6 +3,7 @@
 //! One connection writes and checkpoints; a second one only reads receipts. The log is synced at every commit, so that
 //! a commit that was answered survives a power loss.
 
+mod answers;
 mod columns;
 mod files;
 mod keys;

@@ -9,7 +9,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Statement, params}
 use super::columns::{
     ColumnId, count, read_count, read_money, read_optional_count, read_optional_money, read_price, read_word,
 };
-use super::{connect, refusal};
+use super::{answers, connect, refusal};
+use crate::ledger::answers::{KeptAnswer, Place};
 use crate::ledger::receipt::{DIALECTS, Page, Receipt, StoredReceipt};
 use crate::ledger::store::{Booked, Settlement, UsageStore};
 use crate::ledger::{LedgerError, OpenError};
@@ -82,7 +83,7 @@ pub(super) fn booked(connection: &Connection, account: AccountId, call: CallId) 
     connection.prepare_cached(sql)?.query_row([account.column(), call.column()], |row| {
         let charge = read_money(row, "charge_nanos")?;
         let settled = Settled { charge, uncollected: read_money(row, "uncollected_nanos")? };
-        Ok(Booked { settled, at_ms: row.get("settled_at_ms")?, repeated: true })
+        Ok(Booked { settled, at_ms: row.get("settled_at_ms")?, repeated: true, kept: false })
     })
 }
 
@@ -104,6 +105,10 @@ impl UsageStore for SqliteReceipts {
     fn receipt(&mut self, call: CallId) -> Result<Option<StoredReceipt>, LedgerError> {
         let mut statement = self.connection.prepare_cached("SELECT * FROM receipts WHERE call = ?1")?;
         Ok(statement.query_row([call.column()], stored_receipt).optional()?)
+    }
+
+    fn answer(&mut self, place: &Place) -> Result<Option<KeptAnswer>, LedgerError> {
+        Ok(answers::find(&self.connection, place)?)
     }
 
     fn receipts(&mut self, account: AccountId, page: Page) -> Result<Vec<StoredReceipt>, LedgerError> {

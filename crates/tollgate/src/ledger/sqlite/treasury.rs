@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::SqliteStore;
 use super::columns::{ColumnId, ISSUED, REVENUE, read_money, read_optional_word, read_word};
-use super::receipts;
+use super::{answers, receipts};
 use crate::ledger::LedgerError;
 use crate::ledger::account::{AccountRow, Terms};
 use crate::ledger::store::{Booked, GrantRow, NewGrant, Settlement, Treasury};
@@ -114,10 +114,18 @@ fn book_calls(
         let receipt = &settlement.receipt;
         let settled = receipt.settled(settlement.hold);
         if !receipts::insert(&mut insert_receipt, settlement, settled, at_ms)? {
-            booked.push(receipts::booked(connection, receipt.account, receipt.call)?);
+            let mut earlier = receipts::booked(connection, receipt.account, receipt.call)?;
+            if let Some(answer) = &settlement.answer {
+                earlier.kept = answers::holds(connection, &answer.mark.place, receipt.call)?;
+            }
+            booked.push(earlier);
             continue;
         }
-        booked.push(Booked { settled, at_ms, repeated: false });
+        let kept = settlement.kept_answer(settled);
+        if let Some(answer) = kept {
+            answers::insert(connection, answer, at_ms)?;
+        }
+        booked.push(Booked { settled, at_ms, repeated: false, kept: kept.is_some() });
         if settled.charge.is_zero() {
             continue;
         }

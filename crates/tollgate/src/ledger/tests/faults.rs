@@ -9,18 +9,19 @@ use rusqlite::Connection;
 
 use super::{Books, PATIENCE, account, clock, money, receipt};
 use crate::ledger::account::{AccountRow, Terms};
+use crate::ledger::answers::{AnswerEntry, NewAnswer};
 use crate::ledger::memory::MemoryStore;
 use crate::ledger::sqlite::{SqliteReceipts, SqliteStore};
 use crate::ledger::store::{
-    Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, RollupStore, SettingsStore, Settlement,
-    Treasury,
+    AnswerStore, Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, RollupStore, SettingsStore,
+    Settlement, Treasury,
 };
 use crate::ledger::{Ledger, LedgerError, Unavailable};
 
 /// A store with something around its settling. Everything else goes straight through.
-struct Rigged<S, F> {
-    store: S,
-    settle: F,
+pub(super) struct Rigged<S, F> {
+    pub(super) store: S,
+    pub(super) settle: F,
 }
 
 impl<S, F> Treasury for Rigged<S, F>
@@ -75,8 +76,20 @@ impl<S: SettingsStore, F> SettingsStore for Rigged<S, F> {
     }
 }
 
+impl<S: AnswerStore, F> AnswerStore for Rigged<S, F> {
+    fn answers(&mut self) -> Result<Vec<AnswerEntry>, LedgerError> {
+        self.store.answers()
+    }
+    fn keep_answer(&mut self, answer: &NewAnswer, at_ms: i64) -> Result<(), LedgerError> {
+        self.store.keep_answer(answer, at_ms)
+    }
+    fn forget_answers(&mut self, now_ms: i64, limit: u32) -> Result<usize, LedgerError> {
+        self.store.forget_answers(now_ms, limit)
+    }
+}
+
 /// Gives other threads their turn until `reached`.
-async fn until(reached: impl Fn() -> bool) {
+pub(super) async fn until(reached: impl Fn() -> bool) {
     let waiting = async {
         while !reached() {
             tokio::task::yield_now().await;

@@ -2,6 +2,7 @@
 //! made to fail.
 
 mod admissions;
+mod answers;
 mod audits;
 mod faults;
 mod files;
@@ -72,9 +73,12 @@ impl Books {
 /// Longer than anything takes here; only a test that fails waits for it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// When the tests take place, in milliseconds since the Unix epoch.
+pub(super) const NOW_MS: i64 = 1_795_000_000_000;
+
 /// A clock that stands still.
 pub(super) fn clock() -> Clock {
-    Clock::Manual(Arc::new(AtomicI64::new(1_795_000_000_000)))
+    Clock::Manual(Arc::new(AtomicI64::new(NOW_MS)))
 }
 
 pub(super) fn open(path: PathBuf) -> Ledger {

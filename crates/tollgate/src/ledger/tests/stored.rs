@@ -43,7 +43,15 @@ fn a_receipt_is_read_as_it_was_written() {
         for receipt in &receipts {
             let hold = money(30);
             store
-                .settle(&[Settlement { receipt: receipt.clone(), kind: AccountKind::Prepaid, hold }], 88)
+                .settle(
+                    &[Settlement {
+                        receipt: receipt.clone(),
+                        kind: AccountKind::Prepaid,
+                        hold,
+                        answer: None,
+                    }],
+                    88,
+                )
                 .unwrap();
         }
         for (receipt, charge, uncollected) in [(&receipts[0], 30, 10), (&receipts[1], 0, 0)] {

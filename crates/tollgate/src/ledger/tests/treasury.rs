@@ -95,7 +95,7 @@ pub(super) fn settlement(
     hold: i64,
     cost: i64,
 ) -> Settlement {
-    Settlement { receipt: receipt(account, call, cost), kind, hold: money(hold) }
+    Settlement { receipt: receipt(account, call, cost), kind, hold: money(hold), answer: None }
 }
 
 pub(super) fn prepaid(call: u128, hold: i64, cost: i64) -> Settlement {

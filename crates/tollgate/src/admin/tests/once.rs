@@ -1,0 +1,102 @@
+//! Idempotency keys at the admin API: who may see a secret again, and what happens to work whose client is gone.
+
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::http::Response;
+use axum::response::IntoResponse;
+use tokio::sync::Notify;
+use tower::ServiceExt;
+
+use super::{Admin, request};
+use crate::admin::{AdminError, router};
+use crate::http::Answering;
+use crate::idempotency::{Asked, Begun, HEADER, Refused, begin};
+use crate::keys::{AdminKey, Entropy};
+use crate::ledger::{LedgerError, Scope};
+use serde_json::json;
+
+async fn said(response: Response<Body>) -> (u16, String) {
+    let status = response.status().as_u16();
+    let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    (status, String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn a_secret_is_shown_again_to_the_credential_that_asked_first_and_to_no_other() {
+    let admin = Admin::start().await;
+    let account = admin.create_account(&json!({"name": "Ada", "kind": "prepaid"})).await;
+    let path = format!("/admin/accounts/{account}/keys");
+    let body = r#"{"name": "nightly"}"#;
+    let ask = || request("POST", &path).header(HEADER, "k").body(Body::from(body)).unwrap();
+    let first = said(admin.send(ask()).await).await;
+    assert_eq!((first.0, said(admin.send(ask()).await).await), (200, first.clone()));
+
+    let other = "another-admin-key-of-these-tests";
+    let entropy = Entropy::System;
+    let (admin_key, _) = AdminKey::load_or_create(Some(other), &admin.ledger, &entropy).await.unwrap();
+    let replaced = router(admin.state(admin_key));
+    let mut asked = ask();
+    asked.headers_mut().insert("authorization", format!("Bearer {other}").parse().unwrap());
+    let refused = said(replaced.oneshot(asked).await.unwrap()).await;
+    assert!(refused.0 == 409 && refused.1.contains("idempotency_other_credential"), "{refused:?}");
+    assert_eq!(admin.keys.list(account.parse().unwrap()).len(), 1, "and no other key was made");
+}
+
+/// What a request under the key `k` is at the moment.
+async fn ask(admin: &Admin) -> Result<Option<Begun>, Refused> {
+    let mut headers = axum::http::HeaderMap::new();
+    headers.insert(HEADER, "k".parse().unwrap());
+    let asked = Asked { scope: Scope::OPERATOR, route: "/here", parts: &[b"body"], credential: None };
+    begin(&admin.ledger, admin.keys.entropy(), &headers, &asked).await
+}
+
+async fn first(admin: &Admin) -> Answering {
+    match ask(admin).await {
+        Ok(Some(Begun::First(once))) => Answering::new(admin.ledger.clone(), Some(once)),
+        _ => panic!("it is not the first"),
+    }
+}
+
+#[tokio::test]
+async fn what_has_begun_is_done_and_kept_although_its_client_has_left() {
+    let admin = Admin::start().await;
+    let (go, bell) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (begun, work) = (Arc::clone(&bell), Arc::clone(&go));
+    let answering = first(&admin).await;
+    let asking = tokio::spawn(answering.with(async move {
+        begun.notify_one();
+        work.notified().await;
+        Ok::<_, AdminError>("done")
+    }));
+    bell.notified().await;
+    asking.abort();
+    assert!(asking.await.unwrap_err().is_cancelled());
+    assert!(matches!(ask(&admin).await, Err(Refused::InProgress)));
+    go.notify_one();
+    let replay = loop {
+        match ask(&admin).await {
+            Ok(Some(Begun::Repeat(replay))) => break replay,
+            Err(Refused::InProgress) => tokio::task::yield_now().await,
+            _ => panic!("it was given up"),
+        }
+    };
+    assert_eq!(said(replay.into_response()).await, (200, "done".to_owned()));
+}
+
+#[tokio::test]
+async fn what_fails_or_panics_may_be_tried_again() {
+    let admin = Admin::start().await;
+    let failed = first(&admin).await.with(async { Err::<&str, _>(AdminError::from(LedgerError::Closed)) });
+    assert!(failed.await.is_err());
+    let panicked = tokio::spawn(first(&admin).await.with(async {
+        if true {
+            panic!("as a fault of ours would");
+        }
+        Ok::<_, AdminError>("never")
+    }));
+    assert!(panicked.await.unwrap_err().is_panic());
+    drop(first(&admin).await);
+    assert_eq!(first(&admin).await.with(async { Ok::<_, AdminError>("done") }).await.unwrap().status(), 200);
+    assert!(matches!(ask(&admin).await, Ok(Some(Begun::Repeat(_)))));
+}

@@ -1,0 +1,45 @@
+//! The end of a record: what the call comes to is known, and it is settled, with or without an answer to keep.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use domain::Money;
+use domain::outcome::Billable;
+
+use super::tape::Tape;
+use crate::ledger::{Admission, Charged, Receipt};
+
+/// What a settlement came to; `None` when it was not committed in time.
+pub(super) type Settling = Pin<Box<dyn Future<Output = Option<Charged>> + Send>>;
+
+/// A closed record: how the call ended and what it costs is decided, and is to be settled.
+#[must_use = "a call ends with its settlement"]
+pub(super) struct Closed {
+    pub(super) admission: Admission,
+    pub(super) receipt: Receipt,
+    pub(super) settle_max: Duration,
+    pub(super) tape: Option<Box<Tape>>,
+    pub(super) billable: Billable,
+}
+
+impl Closed {
+    /// What the client is told that it costs; `None` where the price is unknown.
+    pub(super) fn cost(&self) -> Option<Money> {
+        self.receipt.price.map(|_| self.receipt.settled(self.admission.held()).charge)
+    }
+
+    /// Settles a call that has nothing to be kept. Its idempotency key is free at once.
+    pub(super) fn settle(self) -> Settling {
+        Box::pin(self.admission.settle(self.receipt).within(self.settle_max))
+    }
+
+    /// Settles a call whose answer ends with `last`, and keeps the answer for those who repeat the request: if it was
+    /// charged for, or is complete.
+    pub(super) fn settle_keeping(mut self, content_type: &str, last: &[u8], complete: bool) -> Settling {
+        let settled = self.receipt.settled(self.admission.held());
+        if let Some(tape) = self.tape.take().filter(|_| self.receipt.keeps_answer(settled, complete)) {
+            self.admission.keep(tape.keep(self.receipt.call, content_type, last, complete));
+        }
+        self.settle()
+    }
+}

@@ -1,0 +1,116 @@
+//! `Idempotency-Key` on what makes credit and keys, and on calls that a crash cuts short.
+
+use hyper::Method;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::books::Books;
+use crate::client::{Client, Reply};
+use crate::crash::World;
+use crate::harness::{Gateway, Setup, ask};
+use crate::idempotency::{JSON, assert_replayed, call};
+use crate::secrets::assert_database_free_of;
+
+async fn post(client: &Client, path: &str, key: &str, body: &str) -> Reply {
+    let headers = [JSON, ("idempotency-key", key)];
+    Reply::read(client.send_with(Method::POST, path, &headers, body.to_owned()).await).await
+}
+
+#[tokio::test]
+async fn a_key_is_made_once_and_its_secret_is_shown_again_only_to_whoever_made_it() {
+    let gateway = Gateway::start().await;
+    let path = format!("/admin/accounts/{}/keys", gateway.account);
+    let body = r#"{"name": "nightly"}"#;
+    let mut posts = JoinSet::new();
+    for _ in 0..20 {
+        let (admin, path) = (gateway.admin.clone(), path.clone());
+        posts.spawn(async move { post(&admin, &path, "make-1", body).await });
+    }
+    for reply in posts.join_all().await {
+        assert!(reply.status == 200 || reply.code() == "idempotency_in_progress", "{reply:?}");
+    }
+    let first = post(&gateway.admin, &path, "make-1", body).await;
+    let again = post(&gateway.admin, &path, "make-1", body).await;
+    assert_eq!((first.status.as_u16(), &first.body), (200, &again.body));
+    assert_eq!((again.header("idempotent-replayed"), again.header("cache-control")), ("true", "no-store"));
+    let secret = again.json()["secret"].as_str().expect("a secret").to_owned();
+    assert!(gateway.client.with_key(&secret).get("/v1/key").await.status.is_success());
+    let listed = gateway.admin.get(&path).await.json();
+    let named = listed["data"].as_array().expect("keys").iter().filter(|key| key["name"] == "nightly");
+    assert_eq!(named.count(), 1);
+    // The exact bytes count: the same in other words is another request.
+    assert_eq!(post(&gateway.admin, &path, "make-1", r#"{"name":"nightly"}"#).await.status, 422);
+    assert_database_free_of(&gateway.database(), &[&secret, "make-1"]);
+
+    let account = gateway.account.clone();
+    let folder = gateway.finish_keeping().await;
+    let gateway = Gateway::start_with(Setup { folder: Some(folder), ..Setup::default() }).await;
+    assert_eq!(post(&gateway.admin, &path, "make-1", body).await.body, again.body);
+    // Another account's key of the same name is another.
+    let theirs =
+        post(&gateway.admin, &format!("/admin/accounts/{}/keys", gateway.account), "make-1", body).await;
+    assert_ne!((theirs.header("idempotent-replayed"), account), ("true", gateway.account.clone()));
+    assert_ne!(theirs.body, again.body);
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
+async fn a_grant_is_made_once_and_a_refused_one_may_be_tried_again() {
+    let gateway = Gateway::start().await;
+    let path = format!("/admin/accounts/{}/grants", gateway.account);
+    let body = r#"{"amount": "2.50", "reference": "invoice 1"}"#;
+    let refused = post(&gateway.admin, &path, "g", r#"{"amount": "3.00", "reference": "test"}"#).await;
+    assert_eq!(refused.code(), "reference_conflict");
+    let first = post(&gateway.admin, &path, "g", body).await;
+    assert_eq!(first.status, 200, "{first:?}");
+    assert_replayed(&first, &post(&gateway.admin, &path, "g", body).await);
+    let other = post(&gateway.admin, &path, "g", r#"{"amount": "2.50", "reference": "invoice 2"}"#).await;
+    assert_eq!(other.code(), "idempotency_mismatch");
+    let bad = post(&gateway.admin, &path, "not a key", body).await;
+    assert_eq!((bad.status.as_u16(), bad.code().as_str()), (400, "invalid_idempotency_key"));
+    assert_eq!(gateway.balance().await.granted, "3.50".parse().expect("an amount"));
+    let nobody = "/admin/accounts/acct_00000000000000000000000000000000/grants";
+    assert_eq!(post(&gateway.admin, nobody, "g", body).await.status, 404);
+    assert_eq!(post(&gateway.admin.with_key("wrong"), &path, "g", body).await.status, 401);
+    assert!(gateway.finish().await);
+}
+
+/// Nothing was charged for what a crash cut short, so the same key may try again; what was charged is answered.
+#[tokio::test]
+async fn a_call_that_a_kill_cuts_short_is_made_once_afterwards() {
+    let world = World::new().await;
+    let mut body = ask("Hello [[sim first_token_ms=1000]]");
+    for streamed in [false, true] {
+        body["stream"] = json!(streamed);
+        let key = if streamed { "stream" } else { "whole" };
+        let process = world.start().await;
+        let client = Client::new(&process.url(), &world.key);
+        let upstream = world.sim.requests().len();
+        let (caller, asked) = (client.clone(), body.clone());
+        let cut = tokio::spawn(async move { call(&caller, key, &asked).await });
+        world
+            .until("the upstream has the call", async || {
+                world.sim.requests()[upstream..].iter().any(|one| one.path == "/v1/chat/completions")
+            })
+            .await;
+        process.kill();
+        assert!(cut.await.is_err(), "it never got an answer");
+        world.audit();
+
+        let process = world.start().await;
+        let client = Client::new(&process.url(), &world.key);
+        let first = call(&client, key, &body).await;
+        assert_eq!(first.status, 200, "{first:?}");
+        assert_replayed(&first, &call(&client, key, &body).await);
+        process.kill();
+
+        let process = world.start().await;
+        let client = Client::new(&process.url(), &world.key);
+        assert_replayed(&first, &call(&client, key, &body).await);
+        let admin = process.admin(&world.admin_key);
+        let receipts = Books { admin: &admin, account: &world.account }.check().await;
+        assert_eq!(receipts.len(), if streamed { 2 } else { 1 });
+        process.kill();
+    }
+    world.audit();
+}
