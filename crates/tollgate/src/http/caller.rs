@@ -87,10 +87,14 @@ impl FromRequestParts<Arc<Worker>> for Caller<Management> {
     }
 }
 
-fn admit(worker: &Worker, parts: &Parts, role: Role) -> Result<Principal, Refusal> {
-    let principal = authenticate(&worker.gateway, &parts.headers)?;
-    may(&principal, role)?;
-    Ok(principal)
+/// The caller, or the error that is counted and sent.
+fn admit(worker: &Worker, parts: &Parts, role: Role) -> Result<Principal, ApiError> {
+    let principal = authenticate(&worker.gateway, &parts.headers);
+    principal.and_then(|principal| may(&principal, role).map(|()| principal)).map_err(|refusal| {
+        let error = ApiError::from(refusal);
+        worker.gateway.telemetry.metrics.refused(error.code());
+        error
+    })
 }
 
 /// Whether a key may use routes of `role`. Every key is a user's key: there are no others.
