@@ -21,7 +21,11 @@ use crate::pipeline;
     post,
     path = "/v1/chat/completions",
     tag = "Calls",
-    params(("x-tollgate-provider" = Option<String>, Header, description = "The provider, as `provider` in the body.")),
+    params(
+        ("x-tollgate-provider" = Option<String>, Header, description = "The provider, as `provider` in the body."),
+        ("x-tollgate-session" = Option<String>, Header, description = "Your name for the conversation: 1 to 128 visible characters, kept on the receipt."),
+        ("x-tollgate-label" = Option<String>, Header, description = "Your name for the purpose: 1 to 128 visible characters, kept on the receipt."),
+    ),
     request_body = ChatBody,
     responses(
         (status = 200, description = "The answer, or the stream of it.", content(

@@ -11,6 +11,7 @@ use wire::error::ErrorBody;
 
 use crate::catalog::ResolveError;
 use crate::ledger::BILLING_UNAVAILABLE;
+use crate::ledger::usage::TAG_CHARS_MAX;
 use crate::pipeline::{Failure, NoCredit, Refusal};
 use crate::upstream::SendError;
 
@@ -127,6 +128,12 @@ impl From<Refusal> for ApiError {
                 "body_too_large",
                 format!("The body is larger than the limit of {limit} bytes."),
             ),
+            Refusal::Tag(header) => ApiError::invalid(
+                StatusCode::BAD_REQUEST,
+                "invalid_value",
+                format!("The header '{header}' must have 1 to {TAG_CHARS_MAX} visible characters, and come once."),
+            )
+            .param(header),
             Refusal::BodyBroken(why) => ApiError::invalid(StatusCode::BAD_REQUEST, "body_incomplete", why),
             Refusal::Request(error) => ApiError {
                 body: ErrorBody {

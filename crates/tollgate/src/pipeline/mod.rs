@@ -10,6 +10,7 @@ mod record;
 mod refusal;
 mod relay;
 mod reply;
+mod tags;
 mod whole;
 
 use std::sync::Arc;
@@ -35,6 +36,7 @@ use body::MeteredBody;
 use domain::Route;
 use record::Record;
 use reply::Reply;
+use tags::{LABEL_HEADER, SESSION_HEADER, tag};
 
 /// The request header that names a provider, for clients that cannot add a body field.
 const PROVIDER_HEADER: &str = "x-tollgate-provider";
@@ -78,6 +80,7 @@ async fn prepare(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Prepared, Refusal> {
+    record.tagged(tag(headers, SESSION_HEADER)?, tag(headers, LABEL_HEADER)?);
     let limit = BodyLimit::of_call(worker.gateway.config.server.body_bytes_max);
     let bytes = read_body(headers, body, limit).await?;
     let request = ChatRequest::parse(bytes).map_err(Refusal::Request)?;
