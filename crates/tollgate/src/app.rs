@@ -77,6 +77,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let entropy = Entropy::System;
     raise_file_limit();
     let ledger = Ledger::open(StoreConfig::Sqlite(config.store.path.clone()), clock.clone())?;
+    ledger.keep_usage(config.usage).await?;
     let given = config.admin.key.as_ref().map(|key| key.expose().to_owned());
     let (admin_auth, admin_key) = AdminKey::load_or_create(given.as_deref(), &ledger, &entropy).await?;
     let keys = KeyRing::open(ledger.clone(), entropy).await?;

@@ -61,7 +61,7 @@ pub(super) async fn list_activity(
     QueryParams(query): QueryParams<ActivityQuery>,
 ) -> Result<Response, ApiError> {
     let all = Calls { account: query.account.map(|account| account.0), ..Calls::default() };
-    let calls = query.calls(all).map(|calls| Calls {
+    let calls = query.calls(&all).map(|calls| Calls {
         session: query.session.as_ref().map(|text| text.0.clone()),
         label: query.label.as_ref().map(|text| text.0.clone()),
         ..calls

@@ -42,7 +42,7 @@ pub(super) async fn show_usage(
     QueryParams(query): QueryParams<UsageQuery>,
 ) -> Result<Json<UsageView<String>>, ApiError> {
     let all = Calls { account: query.account.map(|account| account.0), ..Calls::default() };
-    let calls = query.calls(all);
+    let calls = query.calls(&all);
     let now_ms = state.ledger.clock().now_ms();
     reply(&state.ledger, calls, query.interval, query.group_by, now_ms, |money| money.to_string()).await
 }

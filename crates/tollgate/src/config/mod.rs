@@ -17,6 +17,7 @@ mod section;
 mod server;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -37,6 +38,8 @@ pub use server::{AdminConfig, ServerConfig, StoreConfig};
 
 use section::Section;
 
+use crate::ledger::UsagePolicy;
+
 /// The file that is read when none is named and it exists.
 const FILE_DEFAULT: &str = "tollgate.toml";
 
@@ -55,6 +58,8 @@ pub struct Config {
     pub admin: AdminConfig,
     /// The database.
     pub store: StoreConfig,
+    /// How the history of calls is kept.
+    pub usage: UsagePolicy,
     /// What is logged.
     pub log: LogConfig,
     /// The enabled providers, by id.
@@ -131,6 +136,7 @@ impl Config {
         let mut server = root.read("server", server::read_server)?;
         let mut admin = root.read("admin", |section| server::read_admin(section, &env))?;
         let store = root.read("store", |section| server::read_store(section, &data_dir))?;
+        let usage = root.read("usage", usage::read_usage)?;
         let providers = provider::read_providers(root.section("providers")?, &env, &mut warnings)?;
         let models = model::read_models(root.section("models")?, &providers)?;
         let routes = route::read_routes(root.section("routes")?, &providers)?;
@@ -142,7 +148,7 @@ impl Config {
         check_admin(&server, &admin, &mut warnings)?;
         let log = LogConfig::from_env(&env)?;
         let file = file.map(|(path, _)| path);
-        Ok(Config { server, admin, store, log, providers, models, routes, data_dir, file, warnings })
+        Ok(Config { server, admin, store, usage, log, providers, models, routes, data_dir, file, warnings })
     }
 }
 

@@ -8,13 +8,14 @@ use hyper::header::HeaderMap;
 
 use super::ApiError;
 use super::activity_reply::{Asked, Format, reply};
-use super::calls_query::{Text, calls_query};
 use super::caller::{Caller, Key};
+use super::calls_query::{Text, calls_query};
 use super::generation::{GenerationData, render};
 use super::input::QueryParams;
 use super::scope::own_calls;
 use crate::admin::view::ActivityView;
 use crate::gateway::Worker;
+use crate::ledger::usage::Calls;
 
 calls_query! {
     /// Which calls.
@@ -60,7 +61,7 @@ pub(super) async fn list(
     headers: HeaderMap,
     QueryParams(query): QueryParams<ActivityQuery>,
 ) -> Result<Response, ApiError> {
-    let calls = query.calls(own_calls(&principal)).map(|calls| crate::ledger::usage::Calls {
+    let calls = query.calls(&own_calls(&principal)).map(|calls| Calls {
         session: query.session.as_ref().map(|text| text.0.clone()),
         label: query.label.as_ref().map(|text| text.0.clone()),
         ..calls

@@ -2,9 +2,9 @@
 
 use std::io;
 
+use axum::Json;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use bytes::Bytes;
 use futures_util::stream;
 use hyper::StatusCode;
@@ -83,7 +83,8 @@ pub(crate) async fn reply<T: Serialize + 'static>(
             let message = format!("These are {total} calls; an export has at most {EXPORT_CALLS_MAX}.");
             return Err(ApiError::invalid(StatusCode::BAD_REQUEST, "export_too_large", message));
         }
-        let export = Export { ledger: ledger.clone(), calls, cursor, left: total, format, view, begun: false };
+        let export =
+            Export { ledger: ledger.clone(), calls, cursor, left: total, format, view, begun: false };
         return Ok(export.into_response());
     }
     let activity = match calls {

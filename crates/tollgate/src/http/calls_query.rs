@@ -109,7 +109,7 @@ macro_rules! calls_query {
 
         impl $name {
             /// The calls that the filters mean, within the caller's own.
-            fn calls(&self, own: $crate::ledger::usage::Calls) -> Option<$crate::ledger::usage::Calls> {
+            fn calls(&self, own: &$crate::ledger::usage::Calls) -> Option<$crate::ledger::usage::Calls> {
                 let key = self.key.map(|key| key.0);
                 $crate::http::calls_query::within(own, $crate::ledger::usage::Calls {
                     key,
@@ -127,7 +127,7 @@ macro_rules! calls_query {
 pub(crate) use calls_query;
 
 /// What is asked for within the caller's own calls; `None` when nothing can be both.
-pub(crate) fn within(own: Calls, asked: Calls) -> Option<Calls> {
+pub(crate) fn within(own: &Calls, asked: Calls) -> Option<Calls> {
     let key = match (own.key, asked.key) {
         (Some(own), Some(asked)) if own != asked => return None,
         (own, asked) => own.or(asked),
@@ -209,9 +209,23 @@ mod tests {
             assert_eq!(parse_time(text).map(rfc3339).as_deref(), Some(means), "{text}");
         }
         for text in [
-            "", "now", "2026", "2026-1-31", "2026-02-30", "2026-00-01", "2026-01-31T", "2026-01-31T12:00:00",
-            "2026-01-31T24:00:00Z", "2026-01-31T12:00Z", "2026-01-31T12:00:00.Z", "2026-01-31T12:00:00+1:00",
-            "99999999999999999999", "-1-01-01", "２０２６-01-31", "2026-01-31T12:00:00\u{e9}", "'; DROP TABLE receipts",
+            "",
+            "now",
+            "2026",
+            "2026-1-31",
+            "2026-02-30",
+            "2026-00-01",
+            "2026-01-31T",
+            "2026-01-31T12:00:00",
+            "2026-01-31T24:00:00Z",
+            "2026-01-31T12:00Z",
+            "2026-01-31T12:00:00.Z",
+            "2026-01-31T12:00:00+1:00",
+            "99999999999999999999",
+            "-1-01-01",
+            "２０２６-01-31",
+            "2026-01-31T12:00:00\u{e9}",
+            "'; DROP TABLE receipts",
         ] {
             assert_eq!(parse_time(text), None, "{text}");
         }

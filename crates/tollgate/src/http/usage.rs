@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::State;
 
 use super::ApiError;
-use super::calls_query::calls_query;
 use super::caller::{Caller, Key};
+use super::calls_query::calls_query;
 use super::input::QueryParams;
 use super::scope::own_calls;
 use super::usage_reply::{GroupText, IntervalText, reply};
@@ -42,7 +42,7 @@ pub(super) async fn show(
     State(worker): State<Arc<Worker>>,
     QueryParams(query): QueryParams<UsageQuery>,
 ) -> Result<Json<UsageView<Usd>>, ApiError> {
-    let calls = query.calls(own_calls(&principal));
+    let calls = query.calls(&own_calls(&principal));
     let now_ms = worker.gateway.clock.now_ms();
     reply(&worker.gateway.ledger, calls, query.interval, query.group_by, now_ms, Usd).await
 }

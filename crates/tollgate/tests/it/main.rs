@@ -36,3 +36,4 @@ mod shutdown;
 mod stampede;
 mod streaming;
 mod upstream;
+mod usage;

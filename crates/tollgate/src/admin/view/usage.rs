@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 use crate::ledger::usage::{GroupBy, Point, Rebuilt, SeriesQuery};
 
 use super::number::Thousandths;
-use super::rfc3339;
 use super::receipt::TokensView;
+use super::rfc3339;
 
 /// A page of calls, newest first.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
