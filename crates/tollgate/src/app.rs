@@ -85,6 +85,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let ledger = Ledger::open(StoreConfig::Sqlite(config.store.path.clone()), clock.clone())?;
     let telemetry = Arc::new(Telemetry::start(&config, clock.now_ms()).map_err(StartError::Worker)?);
     ledger.report_to(Arc::clone(&telemetry));
+    ledger.keep_usage(config.usage).await?;
     let given = config.admin.key.as_ref().map(|key| key.expose().to_owned());
     let (admin_auth, admin_key) = AdminKey::load_or_create(given.as_deref(), &ledger, &entropy).await?;
     let keys = KeyRing::open(ledger.clone(), entropy).await?;

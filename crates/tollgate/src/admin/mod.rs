@@ -11,13 +11,16 @@ mod grant_credit;
 mod healthz;
 mod host;
 mod list_accounts;
+mod list_activity;
 mod list_keys;
 mod list_receipts;
 mod metrics;
 mod openapi;
+mod rebuild_usage;
 mod revoke_key;
 mod show_account;
 mod show_receipt;
+mod show_usage;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod view;
@@ -100,4 +103,7 @@ fn locked() -> Routes<AdminState> {
         .admin(endpoint!(list_receipts::list_receipts))
         .admin(endpoint!(show_receipt::show_receipt))
         .admin(endpoint!(metrics::metrics))
+        .admin(endpoint!(list_activity::list_activity))
+        .admin(endpoint!(show_usage::show_usage))
+        .admin(endpoint!(rebuild_usage::rebuild_usage))
 }

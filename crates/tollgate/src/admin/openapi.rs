@@ -19,6 +19,7 @@ pub(super) const ABOUT: About = About {
         ("Accounts", "Who pays, and their credit."),
         ("Keys", "What clients show."),
         ("Receipts", "The record of every call."),
+        ("Usage", "What calls came to."),
         ("Health", "For probes."),
         ("Operation", "What the gateway does, in numbers."),
         ("Description", "What this listener serves."),

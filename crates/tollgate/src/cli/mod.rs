@@ -5,6 +5,7 @@
 //! understood.
 
 mod account;
+mod activity;
 mod audit;
 mod check;
 mod credit;
@@ -12,12 +13,14 @@ mod failure;
 mod http;
 mod key;
 mod out;
+mod query;
 mod receipt;
 mod remote;
 mod serve;
 mod table;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -60,6 +63,10 @@ enum Command {
     Credit(credit::CreditArgs),
     /// Receipts: what calls cost.
     Receipt(receipt::ReceiptArgs),
+    /// Activity: calls one by one, with filters.
+    Activity(activity::ActivityArgs),
+    /// Usage: what calls came to, by hour, day or month.
+    Usage(usage::UsageArgs),
 }
 
 /// Does what `arguments` ask (the program's name first) and returns the exit code.
@@ -97,6 +104,8 @@ fn dispatch(command: Command, out: &mut Out) -> Result<(), Failure> {
         Command::Key(args) => block_on(key::key(&args, out)),
         Command::Credit(args) => block_on(credit::credit(&args, out)),
         Command::Receipt(args) => block_on(receipt::receipt(&args, out)),
+        Command::Activity(args) => block_on(activity::activity(&args, out)),
+        Command::Usage(args) => block_on(usage::usage(&args, out)),
     }
 }
 

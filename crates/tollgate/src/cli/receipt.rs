@@ -65,8 +65,17 @@ pub(super) async fn receipt(args: &ReceiptArgs, out: &mut Out) -> Result<(), Fai
 }
 
 fn describe_all(receipts: &ListView<ReceiptView>) -> String {
+    let listed = table_of(&receipts.data);
+    match &receipts.next_cursor {
+        Some(cursor) => format!("{listed}\n\nMore: --cursor {cursor}"),
+        None => listed,
+    }
+}
+
+/// Receipts for people, one per line.
+pub(super) fn table_of(receipts: &[ReceiptView]) -> String {
     let headings = ["call", "started", "model", "provider", "outcome", "in", "out", "total ms", "charge"];
-    let rows = receipts.data.iter().map(|receipt| {
+    let rows = receipts.iter().map(|receipt| {
         vec![
             receipt.call_id.clone(),
             receipt.started_at.clone(),
@@ -79,11 +88,7 @@ fn describe_all(receipts: &ListView<ReceiptView>) -> String {
             receipt.charge.clone(),
         ]
     });
-    let listed = table(&headings, &headings[5..], rows.collect());
-    match &receipts.next_cursor {
-        Some(cursor) => format!("{listed}\n\nMore: --cursor {cursor}"),
-        None => listed,
-    }
+    table(&headings, &headings[5..], rows.collect())
 }
 
 /// One receipt for people. Public to the demo, which shows the one it made.

@@ -18,6 +18,7 @@ mod server;
 mod telemetry;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -39,6 +40,8 @@ pub use telemetry::{OtlpConfig, TelemetryConfig};
 
 use section::Section;
 
+use crate::ledger::UsagePolicy;
+
 /// The file that is read when none is named and it exists.
 const FILE_DEFAULT: &str = "tollgate.toml";
 
@@ -57,6 +60,8 @@ pub struct Config {
     pub admin: AdminConfig,
     /// The database.
     pub store: StoreConfig,
+    /// How the history of calls is kept.
+    pub usage: UsagePolicy,
     /// What is logged.
     pub log: LogConfig,
     /// Where traces are sent.
@@ -135,6 +140,7 @@ impl Config {
         let mut server = root.read("server", server::read_server)?;
         let mut admin = root.read("admin", |section| server::read_admin(section, &env))?;
         let store = root.read("store", |section| server::read_store(section, &data_dir))?;
+        let usage = root.read("usage", usage::read_usage)?;
         let providers = provider::read_providers(root.section("providers")?, &env, &mut warnings)?;
         let models = model::read_models(root.section("models")?, &providers)?;
         let routes = route::read_routes(root.section("routes")?, &providers)?;
@@ -152,6 +158,7 @@ impl Config {
             server,
             admin,
             store,
+            usage,
             log,
             telemetry,
             providers,

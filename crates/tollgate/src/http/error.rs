@@ -12,6 +12,7 @@ use wire::error::ErrorBody;
 use super::limit_error;
 use crate::catalog::ResolveError;
 use crate::ledger::BILLING_UNAVAILABLE;
+use crate::ledger::usage::TAG_CHARS_MAX;
 use crate::pipeline::{Failure, Refusal};
 use crate::upstream::SendError;
 
@@ -128,6 +129,12 @@ impl From<Refusal> for ApiError {
                 "body_too_large",
                 format!("The body is larger than the limit of {limit} bytes."),
             ),
+            Refusal::Tag(header) => ApiError::invalid(
+                StatusCode::BAD_REQUEST,
+                "invalid_value",
+                format!("The header '{header}' must have 1 to {TAG_CHARS_MAX} visible characters, and come once."),
+            )
+            .param(header),
             Refusal::BodyBroken(why) => ApiError::invalid(StatusCode::BAD_REQUEST, "body_incomplete", why),
             Refusal::Idempotency(refused) => refused.into(),
             Refusal::Request(error) => ApiError {
@@ -152,15 +159,8 @@ impl From<Refusal> for ApiError {
             Refusal::NoCredit(no_credit) => limit_error::no_credit(&no_credit),
             Refusal::Limited(limited) => limit_error::limited(&limited),
             Refusal::TrialOver { ended_at_ms } => limit_error::trial_over(ended_at_ms),
-            Refusal::NoPlan(plan) => forbidden(
-                "plan_missing",
-                format!("The account's plan '{plan}' does not exist any more. The operator has to mend it."),
-            ),
-            Refusal::ModelNotAllowed(model) => forbidden(
-                "model_not_allowed",
-                format!("The plan or the key does not allow the model '{model}'."),
-            )
-            .param("model"),
+            Refusal::NoPlan(plan) => limit_error::no_plan(&plan),
+            Refusal::ModelNotAllowed(model) => limit_error::model_not_allowed(&model),
         }
     }
 }
@@ -199,10 +199,6 @@ impl From<&Failure> for ApiError {
 
 fn unauthorized(message: &str) -> ApiError {
     ApiError::invalid(StatusCode::UNAUTHORIZED, "invalid_api_key", message)
-}
-
-fn forbidden(code: &'static str, message: impl Into<String>) -> ApiError {
-    ApiError::new(StatusCode::FORBIDDEN, "permission_error", code, message).retry(false)
 }
 
 fn unavailable(code: &'static str, message: &str) -> ApiError {

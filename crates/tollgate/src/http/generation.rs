@@ -33,7 +33,7 @@ pub(super) struct Generation {
 /// Times are in milliseconds, money in US dollars. `outcome` and `rule` say how the call ended and what was charged
 /// for.
 #[derive(Serialize, ToSchema)]
-struct GenerationData {
+pub(super) struct GenerationData {
     id: String,
     upstream_id: Option<String>,
     model: String,
@@ -63,6 +63,9 @@ struct GenerationData {
     latency: Option<u64>,
     generation_time: u64,
     output_tokens_per_second: Option<u64>,
+    key_id: String,
+    session: Option<String>,
+    label: Option<String>,
 }
 
 /// The receipt of a call
@@ -91,7 +94,7 @@ pub(super) async fn show(
     Ok(Json(Generation { data: render(stored.ok_or_else(unknown)?) }))
 }
 
-fn render(stored: StoredReceipt) -> GenerationData {
+pub(super) fn render(stored: StoredReceipt) -> GenerationData {
     let receipt = stored.receipt;
     let output_tokens_per_second = receipt.output_milli_tokens_per_second().map(|milli| milli / 1000);
     GenerationData {
@@ -124,5 +127,8 @@ fn render(stored: StoredReceipt) -> GenerationData {
         latency: receipt.first_token_us.map(|us| us / 1000),
         generation_time: receipt.total_us / 1000,
         output_tokens_per_second,
+        key_id: receipt.key.to_string(),
+        session: receipt.session,
+        label: receipt.label,
     }
 }

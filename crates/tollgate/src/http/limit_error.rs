@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use domain::{Exceeded, Limit, Money, Period};
+use domain::{Exceeded, Limit, Money, Period, PlanName};
 use hyper::StatusCode;
 
 use super::ApiError;
@@ -71,7 +71,20 @@ pub(super) fn trial_over(ended_at_ms: i64) -> ApiError {
         "The trial ended at {}. To go on with the same keys, ask the operator for credit or for a plan.",
         rfc3339(ended_at_ms)
     );
-    ApiError::new(StatusCode::FORBIDDEN, "permission_error", "trial_expired", message).retry(false)
+    forbidden("trial_expired", message)
+}
+
+/// The error for an account whose plan is gone.
+pub(super) fn no_plan(plan: &PlanName) -> ApiError {
+    let message =
+        format!("The account's plan '{plan}' does not exist any more. The operator has to mend it.");
+    forbidden("plan_missing", message)
+}
+
+/// The error for a model that the plan or the key leaves out.
+pub(super) fn model_not_allowed(model: &str) -> ApiError {
+    let message = format!("The plan or the key does not allow the model '{model}'.");
+    forbidden("model_not_allowed", message).param("model")
 }
 
 fn spend(limited: &Limited, advice: &str) -> ApiError {
@@ -109,6 +122,10 @@ fn quota(used: &str, frees_at_ms: Option<i64>) -> ApiError {
     };
     let message = format!("{used}. {frees}");
     ApiError::new(StatusCode::TOO_MANY_REQUESTS, "insufficient_quota", "quota_exceeded", message).retry(false)
+}
+
+fn forbidden(code: &'static str, message: String) -> ApiError {
+    ApiError::new(StatusCode::FORBIDDEN, "permission_error", code, message).retry(false)
 }
 
 fn payment(code: &'static str, message: String) -> ApiError {

@@ -1,9 +1,13 @@
 //! The public API: one endpoint per file, every route in [`router`], every error in [`error`].
 
+mod activity;
+pub(crate) mod activity_reply;
 mod caller;
+pub(crate) mod calls_query;
 mod chat;
 mod chat_schema;
 mod credits;
+mod csv;
 mod describe;
 pub(crate) mod docs;
 pub(crate) mod document;
@@ -22,6 +26,9 @@ mod once;
 mod openapi;
 mod router;
 pub(crate) mod routes;
+mod scope;
+mod usage;
+pub(crate) mod usage_reply;
 
 pub use caller::{Admin, Caller, Key, Management, Role};
 pub use error::ApiError;

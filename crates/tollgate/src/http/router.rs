@@ -6,7 +6,7 @@ use axum::Router;
 use axum::middleware::map_response_with_state;
 
 use super::routes::{Routes, endpoint};
-use super::{chat, credits, docs, generation, health, key, layers, models, openapi};
+use super::{activity, chat, credits, docs, generation, health, key, layers, models, openapi, usage};
 use crate::gateway::Worker;
 
 /// The public API on one worker.
@@ -31,6 +31,8 @@ pub(super) fn routes() -> Routes<Arc<Worker>> {
         .key(endpoint!(models::list))
         .key(endpoint!(models::show))
         .key(endpoint!(generation::show))
+        .key(endpoint!(activity::list))
+        .key(endpoint!(usage::show))
         .key(endpoint!(credits::show))
         .key(endpoint!(key::show))
 }

@@ -13,6 +13,7 @@ mod refusal;
 mod relay;
 mod repeat;
 mod reply;
+mod tags;
 mod tape;
 mod whole;
 
@@ -42,6 +43,7 @@ use body::MeteredBody;
 use domain::{Route, Standing};
 use record::Record;
 use reply::Reply;
+use tags::{LABEL_HEADER, SESSION_HEADER, tag};
 
 /// The request header that names a provider, for clients that cannot add a body field.
 const PROVIDER_HEADER: &str = "x-tollgate-provider";
@@ -106,6 +108,7 @@ async fn accept(
 ) -> Result<Accepted, Refusal> {
     let gateway = &worker.gateway;
     record.allow(limit::allowance(gateway, principal)?);
+    record.tagged(tag(&head.headers, SESSION_HEADER)?, tag(&head.headers, LABEL_HEADER)?);
     let limit = BodyLimit::of_call(gateway.config.server.body_bytes_max);
     let bytes = read_body(&head.headers, body, limit).await?;
     let earlier = repeat::earlier_answer(gateway, record, head, &bytes).await?;

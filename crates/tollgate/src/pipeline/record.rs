@@ -183,6 +183,12 @@ impl Record {
         }
     }
 
+    /// Notes the client's names for what the call belongs to.
+    pub(super) fn tagged(&mut self, session: Option<String>, label: Option<String>) {
+        self.receipt.session = session;
+        self.receipt.label = label;
+    }
+
     pub(super) fn asked(&mut self, request: &ChatRequest) {
         self.receipt.model_asked = request.model().to_owned();
         self.receipt.stream = request.stream();

@@ -27,6 +27,8 @@ pub enum Refusal {
     LedgerFailing,
     /// The gateway is stopping.
     Closing,
+    /// The header of that name is not a short visible text.
+    Tag(&'static str),
     /// The body is not declared as JSON.
     ContentType(String),
     /// The body is compressed.

@@ -99,6 +99,15 @@ impl Client {
         self.pool.request(request).await.ok()
     }
 
+    /// A request without a body to a server that may die. `None` when it did before it answered.
+    pub(crate) async fn try_post(&self, path: &str) -> Option<Response<Incoming>> {
+        let request = Request::post(format!("{}{path}", self.url))
+            .header(AUTHORIZATION, format!("Bearer {}", self.key))
+            .body(Full::new(Bytes::new()))
+            .expect("a request");
+        self.pool.request(request).await.ok()
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Reply {
         Reply::read(self.send(Method::GET, path, Bytes::new()).await).await
     }

@@ -43,3 +43,4 @@ mod stampede;
 mod streaming;
 mod traces;
 mod upstream;
+mod usage;

@@ -7,6 +7,7 @@ mod key;
 mod number;
 mod receipt;
 pub(crate) mod time;
+mod usage;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,6 +17,7 @@ pub use key::{KeyView, NewKeyView};
 pub use number::Thousandths;
 pub use receipt::{PriceView, ReceiptView, TokensView};
 pub use time::rfc3339;
+pub use usage::{ActivityView, PointView, QuantilesView, RebuiltView, UsageView};
 
 /// A page of a list.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]

@@ -72,6 +72,10 @@ pub struct ReceiptView {
     pub finish_reason: Option<String>,
     /// The upstream's id of the answer.
     pub upstream_id: Option<String>,
+    /// The client's name for the conversation that the call belongs to.
+    pub session: Option<String>,
+    /// The client's name for the purpose that the call serves.
+    pub label: Option<String>,
 }
 
 /// Tokens by kind.
@@ -134,6 +138,8 @@ impl ReceiptView {
             attempts: receipt.attempts,
             finish_reason: receipt.finish_reason.clone(),
             upstream_id: receipt.upstream_id.clone(),
+            session: receipt.session.clone(),
+            label: receipt.label.clone(),
         }
     }
 }

@@ -27,7 +27,8 @@ fn uncommented() -> String {
 fn the_example_as_it_stands_changes_nothing() {
     let (example, none) = (config(EXAMPLE), Config::resolve(Sources::default()).unwrap());
     let seen = |config: &Config| {
-        format!("{:?}{:?}{:?}{:?}", config.server, config.admin, config.store, config.providers)
+        let Config { server, admin, store, usage, providers, .. } = config;
+        format!("{server:?}{admin:?}{store:?}{usage:?}{providers:?}")
     };
     assert_eq!(seen(&example), seen(&none));
     assert_eq!(example.telemetry, none.telemetry);
@@ -43,7 +44,8 @@ fn the_settings_of_the_example_are_the_defaults() {
     example.providers[0].headers.clear();
     let local = example.providers.pop().unwrap();
     let seen = |config: &Config| {
-        format!("{:?}{:?}{:?}{:?}", config.server, config.admin, config.store, config.providers)
+        let Config { server, admin, store, usage, providers, .. } = config;
+        format!("{server:?}{admin:?}{store:?}{usage:?}{providers:?}")
     };
     assert_eq!(seen(&example), seen(&none));
 
@@ -64,6 +66,7 @@ fn the_example_tells_every_key() {
     for section in [
         "[server]",
         "[admin]",
+        "[usage]",
         "[store]",
         "[telemetry]",
         provider,

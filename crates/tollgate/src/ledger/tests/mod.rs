@@ -7,6 +7,7 @@ mod audits;
 mod faults;
 mod files;
 mod model;
+mod questions;
 mod restarts;
 mod stored;
 mod treasury;

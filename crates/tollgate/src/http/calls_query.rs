@@ -1,0 +1,233 @@
+//! Filters over calls as query parameters, of both listeners.
+
+use domain::calendar::{DAY_MS, civil_date, days_from_civil};
+use domain::{AccountId, KeyId};
+use serde::Deserialize;
+
+use crate::ledger::usage::{Calls, Ended};
+
+/// The longest text that is looked for, in characters. Nothing that is stored is longer, but models' names may be.
+const TEXT_CHARS_MAX: usize = 256;
+
+/// A time in UTC: `2026-01-31`, `2026-01-31T12:00:00Z` or with an offset.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(try_from = "String")]
+pub(crate) struct When(pub(crate) i64);
+
+impl TryFrom<String> for When {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<When, &'static str> {
+        parse_time(&text).map(When).ok_or("no time such as 2026-01-31 or 2026-01-31T12:00:00Z")
+    }
+}
+
+/// How a call ended: `4xx`, `404` or `client_gone`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Status(pub(crate) Ended);
+
+impl TryFrom<String> for Status {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Status, &'static str> {
+        Ended::parse(&text).map(Status).ok_or("no status such as 404, 4xx or client_gone")
+    }
+}
+
+/// A text to look for, exactly as it is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Text(pub(crate) String);
+
+impl TryFrom<String> for Text {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Text, &'static str> {
+        let fits = (1..=TEXT_CHARS_MAX).contains(&text.chars().count());
+        if !fits || text.chars().any(char::is_control) {
+            return Err("must have 1 to 256 characters, and no control characters");
+        }
+        Ok(Text(text))
+    }
+}
+
+/// The id of a key. One that is none is a mistake; one that is another account's names no call.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct KeyText(pub(crate) KeyId);
+
+impl TryFrom<String> for KeyText {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<KeyText, &'static str> {
+        text.parse().map(KeyText).map_err(|_| "no id of a key, such as key_0198…")
+    }
+}
+
+/// The id of an account.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct AccountText(pub(crate) AccountId);
+
+impl TryFrom<String> for AccountText {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<AccountText, &'static str> {
+        text.parse().map(AccountText).map_err(|_| "no id of an account, such as acct_0198…")
+    }
+}
+
+/// A query with the filters that both listeners have, and whatever it has beside.
+macro_rules! calls_query {
+    ($(#[$meta:meta])* $name:ident { $($rest:tt)* }) => {
+        $(#[$meta])*
+        #[derive(serde::Deserialize, utoipa::IntoParams)]
+        #[into_params(parameter_in = Query)]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct $name {
+            /// Calls that started at this time or later, in RFC 3339: `2026-01-31`, `2026-01-31T12:00:00Z`.
+            #[param(value_type = Option<String>)]
+            from: Option<$crate::http::calls_query::When>,
+            /// Calls that started before this time.
+            #[param(value_type = Option<String>)]
+            to: Option<$crate::http::calls_query::When>,
+            /// Calls of the key with this id.
+            #[param(value_type = Option<String>)]
+            key: Option<$crate::http::calls_query::KeyText>,
+            /// Calls that this model served, as its provider calls it.
+            #[param(value_type = Option<String>, min_length = 1, max_length = 256)]
+            model: Option<$crate::http::calls_query::Text>,
+            /// Calls that this provider served.
+            #[param(value_type = Option<String>, min_length = 1, max_length = 256)]
+            provider: Option<$crate::http::calls_query::Text>,
+            /// Calls that ended with this status (`404`), one of its class (`4xx`), or in this way (`client_gone`).
+            #[param(value_type = Option<String>)]
+            status: Option<$crate::http::calls_query::Status>,
+            $($rest)*
+        }
+
+        impl $name {
+            /// The calls that the filters mean, within the caller's own.
+            fn calls(&self, own: &$crate::ledger::usage::Calls) -> Option<$crate::ledger::usage::Calls> {
+                let key = self.key.map(|key| key.0);
+                $crate::http::calls_query::within(own, $crate::ledger::usage::Calls {
+                    key,
+                    from_ms: self.from.map(|from| from.0),
+                    to_ms: self.to.map(|to| to.0),
+                    model: self.model.as_ref().map(|text| text.0.clone()),
+                    provider: self.provider.as_ref().map(|text| text.0.clone()),
+                    ended: self.status.map(|status| status.0),
+                    ..$crate::ledger::usage::Calls::default()
+                })
+            }
+        }
+    };
+}
+pub(crate) use calls_query;
+
+/// What is asked for within the caller's own calls; `None` when nothing can be both.
+pub(crate) fn within(own: &Calls, asked: Calls) -> Option<Calls> {
+    let key = match (own.key, asked.key) {
+        (Some(own), Some(asked)) if own != asked => return None,
+        (own, asked) => own.or(asked),
+    };
+    Some(Calls { account: own.account, key, ..asked })
+}
+
+fn parse_time(text: &str) -> Option<i64> {
+    let (date, time) = match text.split_once('T') {
+        Some((date, time)) => (date, Some(time)),
+        None => (text, None),
+    };
+    let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
+    let days = days_from_civil(year, month, day);
+    // A date that does not exist would be another one.
+    if civil_date(days) != (year, month, day) {
+        return None;
+    }
+    let of_day = time.map_or(Some(0), parse_time_of_day)?;
+    Some(days * DAY_MS + of_day)
+}
+
+/// Milliseconds after midnight in UTC, which an offset moves to another day.
+fn parse_time_of_day(text: &str) -> Option<i64> {
+    let (clock, offset_minutes) = match text.strip_suffix('Z') {
+        Some(clock) => (clock, 0),
+        None => {
+            // A plus in a query that was not escaped arrives as a space.
+            let at = text.rfind(['+', '-', ' '])?;
+            let [hours, minutes] = numbers(text.get(at + 1..)?, ':', [2, 2])?;
+            let sign = if text.get(at..=at)? == "-" { -1 } else { 1 };
+            (text.get(..at)?, sign * (hours * 60 + minutes))
+        }
+    };
+    let (seconds, millis) = match clock.split_once('.') {
+        Some((seconds, fraction)) => (seconds, parse_millis(fraction)?),
+        None => (clock, 0),
+    };
+    let [hour, minute, second] = numbers(seconds, ':', [2, 2, 2])?;
+    if hour > 23 || minute > 59 || second > 59 || offset_minutes.abs() > 24 * 60 {
+        return None;
+    }
+    Some((((hour * 60 + minute - offset_minutes) * 60) + second) * 1000 + millis)
+}
+
+fn parse_millis(fraction: &str) -> Option<i64> {
+    let digits = (1..=9).contains(&fraction.len()) && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let padded = format!("{fraction}00");
+    digits.then(|| padded.get(..3)?.parse().ok()).flatten()
+}
+
+/// Numbers of exactly so many digits.
+fn numbers<const N: usize>(text: &str, separator: char, digits: [usize; N]) -> Option<[i64; N]> {
+    let mut found = [0; N];
+    let mut parts = text.split(separator);
+    for (number, digits) in found.iter_mut().zip(digits) {
+        let part = parts.next().filter(|part| part.len() == digits)?;
+        *number = part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok())??;
+    }
+    parts.next().is_none().then_some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_time;
+    use crate::admin::view::rfc3339;
+
+    #[test]
+    fn times_are_read_as_they_are_written() {
+        for (text, means) in [
+            ("2026-01-31", "2026-01-31T00:00:00.000Z"),
+            ("2024-02-29T23:59:59Z", "2024-02-29T23:59:59.000Z"),
+            ("2026-01-31T12:00:00.5Z", "2026-01-31T12:00:00.500Z"),
+            ("2026-01-31T12:00:00.123456789Z", "2026-01-31T12:00:00.123Z"),
+            ("2026-01-31T00:30:00+01:00", "2026-01-30T23:30:00.000Z"),
+            ("2026-01-31T00:30:00 01:00", "2026-01-30T23:30:00.000Z"),
+            ("2026-01-31T23:30:00-01:00", "2026-02-01T00:30:00.000Z"),
+        ] {
+            assert_eq!(parse_time(text).map(rfc3339).as_deref(), Some(means), "{text}");
+        }
+        for text in [
+            "",
+            "now",
+            "2026",
+            "2026-1-31",
+            "2026-02-30",
+            "2026-00-01",
+            "2026-01-31T",
+            "2026-01-31T12:00:00",
+            "2026-01-31T24:00:00Z",
+            "2026-01-31T12:00Z",
+            "2026-01-31T12:00:00.Z",
+            "2026-01-31T12:00:00+1:00",
+            "99999999999999999999",
+            "-1-01-01",
+            "２０２６-01-31",
+            "2026-01-31T12:00:00\u{e9}",
+            "'; DROP TABLE receipts",
+        ] {
+            assert_eq!(parse_time(text), None, "{text}");
+        }
+    }
+}
