@@ -27,7 +27,7 @@ pub mod usage;
 pub use escrow::{AccountKind, Balance, Escrow, Hold, Refused, Settled};
 pub use histogram::Histogram;
 pub use hold::CallBound;
-pub use ids::{AccountId, CallId, GrantId, KeyId};
+pub use ids::{AccountId, CallId, GrantId, InviteId, KeyId};
 pub use limit::{Bucket, Limit};
 pub use limits::{LimitName, Limits, Quota};
 pub use meter::{Ask, Count, Exceeded, Meter, Now, Standing, Taken, Used, Window};

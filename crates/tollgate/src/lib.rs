@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod pipeline;
 pub mod serve;
 pub mod signals;
+pub mod signup;
 pub mod telemetry;
 pub mod upstream;
 pub mod usd;

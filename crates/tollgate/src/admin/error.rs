@@ -109,10 +109,13 @@ fn from_ledger(error: &LedgerError) -> ApiError {
         LedgerError::UnknownKey => {
             ApiError::invalid(StatusCode::NOT_FOUND, "key_not_found", "There is no such key.")
         }
+        LedgerError::UnknownInvite => {
+            ApiError::invalid(StatusCode::NOT_FOUND, "invite_not_found", "There is no such invite.")
+        }
         LedgerError::Conflict => ApiError::invalid(
             StatusCode::CONFLICT,
             "reference_conflict",
-            "This reference was used before for a grant of another amount.",
+            "This reference was used before for another grant.",
         )
         .param("reference"),
         LedgerError::TooLarge => ApiError::invalid(

@@ -15,6 +15,7 @@ mod route;
 mod secret;
 mod section;
 mod server;
+mod signup;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ pub use provider::ProviderConfig;
 pub use route::{OfferRef, RouteConfig, RouteStrategy};
 pub use secret::ApiKey;
 pub use server::{AdminConfig, ServerConfig, StoreConfig};
+pub use signup::{IssuerConfig, SignupConfig, TRIAL_PLAN, VerifierConfig};
 
 use section::Section;
 
@@ -63,6 +65,8 @@ pub struct Config {
     pub models: Vec<ModelConfig>,
     /// The configured routes, by name.
     pub routes: Vec<RouteConfig>,
+    /// Sign-up by visitors, where it is enabled.
+    pub signup: Option<SignupConfig>,
     /// Where relative paths of the store begin.
     pub data_dir: PathBuf,
     /// The file that was read.
@@ -134,6 +138,7 @@ impl Config {
         let providers = provider::read_providers(root.section("providers")?, &env, &mut warnings)?;
         let models = model::read_models(root.section("models")?, &providers)?;
         let routes = route::read_routes(root.section("routes")?, &providers)?;
+        let signup = root.read("signup", signup::read_signup)?;
         root.finish()?;
 
         server.listen = address(overrides.listen, "TOLLGATE_LISTEN", &env)?.unwrap_or(server.listen);
@@ -142,7 +147,7 @@ impl Config {
         check_admin(&server, &admin, &mut warnings)?;
         let log = LogConfig::from_env(&env)?;
         let file = file.map(|(path, _)| path);
-        Ok(Config { server, admin, store, log, providers, models, routes, data_dir, file, warnings })
+        Ok(Config { server, admin, store, log, providers, models, routes, signup, data_dir, file, warnings })
     }
 }
 

@@ -9,6 +9,7 @@ use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use wire::error::ErrorBody;
 
+use crate::admin::view::rfc3339;
 use crate::catalog::ResolveError;
 use crate::ledger::BILLING_UNAVAILABLE;
 use crate::pipeline::{Failure, NoCredit, Refusal};
@@ -101,6 +102,16 @@ impl From<Refusal> for ApiError {
                 "No API key was given. Send it as 'Authorization: Bearer <key>' or 'x-api-key: <key>'.",
             ),
             Refusal::BadKey => unauthorized("The API key is not valid."),
+            Refusal::TrialOver(ended_at_ms) => ApiError::invalid(
+                StatusCode::FORBIDDEN,
+                "trial_expired",
+                format!(
+                    "The trial of this account ended at {}. Ask the operator of this gateway for credit or for more \
+                     time: then this key works again.",
+                    rfc3339(ended_at_ms)
+                ),
+            )
+            .retry(false),
             Refusal::Busy => unavailable("overloaded", "Too many calls are in flight. Try again shortly."),
             Refusal::LedgerFailing => {
                 unavailable(BILLING_UNAVAILABLE, "Credit cannot be reserved at the moment. Nothing was charged.")

@@ -1,10 +1,12 @@
 //! Accounts: as stored, and in memory with their escrow.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arc_swap::ArcSwap;
 use domain::{AccountId, AccountKind, Balance, Escrow, Hold, Money, Refused, Settled};
 
 use super::LedgerError;
+use super::registry::{IdentityKind, IdentityMark};
 
 /// The longest name of an account or a key, in bytes.
 pub(crate) const NAME_LEN_MAX: usize = 200;
@@ -35,8 +37,21 @@ pub struct AccountRow {
     pub granted: Money,
     /// All that was ever charged to it.
     pub spent: Money,
+    /// When its trial ends, if it is on one, in milliseconds since the Unix epoch.
+    pub trial_ends_at_ms: Option<i64>,
+    /// Who signed up for it; `None` where the operator made it.
+    pub identity: Option<IdentityMark>,
     /// When it was created, in milliseconds since the Unix epoch.
     pub created_at_ms: i64,
+}
+
+/// What the operator may change of an account at any time. Calls in flight keep the terms that they began under.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// The name of its set of limits.
+    pub plan: Option<String>,
+    /// When its trial ends, if it is on one, in milliseconds since the Unix epoch.
+    pub trial_ends_at_ms: Option<i64>,
 }
 
 /// An account in memory.
@@ -48,10 +63,11 @@ pub struct Account {
     pub name: String,
     /// How it pays.
     pub kind: AccountKind,
-    /// The name of its set of limits.
-    pub plan: Option<String>,
+    /// How the person who signed up for it was known; `None` where the operator made it.
+    pub identity: Option<IdentityKind>,
     /// When it was created, in milliseconds since the Unix epoch.
     pub created_at_ms: i64,
+    terms: ArcSwap<Terms>,
     escrow: Mutex<Escrow>,
 }
 
@@ -64,7 +80,11 @@ impl Account {
             id: row.id,
             name: row.name.clone(),
             kind: row.kind,
-            plan: row.plan.clone(),
+            identity: row.identity.map(|identity| identity.kind),
+            terms: ArcSwap::from_pointee(Terms {
+                plan: row.plan.clone(),
+                trial_ends_at_ms: row.trial_ends_at_ms,
+            }),
             created_at_ms: row.created_at_ms,
             escrow: Mutex::new(escrow),
         })
@@ -80,6 +100,22 @@ impl Account {
     #[must_use]
     pub fn balance(&self) -> Balance {
         self.escrow().balance()
+    }
+
+    /// Its terms now.
+    #[must_use]
+    pub fn terms(&self) -> Arc<Terms> {
+        self.terms.load_full()
+    }
+
+    /// When its trial ended, in milliseconds since the Unix epoch, if that is over at `now_ms`.
+    #[must_use]
+    pub fn trial_over(&self, now_ms: impl FnOnce() -> i64) -> Option<i64> {
+        self.terms.load().trial_ends_at_ms.filter(|ends_at_ms| now_ms() >= *ends_at_ms)
+    }
+
+    pub(super) fn set_terms(&self, terms: Terms) {
+        self.terms.store(Arc::new(terms));
     }
 
     pub(super) fn hold(&self, amount: Money) -> Result<Hold, Refused> {

@@ -1,14 +1,17 @@
 //! The store in memory: the model that every other store is tested against.
 
+mod registry;
+
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use domain::{AccountId, AccountKind, CallId, KeyId, Settled};
+use domain::{AccountId, AccountKind, CallId, InviteId, KeyId, Settled};
 
 use super::LedgerError;
 use super::account::AccountRow;
 use super::receipt::{Page, StoredReceipt};
+use super::registry::InviteRow;
 use super::store::{
     Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, SettingsStore, Settlement, Treasury,
     UsageStore,
@@ -28,6 +31,7 @@ struct Tables {
     keys: BTreeMap<KeyId, KeyRow>,
     settings: HashMap<String, Vec<u8>>,
     catalogues: HashMap<String, CatalogueCopy>,
+    invites: BTreeMap<InviteId, InviteRow>,
 }
 
 impl MemoryStore {
@@ -47,29 +51,7 @@ impl Treasury for MemoryStore {
     }
 
     fn grant(&mut self, grant: &NewGrant<'_>) -> Result<GrantRow, LedgerError> {
-        let mut tables = self.tables();
-        let name = (grant.account, grant.reference.to_owned());
-        if let Some(earlier) = tables.grants.get(&name) {
-            let same = earlier.amount == grant.amount;
-            return if same {
-                Ok(GrantRow { repeated: true, ..earlier.clone() })
-            } else {
-                Err(LedgerError::Conflict)
-            };
-        }
-        let account = tables.accounts.get_mut(&grant.account).ok_or(LedgerError::UnknownAccount)?;
-        account.granted = account.granted.checked_add(grant.amount).ok_or(LedgerError::TooLarge)?;
-        let row = GrantRow {
-            id: grant.id,
-            account: grant.account,
-            amount: grant.amount,
-            reference: grant.reference.to_owned(),
-            balance: account.granted.saturating_sub(account.spent),
-            created_at_ms: grant.at_ms,
-            repeated: false,
-        };
-        tables.grants.insert(name, row.clone());
-        Ok(row)
+        self.tables().grant(grant)
     }
 
     fn settle(&mut self, batch: &[Settlement], at_ms: i64) -> Result<Vec<Booked>, LedgerError> {
@@ -80,6 +62,29 @@ impl Treasury for MemoryStore {
         tables.accounts.extend(draft.accounts);
         tables.receipts.extend(draft.receipts);
         Ok(booked)
+    }
+}
+
+impl Tables {
+    fn grant(&mut self, grant: &NewGrant<'_>) -> Result<GrantRow, LedgerError> {
+        let name = (grant.account, grant.reference.to_owned());
+        if let Some(earlier) = self.grants.get(&name) {
+            let same = (earlier.amount, earlier.paid) == (grant.amount, grant.paid);
+            return if same {
+                Ok(GrantRow { repeated: true, ..earlier.clone() })
+            } else {
+                Err(LedgerError::Conflict)
+            };
+        }
+        let account = self.accounts.get_mut(&grant.account).ok_or(LedgerError::UnknownAccount)?;
+        account.granted = account.granted.checked_add(grant.amount).ok_or(LedgerError::TooLarge)?;
+        let balance = account.granted.saturating_sub(account.spent);
+        if let Some(terms) = grant.terms {
+            self.set_terms(grant.account, terms)?;
+        }
+        let row = grant.row(balance);
+        self.grants.insert(name, row.clone());
+        Ok(row)
     }
 }
 

@@ -11,9 +11,11 @@ mod audit;
 mod error;
 pub mod ids;
 mod memory;
+mod openings;
 mod patience;
 mod reader;
 mod receipt;
+mod registry;
 mod sqlite;
 pub(crate) mod store;
 #[cfg(test)]
@@ -32,11 +34,13 @@ use domain::{AccountId, Balance, CallId, Money};
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use account::check_name;
-pub use account::{Account, AccountRow, NewAccount};
+pub use account::{Account, AccountRow, NewAccount, Terms};
 pub use admission::{Admission, Charged, Settling};
 pub use audit::{AuditReport, audit};
 pub use error::{LedgerError, OpenError, SettleError, Unavailable};
+pub use openings::{NewTrial, SignUp, TRIAL_REFERENCE};
 pub use receipt::{BILLING_UNAVAILABLE, DIALECTS, Page, Receipt, StoredReceipt};
+pub use registry::{INVITES_PAGE_MAX, IdentityKind, IdentityMark, InviteRow};
 pub use store::{CatalogueCopy, GrantRow, KeyRow};
 
 use crate::clock::Clock;
@@ -171,6 +175,8 @@ impl Ledger {
             plan: new.plan,
             granted: Money::ZERO,
             spent: Money::ZERO,
+            trial_ends_at_ms: None,
+            identity: None,
             created_at_ms: self.shared.clock.now_ms(),
         };
         let shared = Arc::clone(&self.shared);
@@ -183,13 +189,35 @@ impl Ledger {
         .await
     }
 
-    /// Grants credit, durably and then in memory. The same reference and amount again is answered as the first time;
-    /// with another amount it is a [`LedgerError::Conflict`]. References are 1 to 255 bytes and unique per account.
+    /// Grants credit that somebody paid for, durably and then in memory. It ends a trial: the account keeps its keys
+    /// and what is left of its credit, and has no plan from then on. The same reference and amount again is answered as
+    /// the first time; with another amount it is a [`LedgerError::Conflict`]. References are 1 to 255 bytes and unique
+    /// per account.
     pub async fn grant(
         &self,
         account: AccountId,
         amount: Money,
         reference: &str,
+    ) -> Result<GrantRow, LedgerError> {
+        self.credit(account, amount, reference, true).await
+    }
+
+    /// Grants credit that nobody paid for. As [`Ledger::grant`], and a trial goes on.
+    pub async fn give(
+        &self,
+        account: AccountId,
+        amount: Money,
+        reference: &str,
+    ) -> Result<GrantRow, LedgerError> {
+        self.credit(account, amount, reference, false).await
+    }
+
+    async fn credit(
+        &self,
+        account: AccountId,
+        amount: Money,
+        reference: &str,
+        paid: bool,
     ) -> Result<GrantRow, LedgerError> {
         if amount.is_zero() {
             return Err(LedgerError::Invalid("a grant is more than nothing"));
@@ -201,10 +229,25 @@ impl Ledger {
         let (reference, clock) = (reference.to_owned(), self.shared.clock.clone());
         self.on_writer(move |store| {
             let (id, at_ms) = (ids::grant_id(&clock), clock.now_ms());
-            let grant = NewGrant { id, account: account.id, amount, reference: &reference, at_ms };
+            let converted = (paid && account.terms().trial_ends_at_ms.is_some()).then(Terms::default);
+            let grant = NewGrant {
+                id,
+                account: account.id,
+                amount,
+                reference: &reference,
+                paid,
+                terms: converted.as_ref(),
+                at_ms,
+            };
             let row = store.grant(&grant)?;
-            if !row.repeated && !account.grant(amount) {
+            if row.repeated {
+                return Ok(row);
+            }
+            if !account.grant(amount) {
                 return Err(LedgerError::TooLarge);
+            }
+            if let Some(terms) = converted {
+                account.set_terms(terms);
             }
             Ok(row)
         })

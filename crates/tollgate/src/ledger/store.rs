@@ -4,8 +4,9 @@ use bytes::Bytes;
 use domain::{AccountId, AccountKind, CallId, GrantId, KeyId, Money, Settled};
 
 use super::LedgerError;
-use super::account::AccountRow;
+use super::account::{AccountRow, Terms};
 use super::receipt::{Page, Receipt, StoredReceipt};
+use super::registry::Registry;
 
 /// Money: accounts, grants, settlements.
 pub(crate) trait Treasury {
@@ -15,7 +16,8 @@ pub(crate) trait Treasury {
     /// Stores a new account, whose totals are zero.
     fn create_account(&mut self, row: &AccountRow) -> Result<(), LedgerError>;
 
-    /// Grants credit once per account and reference. Again with the same amount, it answers as the first time.
+    /// Grants credit once per account and reference, and with it changes the account's terms, where the grant says so.
+    /// Again with the same amount, paid or not as before, it answers as the first time.
     fn grant(&mut self, grant: &NewGrant<'_>) -> Result<GrantRow, LedgerError>;
 
     /// Stores a batch of settlements, all or none, and answers for each in its order.
@@ -62,9 +64,9 @@ pub(crate) trait UsageStore {
 }
 
 /// All that the writer thread needs.
-pub(crate) trait Store: Treasury + KeyStore + SettingsStore + Send {}
+pub(crate) trait Store: Treasury + Registry + KeyStore + SettingsStore + Send {}
 
-impl<T: Treasury + KeyStore + SettingsStore + Send> Store for T {}
+impl<T: Treasury + Registry + KeyStore + SettingsStore + Send> Store for T {}
 
 /// A grant to make.
 #[derive(Clone, Copy, Debug)]
@@ -77,8 +79,28 @@ pub(crate) struct NewGrant<'a> {
     pub(crate) amount: Money,
     /// The caller's name for it, unique within the account.
     pub(crate) reference: &'a str,
+    /// Whether somebody paid for it.
+    pub(crate) paid: bool,
+    /// The terms that the account has from then on, if they change.
+    pub(crate) terms: Option<&'a Terms>,
     /// When.
     pub(crate) at_ms: i64,
+}
+
+impl NewGrant<'_> {
+    /// The grant as it is stored, with what is available right after it.
+    pub(crate) fn row(&self, balance: Money) -> GrantRow {
+        GrantRow {
+            id: self.id,
+            account: self.account,
+            amount: self.amount,
+            reference: self.reference.to_owned(),
+            paid: self.paid,
+            balance,
+            created_at_ms: self.at_ms,
+            repeated: false,
+        }
+    }
 }
 
 /// A grant as stored.
@@ -92,6 +114,8 @@ pub struct GrantRow {
     pub amount: Money,
     /// The caller's name for it.
     pub reference: String,
+    /// Whether somebody paid for it.
+    pub paid: bool,
     /// Granted less spent, right after it. Holds of calls in flight at the time are not deducted.
     pub balance: Money,
     /// When, in milliseconds since the Unix epoch.

@@ -17,6 +17,8 @@ pub enum Refusal {
     NoKey,
     /// The key is unknown or revoked.
     BadKey,
+    /// The trial of the account ended at this time, in milliseconds since the Unix epoch.
+    TrialOver(i64),
     /// Too many calls are in flight.
     Busy,
     /// The ledger cannot commit, and there is no free traffic.

@@ -59,6 +59,8 @@ fn the_example_tells_every_key() {
         "[server]",
         "[admin]",
         "[store]",
+        "[signup]",
+        "[signup.oidc]",
         provider,
         &format!("{provider}\n[providers.p.timeouts]"),
         "[models.m]\nprovider = \"hf\"",

@@ -7,6 +7,7 @@ mod columns;
 mod files;
 mod keys;
 mod receipts;
+mod registry;
 mod schema;
 mod settings;
 mod treasury;
