@@ -3,9 +3,11 @@
 use domain::Money;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
-/// An amount that serialises as a JSON number of US dollars.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// An amount of US dollars, exact to the billionth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(value_type = f64)]
 pub struct Usd(pub Money);
 
 impl Serialize for Usd {

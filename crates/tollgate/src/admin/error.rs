@@ -3,10 +3,10 @@
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
-use crate::http::ApiError;
-use crate::ledger::LedgerError;
+use domain::{AccountId, InviteId, KeyId};
 
-use super::fields::{BODY_BYTES_MAX, BODY_DEADLINE};
+use crate::http::{Admin, ApiError, Caller, Named};
+use crate::ledger::LedgerError;
 
 /// Why an admin request was refused.
 #[derive(Debug)]
@@ -22,12 +22,6 @@ pub enum AdminError {
         /// What is wrong, and what would be right.
         message: String,
     },
-    /// The body is not sent as JSON.
-    NotJson,
-    /// The body is larger than what the admin API takes.
-    TooLarge,
-    /// The body did not come in time.
-    TooSlow,
     /// Nothing is there: the message says what was looked for.
     NotFound(String),
     /// The path exists, the method does not.
@@ -75,21 +69,6 @@ impl From<AdminError> for ApiError {
                     None => refused,
                 }
             }
-            AdminError::NotJson => ApiError::invalid(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                "The body must be sent as 'Content-Type: application/json'.",
-            ),
-            AdminError::TooLarge => ApiError::invalid(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body_too_large",
-                format!("The body is larger than the limit of {BODY_BYTES_MAX} bytes."),
-            ),
-            AdminError::TooSlow => ApiError::invalid(
-                StatusCode::REQUEST_TIMEOUT,
-                "body_too_slow",
-                format!("The body did not come within {} s.", BODY_DEADLINE.as_secs()),
-            ),
             AdminError::NotFound(message) => ApiError::invalid(StatusCode::NOT_FOUND, "not_found", message),
             AdminError::NoMethod(method) => ApiError::invalid(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -103,15 +82,9 @@ impl From<AdminError> for ApiError {
 
 fn from_ledger(error: &LedgerError) -> ApiError {
     match error {
-        LedgerError::UnknownAccount => {
-            ApiError::invalid(StatusCode::NOT_FOUND, "account_not_found", "There is no such account.")
-        }
-        LedgerError::UnknownKey => {
-            ApiError::invalid(StatusCode::NOT_FOUND, "key_not_found", "There is no such key.")
-        }
-        LedgerError::UnknownInvite => {
-            ApiError::invalid(StatusCode::NOT_FOUND, "invite_not_found", "There is no such invite.")
-        }
+        LedgerError::UnknownAccount => AccountId::unknown(),
+        LedgerError::UnknownKey => KeyId::unknown(),
+        LedgerError::UnknownInvite => InviteId::unknown(),
         LedgerError::Conflict => ApiError::invalid(
             StatusCode::CONFLICT,
             "reference_conflict",
@@ -146,12 +119,12 @@ fn from_ledger(error: &LedgerError) -> ApiError {
     }
 }
 
-/// No such path.
-pub(super) async fn no_route(uri: Uri) -> AdminError {
+/// No such path. Only the operator is told.
+pub(super) async fn no_route(_: Caller<Admin>, uri: Uri) -> AdminError {
     AdminError::NotFound(format!("There is nothing at {}.", uri.path()))
 }
 
-/// A path without that method.
-pub(super) async fn no_method(method: Method) -> AdminError {
+/// A path without that method. Only the operator is told.
+pub(super) async fn no_method(_: Caller<Admin>, method: Method) -> AdminError {
     AdminError::NoMethod(method)
 }

@@ -1,49 +1,72 @@
 //! `POST /admin/accounts/{id}/grants`: grants credit, once per reference.
 
 use axum::Json;
-use axum::extract::{Path, State};
-use domain::Money;
-use domain::decimal::NANOS_PER_UNIT;
+use axum::extract::State;
+use domain::AccountId;
+use serde::Deserialize;
+use utoipa::ToSchema;
 
-use super::fields::JsonFields;
-use super::show_account::account_id;
+use crate::http::field::Amount;
+use crate::http::{Admin, Caller, JsonBody, PathId};
+
 use super::view::GrantView;
 use super::{AdminError, AdminState};
-
-/// The largest single grant: a billion dollars. More is a slip of the keyboard.
-const AMOUNT_DOLLARS_MAX: u64 = 1_000_000_000;
 
 /// The ledger's own bound.
 const REFERENCE_BYTES_MAX: usize = 255;
 
-/// `{amount, reference}`; the same reference again gives the same answer and no second grant.
-pub(super) async fn grant_credit(
-    State(state): State<AdminState>,
-    Path(account): Path<String>,
-    JsonFields(mut fields): JsonFields,
-) -> Result<Json<GrantView>, AdminError> {
-    let account = account_id(&account)?;
-    let amount = parse_amount(&fields.text("amount")?)?;
-    let reference = fields.text("reference")?;
-    let fits = (1..=REFERENCE_BYTES_MAX).contains(&reference.len());
-    if !fits || reference.chars().any(char::is_control) {
-        let message = format!("'reference' has 1 to {REFERENCE_BYTES_MAX} bytes and no control characters.");
-        return Err(AdminError::invalid("reference", message));
-    }
-    fields.finish()?;
-    let grant = state.ledger.grant(account, amount, &reference).await?;
-    Ok(Json(GrantView::of(&grant)))
+/// A grant of credit.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GrantBody {
+    /// How much, in US dollars.
+    amount: Amount,
+    /// The caller's name for it. The same again gives the same answer and no second grant.
+    reference: Reference,
 }
 
-fn parse_amount(text: &str) -> Result<Money, AdminError> {
-    let refused = |why: String| AdminError::invalid("amount", format!("'amount' {why}."));
-    let amount: Money =
-        text.parse().map_err(|error| refused(format!("(US dollars such as \"1.00\"): {error}")))?;
-    if amount.is_zero() {
-        return Err(refused("must be more than nothing".to_owned()));
+/// 1 to 255 bytes without control characters.
+#[derive(Deserialize, ToSchema)]
+#[serde(try_from = "String")]
+#[schema(value_type = String, min_length = 1, max_length = 255, examples("invoice 17"))]
+struct Reference(String);
+
+impl TryFrom<String> for Reference {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Reference, String> {
+        let fits = (1..=REFERENCE_BYTES_MAX).contains(&text.len());
+        if !fits || text.chars().any(char::is_control) {
+            return Err(format!(
+                "a reference has 1 to {REFERENCE_BYTES_MAX} bytes and no control characters"
+            ));
+        }
+        Ok(Reference(text))
     }
-    if amount.nanos().unsigned_abs() > AMOUNT_DOLLARS_MAX * NANOS_PER_UNIT {
-        return Err(refused(format!("must be at most {AMOUNT_DOLLARS_MAX}")));
-    }
-    Ok(amount)
+}
+
+/// Grant credit
+///
+/// Once per reference of the account.
+#[utoipa::path(
+    post,
+    path = "/admin/accounts/{account}/grants",
+    tag = "Accounts",
+    params(("account" = String, Path, description = "The account's id.")),
+    request_body = GrantBody,
+    responses(
+        (status = 200, body = GrantView),
+        (status = 409, description = "The reference was used for a grant of another amount."),
+        (status = 500),
+        (status = 503),
+    )
+)]
+pub(super) async fn grant_credit(
+    _: Caller<Admin>,
+    State(state): State<AdminState>,
+    PathId(account): PathId<AccountId>,
+    JsonBody(GrantBody { amount, reference }): JsonBody<GrantBody>,
+) -> Result<Json<GrantView>, AdminError> {
+    let grant = state.ledger.grant(account, amount.money(), &reference.0).await?;
+    Ok(Json(GrantView::of(&grant)))
 }

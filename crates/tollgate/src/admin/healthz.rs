@@ -1,6 +1,12 @@
 //! `GET /healthz`: the process answers. It needs no key, and says nothing else.
 
-/// Answers `ok`.
+/// Whether the process lives
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "Health",
+    responses((status = 200, body = String, content_type = "text/plain"), (status = 421))
+)]
 pub(super) async fn healthz() -> &'static str {
     "ok"
 }

@@ -3,13 +3,24 @@
 use axum::Json;
 use axum::extract::State;
 
-use super::view::{AccountView, ListView};
-use super::{AdminError, AdminState};
+use crate::http::{Admin, Caller};
 
-/// All of them: they are in memory anyway.
+use super::AdminState;
+use super::view::{AccountView, ListView};
+
+/// All accounts
+///
+/// With their balances, oldest first: they are in memory anyway.
+#[utoipa::path(
+    get,
+    path = "/admin/accounts",
+    tag = "Accounts",
+    responses((status = 200, body = ListView<AccountView>))
+)]
 pub(super) async fn list_accounts(
+    _: Caller<Admin>,
     State(state): State<AdminState>,
-) -> Result<Json<ListView<AccountView>>, AdminError> {
+) -> Json<ListView<AccountView>> {
     let accounts = state.ledger.accounts();
-    Ok(Json(ListView::new(accounts.iter().map(|account| AccountView::of(account)).collect(), None)))
+    Json(ListView::new(accounts.iter().map(|account| AccountView::of(account)).collect(), None))
 }

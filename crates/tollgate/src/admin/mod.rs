@@ -7,13 +7,13 @@ mod auth;
 mod create_account;
 mod create_key;
 mod error;
-mod fields;
 mod grant_credit;
 mod healthz;
 mod host;
 mod list_accounts;
 mod list_keys;
 mod list_receipts;
+mod openapi;
 mod revoke_key;
 mod show_account;
 mod show_receipt;
@@ -25,11 +25,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post};
+use axum::middleware::{from_fn, from_fn_with_state};
 
 pub use error::AdminError;
 
+use crate::http::{Routes, endpoint};
 use crate::keys::{AdminKey, KeyRing};
 use crate::ledger::Ledger;
 
@@ -52,23 +52,41 @@ impl fmt::Debug for AdminState {
     }
 }
 
-/// Every route of the admin listener.
+/// The admin listener.
 pub fn router(state: AdminState) -> Router {
-    let locked = Router::new()
-        .route("/admin/accounts", post(create_account::create_account).get(list_accounts::list_accounts))
-        .route("/admin/accounts/{account}", get(show_account::show_account))
-        .route("/admin/accounts/{account}/grants", post(grant_credit::grant_credit))
-        .route("/admin/accounts/{account}/keys", post(create_key::create_key).get(list_keys::list_keys))
-        .route("/admin/keys/{key}", delete(revoke_key::revoke_key))
-        .route("/admin/receipts", get(list_receipts::list_receipts))
-        .route("/admin/receipts/{call}", get(show_receipt::show_receipt))
+    let locked = locked()
+        .into_router()
         .fallback(error::no_route)
         .method_not_allowed_fallback(error::no_method)
-        .layer(from_fn_with_state(state.clone(), auth::require_key));
-    Router::new()
-        .route("/healthz", get(healthz::healthz))
+        .layer(from_fn(auth::log));
+    open()
+        .into_router()
         .merge(locked)
         // Outermost, so that a foreign page learns nothing, not even that the key was wrong.
         .layer(from_fn_with_state(state.clone(), host::require_known_host))
         .with_state(state)
+}
+
+/// Every route of the admin listener.
+fn routes() -> Routes<AdminState> {
+    open().and(locked())
+}
+
+/// What is open to anyone, and asked for too often to be logged.
+fn open() -> Routes<AdminState> {
+    Routes::new().public(endpoint!(healthz::healthz)).public(endpoint!(openapi::show))
+}
+
+/// What needs the admin key, and is logged.
+fn locked() -> Routes<AdminState> {
+    Routes::new()
+        .admin(endpoint!(create_account::create_account))
+        .admin(endpoint!(list_accounts::list_accounts))
+        .admin(endpoint!(show_account::show_account))
+        .admin(endpoint!(grant_credit::grant_credit))
+        .admin(endpoint!(create_key::create_key))
+        .admin(endpoint!(list_keys::list_keys))
+        .admin(endpoint!(revoke_key::revoke_key))
+        .admin(endpoint!(list_receipts::list_receipts))
+        .admin(endpoint!(show_receipt::show_receipt))
 }

@@ -1,20 +1,31 @@
 //! `DELETE /admin/keys/{id}`: revokes a key, at once. Again, it answers the same.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
+use domain::KeyId;
 
+use crate::http::{Admin, Caller, PathId};
 use crate::ledger::LedgerError;
 
 use super::view::KeyView;
 use super::{AdminError, AdminState};
 
-/// The key, with the time of its first revocation.
+/// Revoke a key
+///
+/// At once. The answer has the time of its first revocation.
+#[utoipa::path(
+    delete,
+    path = "/admin/keys/{key}",
+    tag = "Keys",
+    params(("key" = String, Path, description = "The key's id.")),
+    responses((status = 200, body = KeyView), (status = 500), (status = 503))
+)]
 pub(super) async fn revoke_key(
+    _: Caller<Admin>,
     State(state): State<AdminState>,
-    Path(key): Path<String>,
+    PathId(key): PathId<KeyId>,
 ) -> Result<Json<KeyView>, AdminError> {
-    let unknown = || AdminError::Ledger(LedgerError::UnknownKey);
-    let key = key.parse().ok().and_then(|id| state.keys.get(id)).ok_or_else(unknown)?;
+    let key = state.keys.get(key).ok_or(AdminError::Ledger(LedgerError::UnknownKey))?;
     let revoked = state.keys.revoke(key.account, key.id).await?;
     Ok(Json(KeyView::of(&revoked)))
 }

@@ -3,29 +3,34 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use domain::AccountId;
 
+use crate::http::{Admin, Caller, PathId};
 use crate::ledger::{Account, LedgerError};
 
 use super::view::AccountView;
 use super::{AdminError, AdminState};
 
-/// The account as it is now.
+/// One account
+///
+/// With its balance as it is now.
+#[utoipa::path(
+    get,
+    path = "/admin/accounts/{account}",
+    tag = "Accounts",
+    params(("account" = String, Path, description = "The account's id.")),
+    responses((status = 200, body = AccountView))
+)]
 pub(super) async fn show_account(
+    _: Caller<Admin>,
     State(state): State<AdminState>,
-    Path(account): Path<String>,
+    PathId(account): PathId<AccountId>,
 ) -> Result<Json<AccountView>, AdminError> {
-    let account = find(&state, account_id(&account)?)?;
-    Ok(Json(AccountView::of(&account)))
+    Ok(Json(AccountView::of(&*find(&state, account)?)))
 }
 
 /// The account of that id.
 pub(super) fn find(state: &AdminState, id: AccountId) -> Result<Arc<Account>, AdminError> {
     state.ledger.account(id).ok_or(AdminError::Ledger(LedgerError::UnknownAccount))
-}
-
-/// The id in a path. What is no id names no account.
-pub(super) fn account_id(text: &str) -> Result<AccountId, AdminError> {
-    text.parse().map_err(|_| AdminError::Ledger(LedgerError::UnknownAccount))
 }

@@ -1,22 +1,33 @@
 //! `GET /admin/receipts/{call_id}`: one receipt.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
+use domain::CallId;
+
+use crate::http::{Admin, ApiError, Caller, Named, PathId};
 
 use super::view::ReceiptView;
 use super::{AdminError, AdminState};
 
-/// The receipt of that call, whoever's it is.
+/// One receipt
+///
+/// Whoever's call it was.
+#[utoipa::path(
+    get,
+    path = "/admin/receipts/{call}",
+    tag = "Receipts",
+    params(("call" = String, Path, description = "The call's id.")),
+    responses((status = 200, body = ReceiptView), (status = 500), (status = 503))
+)]
 pub(super) async fn show_receipt(
+    _: Caller<Admin>,
     State(state): State<AdminState>,
-    Path(call): Path<String>,
-) -> Result<Json<ReceiptView>, AdminError> {
-    let unknown = || AdminError::NotFound("There is no receipt of such a call.".to_owned());
-    let call = call.parse().map_err(|_| unknown())?;
+    PathId(call): PathId<CallId>,
+) -> Result<Json<ReceiptView>, ApiError> {
     for account in state.ledger.accounts() {
-        if let Some(receipt) = state.ledger.receipt(account.id, call).await? {
+        if let Some(receipt) = state.ledger.receipt(account.id, call).await.map_err(AdminError::from)? {
             return Ok(Json(ReceiptView::of(&receipt)));
         }
     }
-    Err(unknown())
+    Err(CallId::unknown())
 }

@@ -2,6 +2,7 @@
 
 use domain::{Pricing, Rate};
 use serde::Serialize;
+use utoipa::ToSchema;
 use wire::catalogue::{ListedModel, ListedOffer};
 
 use super::Snapshot;
@@ -9,7 +10,7 @@ use super::entry::ProviderEntry;
 use crate::config::{ModelConfig, RouteConfig};
 
 /// One model as `GET /v1/models` shows it. Prices are US dollars per million tokens, as decimal strings.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ModelCard {
     /// The id that calls use.
     pub id: String,
@@ -27,14 +28,14 @@ pub struct ModelCard {
     offers: Vec<OfferCard>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct PriceCard {
     input: String,
     output: String,
     free: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct OfferCard {
     inference_provider: String,
     status: &'static str,

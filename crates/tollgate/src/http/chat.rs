@@ -6,13 +6,44 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use hyper::Version;
 
+use super::caller::{Caller, Key};
+use super::chat_schema::{ChatAnswer, ChatBody, ChatEvent};
 use super::flow;
 use crate::gateway::Worker;
 use crate::pipeline;
 
-pub(super) async fn create(State(worker): State<Arc<Worker>>, request: Request) -> Response {
+/// Chat completion
+///
+/// OpenAI's request. Fields that are not listed here are passed through to the provider as they are. With `stream`,
+/// the answer is a stream of events, which ends with `[DONE]`; an error after its begin is an event of its own. The
+/// headers `x-tollgate-*` tell the call's id, its provider, its route and, without a stream, its cost.
+#[utoipa::path(
+    post,
+    path = "/v1/chat/completions",
+    tag = "Calls",
+    params(("x-tollgate-provider" = Option<String>, Header, description = "The provider, as `provider` in the body.")),
+    request_body = ChatBody,
+    responses(
+        (status = 200, description = "The answer, or the stream of it.", content(
+            (ChatAnswer = "application/json"),
+            (ChatEvent = "text/event-stream"),
+        )),
+        (status = 402),
+        (status = 404, description = "The model does not exist here."),
+        (status = 429),
+        (status = "4XX", description = "The provider refused the request, with this status of its own."),
+        (status = 502),
+        (status = 503),
+        (status = 504),
+    )
+)]
+pub(super) async fn create(
+    Caller(principal): Caller<Key>,
+    State(worker): State<Arc<Worker>>,
+    request: Request,
+) -> Response {
     let version = request.version();
-    let response = pipeline::serve(&worker, request).await;
+    let response = pipeline::serve(&worker, &principal, request).await;
     if version == Version::HTTP_2 {
         let gateway = &worker.gateway;
         return response

@@ -1,44 +1,42 @@
 //! `GET /v1/credits`: the account's money, in OpenRouter's shape and with the balance in full.
 
-use std::sync::Arc;
-
 use axum::Json;
-use axum::extract::State;
 use domain::Balance;
-use hyper::header::HeaderMap;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::ApiError;
-use crate::gateway::Worker;
-use crate::pipeline::authenticate;
+use super::caller::{Caller, Key};
 use crate::usd::Usd;
 
-#[derive(Serialize)]
+/// The account's money.
+#[derive(Serialize, ToSchema)]
 pub(super) struct Credits {
     data: CreditsData,
 }
 
 /// US dollars as JSON numbers, as OpenRouter has them, written exactly.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct CreditsData {
+    /// All that was ever granted.
     total_credits: Usd,
+    /// What calls have cost.
     total_usage: Usd,
+    /// What can be spent now.
     available: Usd,
+    /// What calls in flight reserve.
     held: Usd,
 }
 
-pub(super) async fn show(
-    State(worker): State<Arc<Worker>>,
-    headers: HeaderMap,
-) -> Result<Json<Credits>, ApiError> {
-    let principal = authenticate(&worker.gateway, &headers)?;
+/// Credit of the account
+#[utoipa::path(get, path = "/v1/credits", tag = "Account", responses((status = 200, body = Credits)))]
+pub(super) async fn show(Caller(principal): Caller<Key>) -> Json<Credits> {
     let Balance { granted, available, held, spent } = principal.account.balance();
-    Ok(Json(Credits {
+    Json(Credits {
         data: CreditsData {
             total_credits: Usd(granted),
             total_usage: Usd(spent),
             available: Usd(available),
             held: Usd(held),
         },
-    }))
+    })
 }

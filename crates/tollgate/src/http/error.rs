@@ -102,8 +102,9 @@ impl From<Refusal> for ApiError {
                 "No API key was given. Send it as 'Authorization: Bearer <key>' or 'x-api-key: <key>'.",
             ),
             Refusal::BadKey => unauthorized("The API key is not valid."),
-            Refusal::TrialOver(ended_at_ms) => ApiError::invalid(
+            Refusal::TrialOver(ended_at_ms) => ApiError::new(
                 StatusCode::FORBIDDEN,
+                "permission_error",
                 "trial_expired",
                 format!(
                     "The trial of this account ended at {}. Ask the operator of this gateway for credit or for more \
@@ -112,6 +113,12 @@ impl From<Refusal> for ApiError {
                 ),
             )
             .retry(false),
+            Refusal::NotManagement => ApiError::new(
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "management_key_required",
+                "Only a management key may do this, and this key is none.",
+            ),
             Refusal::Busy => unavailable("overloaded", "Too many calls are in flight. Try again shortly."),
             Refusal::LedgerFailing => {
                 unavailable(BILLING_UNAVAILABLE, "Credit cannot be reserved at the moment. Nothing was charged.")

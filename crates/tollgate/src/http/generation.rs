@@ -3,32 +3,36 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use domain::CallId;
 use hyper::StatusCode;
-use hyper::header::HeaderMap;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::ApiError;
+use super::caller::{Caller, Key};
+use super::input::{Named, QueryParams};
 use crate::gateway::Worker;
 use crate::ledger::StoredReceipt;
-use crate::pipeline::authenticate;
 use crate::usd::Usd;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Asked {
-    id: Option<String>,
+    /// The value of the call's `x-tollgate-call-id` header.
+    id: String,
 }
 
-#[derive(Serialize)]
+/// A receipt.
+#[derive(Serialize, ToSchema)]
 pub(super) struct Generation {
     data: GenerationData,
 }
 
 /// Times are in milliseconds, money in US dollars. `outcome` and `rule` say how the call ended and what was charged
 /// for.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct GenerationData {
     id: String,
     upstream_id: Option<String>,
@@ -61,26 +65,24 @@ struct GenerationData {
     output_tokens_per_second: Option<u64>,
 }
 
+/// The receipt of a call
+///
+/// Of any call of the account, whichever of its keys made it.
+#[utoipa::path(
+    get,
+    path = "/v1/generation",
+    tag = "Account",
+    params(Asked),
+    responses((status = 200, body = Generation), (status = 404), (status = 503))
+)]
 pub(super) async fn show(
+    Caller(principal): Caller<Key>,
     State(worker): State<Arc<Worker>>,
-    headers: HeaderMap,
-    asked: Result<Query<Asked>, QueryRejection>,
+    QueryParams(asked): QueryParams<Asked>,
 ) -> Result<Json<Generation>, ApiError> {
-    let principal = authenticate(&worker.gateway, &headers)?;
-    let Query(asked) = asked.map_err(|_| {
-        let message = "The query is not of the form ?id=….";
-        ApiError::invalid(StatusCode::BAD_REQUEST, "invalid_query", message).param("id")
-    })?;
-    let id = asked.id.ok_or_else(|| {
-        let message = "Name the call: ?id=, with the value of its x-tollgate-call-id header.";
-        ApiError::invalid(StatusCode::BAD_REQUEST, "missing_parameter", message).param("id")
-    })?;
     // An id of another account, an unknown one and a malformed one get the same answer.
-    let unknown = || {
-        let message = "There is no call of this id.";
-        ApiError::invalid(StatusCode::NOT_FOUND, "not_found", message).param("id")
-    };
-    let call: CallId = id.parse().map_err(|_| unknown())?;
+    let unknown = || CallId::unknown().param("id");
+    let call: CallId = asked.id.parse().map_err(|_| unknown())?;
     let stored = worker.gateway.ledger.receipt(principal.account.id, call).await.map_err(|error| {
         tracing::warn!(%error, "a receipt could not be read");
         let message = "The receipt cannot be read at the moment.";

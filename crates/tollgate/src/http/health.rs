@@ -8,20 +8,34 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::gateway::Worker;
 
-#[derive(Serialize)]
-struct Health {
+/// Whether calls can be served.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Health {
+    /// `ready` or `not ready`.
     status: &'static str,
+    /// `loaded` or `not loaded yet`.
     catalogue: &'static str,
+    /// `ok` or `failing`.
     ledger: &'static str,
 }
 
+/// Whether the process lives
+#[utoipa::path(get, path = "/healthz", tag = "Health", responses((status = 200, body = String, content_type = "text/plain")))]
 pub(super) async fn live() -> &'static str {
     "ok"
 }
 
+/// Whether calls can be served
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "Health",
+    responses((status = 200, body = Health), (status = 503, description = "Calls cannot be served.", body = Health))
+)]
 pub(super) async fn ready(State(worker): State<Arc<Worker>>) -> Response {
     let gateway = &worker.gateway;
     let catalogue = gateway.catalogue.snapshot().is_loaded();

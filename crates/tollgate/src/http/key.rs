@@ -1,44 +1,46 @@
 //! `GET /v1/key`: what the key that is shown is, in OpenRouter's shape.
 
-use std::sync::Arc;
-
 use axum::Json;
-use axum::extract::State;
 use domain::AccountKind;
-use hyper::header::HeaderMap;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::ApiError;
-use crate::gateway::Worker;
-use crate::pipeline::authenticate;
+use super::caller::{Caller, Key};
 use crate::usd::Usd;
 
-#[derive(Serialize)]
+/// A key, as it sees itself.
+#[derive(Serialize, ToSchema)]
 pub(super) struct KeyReply {
     data: KeyData,
 }
 
 /// `limit` and `usage` are the account's: keys have no cap of their own. `null` means no cap.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct KeyData {
+    /// `key_…`.
     id: String,
+    /// What people call it.
     label: String,
+    /// The visible beginning of its secret.
     prefix: String,
+    /// Whose it is.
     account_id: String,
+    /// All that was ever granted.
     limit: Option<Usd>,
+    /// What can be spent now.
     limit_remaining: Option<Usd>,
+    /// What calls have cost.
     usage: Usd,
+    /// Always `false`.
     is_free_tier: bool,
 }
 
-pub(super) async fn show(
-    State(worker): State<Arc<Worker>>,
-    headers: HeaderMap,
-) -> Result<Json<KeyReply>, ApiError> {
-    let principal = authenticate(&worker.gateway, &headers)?;
+/// The key that is shown
+#[utoipa::path(get, path = "/v1/key", tag = "Account", responses((status = 200, body = KeyReply)))]
+pub(super) async fn show(Caller(principal): Caller<Key>) -> Json<KeyReply> {
     let balance = principal.account.balance();
     let prepaid = principal.account.kind == AccountKind::Prepaid;
-    Ok(Json(KeyReply {
+    Json(KeyReply {
         data: KeyData {
             id: principal.key.id.to_string(),
             label: principal.key.name.to_string(),
@@ -49,5 +51,5 @@ pub(super) async fn show(
             usage: Usd(balance.spent),
             is_free_tier: false,
         },
-    }))
+    })
 }

@@ -1,16 +1,28 @@
 //! The public API: one endpoint per file, every route in [`router`], every error in [`error`].
 
+mod caller;
 mod chat;
+mod chat_schema;
 mod credits;
+mod describe;
+pub(crate) mod document;
 pub mod error;
+pub mod field;
 mod flow;
 mod generation;
 mod health;
+mod ids;
+mod input;
 mod key;
 mod layers;
 mod models;
+mod openapi;
 mod router;
+pub(crate) mod routes;
 
+pub use caller::{Admin, Caller, Key, Management, Role};
 pub use error::ApiError;
+pub use input::{JsonBody, Named, PathId, QueryParams};
 pub use layers::set_call_id;
 pub use router::router;
+pub(crate) use routes::{Routes, endpoint};

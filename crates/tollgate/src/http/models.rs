@@ -6,34 +6,42 @@ use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use hyper::StatusCode;
-use hyper::header::HeaderMap;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::ApiError;
+use super::caller::{Caller, Key};
 use crate::catalog::ModelCard;
 use crate::gateway::Worker;
-use crate::pipeline::authenticate;
 
-#[derive(Serialize)]
+/// The models that are served.
+#[derive(Serialize, ToSchema)]
 pub(super) struct ModelList {
+    /// Always `list`.
     object: &'static str,
+    /// The models, by id.
     data: Vec<ModelCard>,
 }
 
-pub(super) async fn list(
-    State(worker): State<Arc<Worker>>,
-    headers: HeaderMap,
-) -> Result<Json<ModelList>, ApiError> {
-    authenticate(&worker.gateway, &headers)?;
-    Ok(Json(ModelList { object: "list", data: worker.gateway.catalogue.snapshot().models() }))
+/// Models that are served
+#[utoipa::path(get, path = "/v1/models", tag = "Models", responses((status = 200, body = ModelList)))]
+pub(super) async fn list(_: Caller<Key>, State(worker): State<Arc<Worker>>) -> Json<ModelList> {
+    Json(ModelList { object: "list", data: worker.gateway.catalogue.snapshot().models() })
 }
 
+/// One model
+#[utoipa::path(
+    get,
+    path = "/v1/models/{*id}",
+    tag = "Models",
+    params(("id" = String, Path, description = "The model's id. Its slashes need no escape.")),
+    responses((status = 200, body = ModelCard))
+)]
 pub(super) async fn show(
+    _: Caller<Key>,
     State(worker): State<Arc<Worker>>,
-    headers: HeaderMap,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<ModelCard>, ApiError> {
-    authenticate(&worker.gateway, &headers)?;
     // A path that is no text names no model.
     let id = id.map_or_else(|_| String::new(), |Path(id)| id);
     worker.gateway.catalogue.snapshot().model(&id).map(Json).ok_or_else(|| {

@@ -11,17 +11,35 @@ use tokio::time::timeout;
 
 use super::Refusal;
 
-/// The longest that a body may take to arrive: 20 MiB at a slow 350 kB/s.
+/// The longest that a call's body may take to arrive: 20 MiB at a slow 350 kB/s.
 const BODY_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// Reads the whole body, declared as plain JSON and at most `bytes_max` long.
-pub async fn read_body(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
+/// What a body may cost before it is refused.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimit {
+    /// Its length.
+    pub bytes_max: usize,
+    /// How long it may take to arrive.
+    pub time_max: Duration,
+}
+
+impl BodyLimit {
+    /// For the body of a call.
+    #[must_use]
+    pub fn of_call(bytes_max: usize) -> BodyLimit {
+        BodyLimit { bytes_max, time_max: BODY_TIME_MAX }
+    }
+}
+
+/// Reads the whole body, declared as plain JSON, within its limit.
+pub async fn read_body(headers: &HeaderMap, body: Body, limit: BodyLimit) -> Result<Bytes, Refusal> {
+    let BodyLimit { bytes_max, time_max } = limit;
     check_content_type(headers)?;
     check_content_encoding(headers)?;
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(Refusal::BodyTooLarge(bytes_max));
     }
-    match timeout(BODY_TIME_MAX, Limited::new(body, bytes_max).collect()).await {
+    match timeout(time_max, Limited::new(body, bytes_max).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge(bytes_max)),
         Ok(Err(_)) => Err(Refusal::BodyBroken("The body could not be read to its end.")),

@@ -32,7 +32,7 @@ pub fn authenticate(gateway: &Gateway, headers: &HeaderMap) -> Result<Principal,
 
 /// The one reader of credentials: `Authorization: Bearer` or `x-api-key`. Several that differ are refused, so
 /// that no proxy in front can be made to see another caller than the gateway does.
-fn credential(headers: &HeaderMap) -> Result<&str, Refusal> {
+pub fn credential(headers: &HeaderMap) -> Result<&str, Refusal> {
     let bearers = headers.get_all(AUTHORIZATION).into_iter().map(bearer);
     let api_keys = headers.get_all("x-api-key").into_iter().map(|value| text(value).map(str::trim));
     let mut secret = None;

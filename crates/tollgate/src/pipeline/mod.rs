@@ -23,8 +23,8 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use wire::chat::ChatRequest;
 
-pub use accept::read_body;
-pub use authenticate::{Principal, authenticate};
+pub use accept::{BodyLimit, read_body};
+pub use authenticate::{Principal, authenticate, credential};
 pub use refusal::{Failure, NoCredit, Refusal};
 
 use crate::config::AbortPolicy;
@@ -50,16 +50,14 @@ struct Prepared {
     output_limit: Option<u64>,
 }
 
-/// Serves one chat call from its bytes to its receipt.
+/// Serves one chat call of `principal` from its bytes to its receipt.
 ///
 /// The steps up to the hold run here and refuse. What follows runs as a task of its own, because it has to reach its
 /// settlement also when the client leaves and this future is dropped.
-pub async fn serve(worker: &Arc<Worker>, request: Request<Body>) -> Response {
+pub async fn serve(worker: &Arc<Worker>, principal: &Principal, request: Request<Body>) -> Response {
     let call = worker.gateway.next_call_id();
     let (head, body) = request.into_parts();
-    let opened = authenticate(&worker.gateway, &head.headers)
-        .and_then(|principal| Record::open(&worker.gateway, call, &principal));
-    let mut record = match opened {
+    let mut record = match Record::open(&worker.gateway, call, principal) {
         Ok(record) => record,
         Err(refusal) => return reply::refused(call, refusal.into()),
     };
@@ -80,8 +78,8 @@ async fn prepare(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Prepared, Refusal> {
-    let bytes_max = worker.gateway.config.server.body_bytes_max;
-    let bytes = read_body(headers, body, bytes_max).await?;
+    let limit = BodyLimit::of_call(worker.gateway.config.server.body_bytes_max);
+    let bytes = read_body(headers, body, limit).await?;
     let request = ChatRequest::parse(bytes).map_err(Refusal::Request)?;
     record.asked(&request);
     let named = named_provider(headers);

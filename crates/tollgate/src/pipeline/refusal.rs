@@ -19,6 +19,8 @@ pub enum Refusal {
     BadKey,
     /// The trial of the account ended at this time, in milliseconds since the Unix epoch.
     TrialOver(i64),
+    /// The route is for management keys.
+    NotManagement,
     /// Too many calls are in flight.
     Busy,
     /// The ledger cannot commit, and there is no free traffic.

@@ -278,9 +278,10 @@ async fn other_methods_and_routes_get_the_same_shape_of_error() {
         (Method::GET, "/", 404, "not_found"),
         (Method::GET, "/v1/%ff%00/../..", 404, "not_found"),
         (Method::GET, "/v1/models/%ff", 404, "model_not_found"),
-        (Method::GET, "/v1/generation?id=1&id=2", 400, "invalid_query"),
+        (Method::GET, "/v1/generation?id=1&id=2", 400, "duplicate_parameter"),
         (Method::GET, "/v1/generation?id=%ff", 404, "not_found"),
-        (Method::GET, "/v1/generation", 400, "missing_parameter"),
+        (Method::GET, "/v1/generation", 400, "missing_required_parameter"),
+        (Method::GET, "/v1/generation?id=1&ID=2", 400, "unknown_parameter"),
     ];
     for (method, path, status, code) in cases {
         let name = format!("{method} {path}");

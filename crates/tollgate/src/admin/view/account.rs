@@ -2,13 +2,14 @@
 
 use domain::Balance;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::ledger::{Account, GrantRow};
 
 use super::rfc3339;
 
 /// An account.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct AccountView {
     /// `acct_…`.
     pub id: String,
@@ -29,7 +30,7 @@ pub struct AccountView {
 }
 
 /// The money of an account: granted = available + held + spent.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct BalanceView {
     /// All that was ever granted.
     pub granted: String,
@@ -42,7 +43,7 @@ pub struct BalanceView {
 }
 
 /// A grant.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct GrantView {
     /// `grant_…`.
     pub id: String,

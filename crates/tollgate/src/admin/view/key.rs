@@ -1,13 +1,14 @@
 //! Keys as JSON.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::keys::Key;
 
 use super::rfc3339;
 
 /// A key, without its secret.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct KeyView {
     /// `key_…`.
     pub id: String,
@@ -39,7 +40,7 @@ impl KeyView {
 }
 
 /// A key just made. It alone carries the secret.
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
 pub struct NewKeyView {
     /// The key.
     #[serde(flatten)]

@@ -9,6 +9,7 @@ mod receipt;
 mod time;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use account::{AccountView, BalanceView, GrantView};
 pub use key::{KeyView, NewKeyView};
@@ -17,7 +18,7 @@ pub use receipt::{PriceView, ReceiptView, TokensView};
 pub use time::rfc3339;
 
 /// A page of a list.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct ListView<T> {
     /// Always `list`.
     pub object: String,

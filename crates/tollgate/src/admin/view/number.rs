@@ -4,10 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 /// A JSON number with three decimals that never was a float: `12.345`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(transparent)]
+#[schema(value_type = f64)]
 pub struct Thousandths(Box<RawValue>);
 
 impl Thousandths {

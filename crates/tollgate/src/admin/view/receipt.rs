@@ -2,6 +2,7 @@
 
 use domain::{Price, Usage};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::ledger::StoredReceipt;
 
@@ -9,7 +10,7 @@ use super::number::Thousandths;
 use super::rfc3339;
 
 /// The record of one call.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct ReceiptView {
     /// `call_…`.
     pub call_id: String,
@@ -74,7 +75,7 @@ pub struct ReceiptView {
 }
 
 /// Tokens by kind.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct TokensView {
     /// Of the prompt.
     pub input_tokens: u64,
@@ -87,7 +88,7 @@ pub struct TokensView {
 }
 
 /// US dollars per million tokens.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct PriceView {
     /// Of the prompt.
     pub input: String,

@@ -1,0 +1,104 @@
+//! Who may call a route. A handler receives its caller only through [`Caller`], which has checked the role.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use super::ApiError;
+use crate::gateway::Worker;
+use crate::pipeline::{Principal, Refusal, authenticate};
+
+/// What a caller must be to use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Anyone, without a credential.
+    Public,
+    /// The holder of any live key.
+    Key,
+    /// The holder of a management key.
+    Management,
+    /// The operator, with the admin key, on the admin listener.
+    Admin,
+}
+
+impl Role {
+    /// The role's word in the API's description.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Public => "public",
+            Role::Key => "key",
+            Role::Management => "management",
+            Role::Admin => "admin",
+        }
+    }
+}
+
+/// A role that a caller proves with a credential.
+pub trait Proven {
+    /// Whom the handler is told about.
+    type Who;
+}
+
+/// Any live key.
+#[derive(Debug)]
+pub enum Key {}
+
+/// A management key.
+#[derive(Debug)]
+pub enum Management {}
+
+/// The admin key.
+#[derive(Debug)]
+pub enum Admin {}
+
+impl Proven for Key {
+    type Who = Principal;
+}
+
+impl Proven for Management {
+    type Who = Principal;
+}
+
+impl Proven for Admin {
+    type Who = ();
+}
+
+/// The caller of a route, as the first parameter of its handler: `Caller(principal): Caller<Key>`.
+///
+/// It comes first, so that nothing of a request is read before its caller is known.
+#[derive(Debug)]
+pub struct Caller<R: Proven>(pub R::Who);
+
+impl FromRequestParts<Arc<Worker>> for Caller<Key> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, worker: &Arc<Worker>) -> Result<Self, ApiError> {
+        Ok(Caller(admit(worker, parts, Role::Key)?))
+    }
+}
+
+impl FromRequestParts<Arc<Worker>> for Caller<Management> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, worker: &Arc<Worker>) -> Result<Self, ApiError> {
+        Ok(Caller(admit(worker, parts, Role::Management)?))
+    }
+}
+
+fn admit(worker: &Worker, parts: &Parts, role: Role) -> Result<Principal, Refusal> {
+    let principal = authenticate(&worker.gateway, &parts.headers)?;
+    may(&principal, role)?;
+    Ok(principal)
+}
+
+/// Whether a key may use routes of `role`. Every key is a user's key: there are no others.
+fn may(_principal: &Principal, role: Role) -> Result<(), Refusal> {
+    match role {
+        Role::Public | Role::Key => Ok(()),
+        Role::Management => Err(Refusal::NotManagement),
+        // The admin key is no key of an account.
+        Role::Admin => Err(Refusal::BadKey),
+    }
+}

@@ -1,0 +1,150 @@
+//! What every route's description has in common, written once: who may call it, and what it answers when it refuses.
+
+use utoipa::ToSchema;
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{Content, Ref, RefOr, Response};
+
+use super::caller::Role;
+
+/// The security scheme of keys, and of management keys.
+pub(super) const KEY_SCHEME: &str = "key";
+
+/// The same key in the header `x-api-key`.
+pub(super) const X_API_KEY_SCHEME: &str = "x-api-key";
+
+/// The security scheme of the admin key.
+pub(super) const ADMIN_SCHEME: &str = "admin_key";
+
+/// Every error, in OpenAI's shape.
+#[derive(Debug, ToSchema)]
+#[schema(as = Error)]
+#[expect(dead_code, reason = "it describes what `ApiError` writes")]
+pub(super) struct ErrorReply {
+    error: ErrorObject,
+}
+
+/// What went wrong.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes what `ApiError` writes")]
+pub(super) struct ErrorObject {
+    /// What went wrong and what to do, in a sentence.
+    message: String,
+    /// The class of the error, as OpenAI names it: `invalid_request_error`.
+    r#type: String,
+    /// The field or parameter that is at fault.
+    #[schema(required)]
+    param: Option<String>,
+    /// A stable word for programs.
+    #[schema(required)]
+    code: Option<String>,
+}
+
+/// The operations of a path, with their methods.
+pub(super) fn operations(item: &mut PathItem) -> Vec<(&'static str, &mut Operation)> {
+    let all = [
+        ("GET", &mut item.get),
+        ("PUT", &mut item.put),
+        ("POST", &mut item.post),
+        ("PATCH", &mut item.patch),
+        ("DELETE", &mut item.delete),
+    ];
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?))).collect()
+}
+
+/// Writes what follows from the route itself into its description: its id, its role, the answers of the role, of its
+/// parameters and of its body, and the shape of every error.
+pub(super) fn stamp(operation: &mut Operation, role: Role, method: &str, path: &str) {
+    operation.operation_id = Some(operation_id(method, path));
+    operation.security = Some(security(role));
+    let role_word = serde_json::Value::from(role.as_str());
+    operation.extensions.get_or_insert_default().insert("x-tollgate-role".to_owned(), role_word);
+    for status in role_answers(role).iter().chain(input_answers(operation)) {
+        operation.responses.responses.entry((*status).to_owned()).or_insert_with(|| Response::new("").into());
+    }
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response {
+            complete(status, response);
+        }
+    }
+}
+
+/// `GET /v1/models/{id}` is `get_v1_models_id`.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.fold(method.to_ascii_lowercase(), |id, word| id + "_" + word)
+}
+
+fn security(role: Role) -> Vec<SecurityRequirement> {
+    let one = |scheme: &str| SecurityRequirement::new(scheme, Vec::<String>::new());
+    match role {
+        Role::Public => Vec::new(),
+        Role::Key | Role::Management => vec![one(KEY_SCHEME), one(X_API_KEY_SCHEME)],
+        Role::Admin => vec![one(ADMIN_SCHEME), one(X_API_KEY_SCHEME)],
+    }
+}
+
+/// The errors that come from who calls.
+fn role_answers(role: Role) -> &'static [&'static str] {
+    match role {
+        Role::Public => &[],
+        Role::Key => &["401"],
+        Role::Management => &["401", "403"],
+        Role::Admin => &["401", "421"],
+    }
+}
+
+/// The errors that come from what is sent.
+fn input_answers(operation: &Operation) -> impl Iterator<Item = &'static &'static str> + use<> {
+    let has = |place: ParameterIn| {
+        let parameters = operation.parameters.iter().flatten();
+        parameters.filter_map(inline).any(|parameter| parameter.parameter_in == place)
+    };
+    let body: &[&str] = if operation.request_body.is_some() { &["400", "413", "415"] } else { &[] };
+    let query: &[&str] = if has(ParameterIn::Query) { &["400"] } else { &[] };
+    let path: &[&str] = if has(ParameterIn::Path) { &["404"] } else { &[] };
+    body.iter().chain(query).chain(path)
+}
+
+fn inline(parameter: &RefOr<Parameter>) -> Option<&Parameter> {
+    match parameter {
+        RefOr::T(parameter) => Some(parameter),
+        RefOr::Ref(_) => None,
+    }
+}
+
+/// Gives an error the shape that all errors have, and a description where its endpoint has no better one.
+fn complete(status: &str, response: &mut Response) {
+    if !status.starts_with(['4', '5']) {
+        return;
+    }
+    if response.description.is_empty() {
+        meaning(status).clone_into(&mut response.description);
+    }
+    if response.content.is_empty() {
+        let schema = Content::new(Some(Ref::from_schema_name("Error")));
+        response.content.insert("application/json".to_owned(), schema.into());
+    }
+}
+
+/// What an error status means here.
+fn meaning(status: &str) -> &'static str {
+    match status {
+        "400" => "A field or a parameter is missing, unknown, given twice or refused; `param` names it.",
+        "401" => "The key is missing, unknown, revoked or expired.",
+        "402" => "The credit does not cover it.",
+        "403" => "The key may not do this.",
+        "404" => "It does not exist, or it belongs to another account.",
+        "409" => "It conflicts with what is there.",
+        "413" => "The body is too large.",
+        "415" => "The body is not sent as uncompressed `application/json`.",
+        "421" => "The request names a host that the admin listener does not serve.",
+        "422" => "It was understood and cannot be done as it is.",
+        "429" => "A limit is reached; the error says which, and `Retry-After` when it frees.",
+        "500" => "The store failed. The gateway's log says why.",
+        "502" => "The provider failed.",
+        "503" => "It cannot be served at the moment. Try again shortly.",
+        "504" => "The provider did not answer in time.",
+        _ => "It is refused.",
+    }
+}

@@ -1,0 +1,53 @@
+//! The OpenAPI document of a listener, from its routes.
+//!
+//! Each listener serves its own: every path in a document is then one of the server that it was read from, tools need
+//! no settings, and strangers are told nothing of the admin API.
+
+use bytes::Bytes;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::describe::{ADMIN_SCHEME, ErrorReply, KEY_SCHEME, X_API_KEY_SCHEME};
+use super::routes::Routes;
+
+/// What a document says of the whole.
+pub(crate) struct About {
+    pub(crate) title: &'static str,
+    pub(crate) text: &'static str,
+    /// The groups of endpoints, in the order of reading.
+    pub(crate) tags: &'static [(&'static str, &'static str)],
+}
+
+/// The description of a listener.
+pub(crate) fn document<S>(about: &About, routes: Routes<S>) -> OpenApi {
+    let mut schemas = routes.schemas;
+    schemas.push((ErrorReply::name().into_owned(), ErrorReply::schema()));
+    ErrorReply::schemas(&mut schemas);
+    let x_api_key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("x-api-key")));
+    let components = ComponentsBuilder::new()
+        .schemas_from_iter(schemas)
+        .security_scheme(KEY_SCHEME, bearer("A key of an account."))
+        .security_scheme(X_API_KEY_SCHEME, x_api_key)
+        .security_scheme(ADMIN_SCHEME, bearer("The operator's key."))
+        .build();
+    let info = InfoBuilder::new().title(about.title).version(env!("CARGO_PKG_VERSION"));
+    let tag = |(name, text): &(&str, &str)| TagBuilder::new().name(*name).description(Some(*text)).build();
+    OpenApiBuilder::new()
+        .info(info.description(Some(about.text)).build())
+        .tags(Some(about.tags.iter().map(tag).collect::<Vec<_>>()))
+        .paths(routes.paths)
+        .components(Some(components))
+        .build()
+}
+
+/// The document as it is sent.
+pub(crate) fn render(document: &OpenApi) -> Bytes {
+    // Writing maps with text keys to memory cannot fail; a test reads what is sent.
+    serde_json::to_vec(document).map(Bytes::from).unwrap_or_default()
+}
+
+fn bearer(text: &str) -> SecurityScheme {
+    SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(text)).build())
+}

@@ -1,0 +1,64 @@
+//! Fields that several bodies have, each with its rule.
+
+use domain::Money;
+use domain::decimal::NANOS_PER_UNIT;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::ledger::check_name;
+
+/// The largest amount that a body may name: a billion dollars. More is a slip of the keyboard.
+const AMOUNT_DOLLARS_MAX: u64 = 1_000_000_000;
+
+/// What people call a thing: 1 to 200 bytes, not blank, without control characters.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(try_from = "String")]
+#[schema(value_type = String, min_length = 1, max_length = 200, examples("blue"))]
+pub struct Name(String);
+
+impl Name {
+    /// The name.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Name, String> {
+        check_name(&text).map_err(|error| error.to_string())?;
+        Ok(Name(text))
+    }
+}
+
+/// A positive amount of US dollars of at most a billion, as a decimal string with at most nine decimals.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(try_from = "String")]
+#[schema(value_type = String, pattern = r"^[0-9]{1,10}(\.[0-9]{1,9})?$", examples("10.00"))]
+pub struct Amount(Money);
+
+impl Amount {
+    /// The amount.
+    #[must_use]
+    pub fn money(self) -> Money {
+        self.0
+    }
+}
+
+impl TryFrom<String> for Amount {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Amount, String> {
+        let amount: Money =
+            text.parse().map_err(|error| format!("no amount of US dollars such as \"1.00\": {error}"))?;
+        if amount.is_zero() {
+            return Err("must be more than nothing".to_owned());
+        }
+        if amount.nanos().unsigned_abs() > AMOUNT_DOLLARS_MAX * NANOS_PER_UNIT {
+            return Err(format!("must be at most {AMOUNT_DOLLARS_MAX}"));
+        }
+        Ok(Amount(amount))
+    }
+}
