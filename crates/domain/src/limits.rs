@@ -57,6 +57,13 @@ impl Limits {
     pub const NONE: Limits =
         Limits { requests: None, tokens: None, concurrent: None, quotas: PerPeriod::new([Quota::NONE; 4]) };
 
+    /// Its quotas of money alone.
+    #[must_use]
+    pub fn spend_only(&self) -> Limits {
+        let spend = |period| Quota { spend: self.quotas[period].spend, ..Quota::NONE };
+        Limits { quotas: PerPeriod::from_fn(spend), ..Limits::NONE }
+    }
+
     /// The stricter of each limit.
     #[must_use]
     pub fn tightened_by(&self, other: &Limits) -> Limits {

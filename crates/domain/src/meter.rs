@@ -70,6 +70,12 @@ impl Taken {
     pub fn ask(&self) -> Ask {
         self.ask
     }
+
+    /// When it started, for the choice of its periods, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn started_ms(&self) -> i64 {
+        self.started_ms
+    }
 }
 
 /// Why a call may not start.
@@ -333,6 +339,7 @@ impl Span {
         }
         if let Some(cap) = quota.spend {
             let left = self.spend_left(cap);
+            // A call that is free is covered even where the cap was lowered to less than was spent.
             if ask.spend > left {
                 return Err(Exceeded::Spend { period, cap, left, needed: ask.spend, frees_at_ms });
             }

@@ -20,8 +20,10 @@ use crate::config::Config;
 use crate::gateway::{Gateway, Worker};
 use crate::keys::{AdminKey, Entropy, KeyRing, Secret};
 use crate::ledger::{Ledger, LedgerError, StoreConfig};
+use crate::limits::{PlanBook, TRIAL_PLAN, trial_plan};
 use crate::serve::{Workers, serve_here};
 use crate::signals::Signals;
+use crate::signup::Desk;
 use crate::upstream::{BadProvider, Upstreams};
 
 /// How long calls that were told to end have to settle, when the gateway stops.
@@ -85,9 +87,14 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     catalog::load_copies(&catalogue, &sync_upstreams, &ledger).await;
     let (public, listen) = bind(config.server.listen).await?;
     let (admin, admin_listen) = bind(config.admin.listen).await?;
+    // The name is a valid one, so there always is such a plan.
+    let plans = PlanBook::new(TRIAL_PLAN.parse().ok().map(trial_plan));
+    let desk = |signup| Arc::new(Desk::new(signup, &plans, &ledger, &keys, &clock));
+    let signup = config.signup.as_ref().map(desk);
     let admin_state = AdminState {
         ledger: ledger.clone(),
         keys: keys.clone(),
+        plans: plans.clone(),
         admin_key: admin_auth,
         hosts: config.admin.hosts.as_slice().into(),
     };
@@ -96,6 +103,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         config,
         ledger,
         keys,
+        plans,
+        signup,
         catalogue,
         clock,
         stop: CancellationToken::new(),

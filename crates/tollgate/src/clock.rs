@@ -1,8 +1,13 @@
 //! The wall clock, passed in wherever a time is recorded. Deadlines and durations use the runtime's monotonic clock.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, LazyLock};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use domain::Now;
+
+/// Where the monotonic time of limits begins: any moment will do.
+static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// A source of wall-clock time.
 #[derive(Clone, Debug)]
@@ -24,5 +29,16 @@ impl Clock {
                 .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),
             Clock::Manual(now_ms) => now_ms.load(Ordering::Relaxed),
         }
+    }
+
+    /// Both times, for limits. A manual clock is monotonic for as long as nobody moves it back.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        let wall_ms = self.now_ms();
+        let mono_ns = match self {
+            Clock::System => u64::try_from(ORIGIN.elapsed().as_nanos()).unwrap_or(u64::MAX),
+            Clock::Manual(_) => u64::try_from(wall_ms).unwrap_or(0).saturating_mul(1_000_000),
+        };
+        Now { mono_ns, wall_ms }
     }
 }

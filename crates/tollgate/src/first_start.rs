@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::app::Running;
 use crate::keys::Secret;
-use crate::ledger::{LedgerError, NewAccount};
+use crate::ledger::{LedgerError, NewAccount, Terms};
 
 /// One line of JSON for programs that start the gateway. Secrets are there when they are known in the clear: made
 /// just now, or given by the environment. Money is decimal US dollars.
@@ -71,7 +71,7 @@ impl Ready {
 
 /// Makes an account with a key.
 pub async fn make_owner(running: &Running, name: &str, kind: AccountKind) -> Result<Owner, LedgerError> {
-    let new = NewAccount { name: name.to_owned(), kind, plan: None };
+    let new = NewAccount { name: name.to_owned(), kind, terms: Terms::default() };
     let account = running.gateway.ledger.create_account(new).await?.id;
     let (_, secret) = running.gateway.keys.create(account, name).await?;
     Ok(Owner { account, secret })

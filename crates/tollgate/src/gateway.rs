@@ -11,6 +11,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::KeyRing;
 use crate::ledger::Ledger;
+use crate::signup::Desk;
+use crate::limits::PlanBook;
 use crate::upstream::Upstreams;
 
 /// The state that all workers share.
@@ -22,6 +24,10 @@ pub struct Gateway {
     pub ledger: Ledger,
     /// The keys, in memory.
     pub keys: KeyRing,
+    /// The sets of limits that accounts are on.
+    pub plans: PlanBook,
+    /// Where visitors sign up, if they may.
+    pub signup: Option<Arc<Desk>>,
     /// Models, offers and prices.
     pub catalogue: Arc<Catalogue>,
     /// The wall clock.

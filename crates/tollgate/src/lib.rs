@@ -14,6 +14,7 @@ pub mod http;
 mod idle;
 pub mod keys;
 pub mod ledger;
+pub mod limits;
 pub mod pipeline;
 pub mod serve;
 pub mod signals;

@@ -35,6 +35,12 @@ impl AdminError {
     pub(super) fn invalid(param: &str, message: impl Into<String>) -> AdminError {
         AdminError::Invalid { param: Some(param.to_owned()), message: message.into() }
     }
+
+    /// A plan that does not exist.
+    pub(super) fn no_such_plan(name: &str) -> AdminError {
+        let name: String = name.chars().take(100).collect();
+        AdminError::invalid("plan", format!("There is no plan '{name}'."))
+    }
 }
 
 impl From<LedgerError> for AdminError {

@@ -18,6 +18,7 @@ pub(super) const ABOUT: About = About {
     tags: &[
         ("Accounts", "Who pays, and their credit."),
         ("Keys", "What clients show."),
+        ("Invites", "Who may sign up."),
         ("Receipts", "The record of every call."),
         ("Health", "For probes."),
         ("Description", "What this listener serves."),

@@ -35,7 +35,7 @@ pub use provider::ProviderConfig;
 pub use route::{OfferRef, RouteConfig, RouteStrategy};
 pub use secret::ApiKey;
 pub use server::{AdminConfig, ServerConfig, StoreConfig};
-pub use signup::{IssuerConfig, SignupConfig, TRIAL_PLAN, VerifierConfig};
+pub use signup::{IssuerConfig, SignupConfig, VerifierConfig};
 
 use section::Section;
 

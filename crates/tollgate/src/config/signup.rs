@@ -6,9 +6,7 @@ use domain::PlanName;
 use super::base_url::BaseUrl;
 use super::error::ConfigError;
 use super::section::Section;
-
-/// The plan that a sign-up opens unless another is named. It is built in.
-pub const TRIAL_PLAN: &str = "trial";
+use crate::limits::TRIAL_PLAN;
 
 /// Where an issuer's configuration is, below its name (OpenID Connect Discovery 1.0, section 4).
 const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";

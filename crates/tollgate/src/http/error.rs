@@ -9,10 +9,10 @@ use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use wire::error::ErrorBody;
 
-use crate::admin::view::rfc3339;
+use super::limit_error;
 use crate::catalog::ResolveError;
 use crate::ledger::BILLING_UNAVAILABLE;
-use crate::pipeline::{Failure, NoCredit, Refusal};
+use crate::pipeline::{Failure, Refusal};
 use crate::upstream::SendError;
 
 /// An error as a client sees it.
@@ -47,6 +47,11 @@ impl ApiError {
         ApiError::new(status, "invalid_request_error", code, message)
     }
 
+    /// Not at the moment, and soon again.
+    pub(super) fn unavailable(code: &'static str, message: &str) -> Self {
+        ApiError::server(StatusCode::SERVICE_UNAVAILABLE, code, message).after(Some(Duration::from_secs(1)))
+    }
+
     fn server(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         ApiError::new(status, "server_error", code, message)
     }
@@ -58,12 +63,12 @@ impl ApiError {
         self
     }
 
-    fn retry(mut self, should: bool) -> Self {
+    pub(super) fn retry(mut self, should: bool) -> Self {
         self.should_retry = Some(should);
         self
     }
 
-    fn after(mut self, wait: Option<Duration>) -> Self {
+    pub(super) fn after(mut self, wait: Option<Duration>) -> Self {
         self.retry_after = wait;
         self
     }
@@ -102,28 +107,17 @@ impl From<Refusal> for ApiError {
                 "No API key was given. Send it as 'Authorization: Bearer <key>' or 'x-api-key: <key>'.",
             ),
             Refusal::BadKey => unauthorized("The API key is not valid."),
-            Refusal::TrialOver(ended_at_ms) => ApiError::new(
-                StatusCode::FORBIDDEN,
-                "permission_error",
-                "trial_expired",
-                format!(
-                    "The trial of this account ended at {}. Ask the operator of this gateway for credit or for more \
-                     time: then this key works again.",
-                    rfc3339(ended_at_ms)
-                ),
-            )
-            .retry(false),
             Refusal::NotManagement => ApiError::new(
                 StatusCode::FORBIDDEN,
                 "permission_error",
                 "management_key_required",
                 "Only a management key may do this, and this key is none.",
             ),
-            Refusal::Busy => unavailable("overloaded", "Too many calls are in flight. Try again shortly."),
+            Refusal::Busy => ApiError::unavailable("overloaded", "Too many calls are in flight. Try again shortly."),
             Refusal::LedgerFailing => {
-                unavailable(BILLING_UNAVAILABLE, "Credit cannot be reserved at the moment. Nothing was charged.")
+                ApiError::unavailable(BILLING_UNAVAILABLE, "Credit cannot be reserved at the moment. Nothing was charged.")
             }
-            Refusal::Closing => unavailable("shutting_down", "The gateway is stopping. Try again shortly."),
+            Refusal::Closing => ApiError::unavailable("shutting_down", "The gateway is stopping. Try again shortly."),
             Refusal::ContentType(got) => ApiError::invalid(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
@@ -159,7 +153,18 @@ impl From<Refusal> for ApiError {
                 ),
             )
             .param("model"),
-            Refusal::NoCredit(no_credit) => insufficient_credits(&no_credit),
+            Refusal::NoCredit(no_credit) => limit_error::no_credit(&no_credit),
+            Refusal::Limited(limited) => limit_error::limited(&limited),
+            Refusal::TrialOver { ended_at_ms } => limit_error::trial_over(ended_at_ms),
+            Refusal::NoPlan(plan) => forbidden(
+                "plan_missing",
+                format!("The account's plan '{plan}' does not exist any more. The operator has to mend it."),
+            ),
+            Refusal::ModelNotAllowed(model) => forbidden(
+                "model_not_allowed",
+                format!("The plan or the key does not allow the model '{model}'."),
+            )
+            .param("model"),
         }
     }
 }
@@ -187,10 +192,10 @@ impl From<&Failure> for ApiError {
             Failure::Cut => bad_gateway("upstream_cut", "The provider's answer was cut off before its end."),
             Failure::Stall => timed_out("The provider went silent in the middle of its answer."),
             Failure::Timeout => timed_out("The call took longer than the total deadline of its provider."),
-            Failure::Shutdown => unavailable("shutting_down", "The gateway was stopped during the call."),
+            Failure::Shutdown => ApiError::unavailable("shutting_down", "The gateway was stopped during the call."),
             Failure::ClientGone => bad_gateway("client_gone", "The client left."),
             Failure::Unsettled => {
-                unavailable(BILLING_UNAVAILABLE, "The answer could not be recorded, so it is not complete.")
+                ApiError::unavailable(BILLING_UNAVAILABLE, "The answer could not be recorded, so it is not complete.")
             }
         }
     }
@@ -200,8 +205,8 @@ fn unauthorized(message: &str) -> ApiError {
     ApiError::invalid(StatusCode::UNAUTHORIZED, "invalid_api_key", message)
 }
 
-fn unavailable(code: &'static str, message: &str) -> ApiError {
-    ApiError::server(StatusCode::SERVICE_UNAVAILABLE, code, message).after(Some(Duration::from_secs(1)))
+fn forbidden(code: &'static str, message: impl Into<String>) -> ApiError {
+    ApiError::new(StatusCode::FORBIDDEN, "permission_error", code, message).retry(false)
 }
 
 fn bad_gateway(code: &'static str, message: impl Into<String>) -> ApiError {
@@ -210,19 +215,6 @@ fn bad_gateway(code: &'static str, message: impl Into<String>) -> ApiError {
 
 fn timed_out(message: impl Into<String>) -> ApiError {
     ApiError::server(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", message)
-}
-
-fn insufficient_credits(no_credit: &NoCredit) -> ApiError {
-    let advice = match no_credit.affordable_output_tokens {
-        0 => "Add credit.".to_owned(),
-        tokens => format!("Add credit, or set max_tokens to at most {tokens}."),
-    };
-    let message = format!(
-        "The call could cost ${}, and the account has ${} available. {advice}",
-        no_credit.needed, no_credit.available
-    );
-    ApiError::new(StatusCode::PAYMENT_REQUIRED, "insufficient_quota", "insufficient_credits", message)
-        .retry(false)
 }
 
 fn no_route(error: ResolveError) -> ApiError {
@@ -249,7 +241,7 @@ fn no_route(error: ResolveError) -> ApiError {
         ResolveError::NotServed(message) => {
             ApiError::invalid(StatusCode::BAD_REQUEST, "model_not_supported", message).param("model")
         }
-        ResolveError::NotLoaded(provider) => unavailable(
+        ResolveError::NotLoaded(provider) => ApiError::unavailable(
             "catalogue_not_loaded",
             &format!("The catalogue of '{provider}' has not been read yet. Try again shortly."),
         ),

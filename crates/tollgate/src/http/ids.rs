@@ -1,6 +1,6 @@
 //! Ids in paths and queries. An id that nobody has, one that is none, and one of another account get one answer.
 
-use domain::{AccountId, CallId, KeyId};
+use domain::{AccountId, CallId, InviteId, KeyId};
 use hyper::StatusCode;
 
 use super::ApiError;
@@ -15,6 +15,12 @@ impl Named for AccountId {
 impl Named for KeyId {
     fn unknown() -> ApiError {
         not_found("key_not_found", "There is no such key.")
+    }
+}
+
+impl Named for InviteId {
+    fn unknown() -> ApiError {
+        not_found("invite_not_found", "There is no such invite.")
     }
 }
 

@@ -15,10 +15,12 @@ mod ids;
 mod input;
 mod key;
 mod layers;
+mod limit_error;
 mod models;
 mod openapi;
 mod router;
 pub(crate) mod routes;
+mod signup;
 
 pub use caller::{Admin, Caller, Key, Management, Role};
 pub use error::ApiError;

@@ -9,13 +9,14 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
-use domain::{AccountId, KeyId};
+use domain::{AccountId, KeyId, Limits, Rights};
 
 pub use admin::AdminKey;
 pub use entropy::Entropy;
 pub use secret::Secret;
 
 use crate::ledger::{KeyRow, Ledger, LedgerError, check_name, ids};
+use crate::limits::SharedMeter;
 
 /// A key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,12 @@ pub struct Key {
     pub created_at_ms: i64,
     /// When it was revoked, in milliseconds since the Unix epoch.
     pub revoked_at_ms: Option<i64>,
+    /// What it may do.
+    pub rights: Rights,
+    /// Its own limits, which make those of its plan stricter.
+    pub limits: Limits,
+    /// What it used, and what its limits still allow. It stays the same when the key is changed.
+    pub meter: SharedMeter,
 }
 
 /// Every key. Clones are the same ring.
@@ -78,6 +85,11 @@ impl KeyRing {
         let row = self.ledger.on_writer(move |store| store.create_key(&row).map(|()| row)).await?;
         let key = self.keep(row);
         Ok((key, secret))
+    }
+
+    /// Where secrets come from.
+    pub(crate) fn entropy(&self) -> &Entropy {
+        &self.entropy
     }
 
     /// A key that is not stored yet, of an account that may not be either.
@@ -139,6 +151,9 @@ impl Rings {
             prefix: row.prefix,
             created_at_ms: row.created_at_ms,
             revoked_at_ms: row.revoked_at_ms,
+            rights: Rights::default(),
+            limits: Limits::NONE,
+            meter: SharedMeter::default(),
         });
         if key.revoked_at_ms.is_none() {
             self.live.insert(row.digest, Arc::clone(&key));

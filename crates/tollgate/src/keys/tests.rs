@@ -8,14 +8,14 @@ use domain::{AccountId, AccountKind, KeyId};
 
 use super::{AdminKey, Entropy, KeyRing};
 use crate::clock::Clock;
-use crate::ledger::{Ledger, LedgerError, NewAccount, StoreConfig};
+use crate::ledger::{Ledger, LedgerError, NewAccount, StoreConfig, Terms};
 
 fn entropy() -> Entropy {
     Entropy::Counter(Arc::new(AtomicU64::new(0)))
 }
 
 async fn account(ledger: &Ledger) -> AccountId {
-    let new = NewAccount { name: "Ada".to_owned(), kind: AccountKind::Prepaid, plan: None };
+    let new = NewAccount { name: "Ada".to_owned(), kind: AccountKind::Prepaid, terms: Terms::default() };
     ledger.create_account(new).await.expect("an account").id
 }
 

@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use domain::{AccountId, AccountKind, Balance, Escrow, Hold, Money, Refused, Settled};
+use domain::{AccountId, AccountKind, Balance, Escrow, Hold, Money, PlanName, Refused, Settled};
 
 use super::LedgerError;
 use super::registry::{IdentityKind, IdentityMark};
+use crate::limits::SharedMeter;
 
 /// The longest name of an account or a key, in bytes.
 pub(crate) const NAME_LEN_MAX: usize = 200;
@@ -18,8 +19,17 @@ pub struct NewAccount {
     pub name: String,
     /// How it pays.
     pub kind: AccountKind,
-    /// The name of its set of limits.
-    pub plan: Option<String>,
+    /// On which terms it starts.
+    pub terms: Terms,
+}
+
+/// The terms of an account, which the operator may change at any time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Its set of limits; `None` is no limits.
+    pub plan: Option<PlanName>,
+    /// When its trial ends, in milliseconds since the Unix epoch; `None` when it is on no trial.
+    pub trial_ends_at_ms: Option<i64>,
 }
 
 /// An account as stored.
@@ -31,27 +41,16 @@ pub struct AccountRow {
     pub name: String,
     /// How it pays.
     pub kind: AccountKind,
-    /// The name of its set of limits.
-    pub plan: Option<String>,
+    /// Its terms.
+    pub terms: Terms,
     /// All that was ever granted to it.
     pub granted: Money,
     /// All that was ever charged to it.
     pub spent: Money,
-    /// When its trial ends, if it is on one, in milliseconds since the Unix epoch.
-    pub trial_ends_at_ms: Option<i64>,
     /// Who signed up for it; `None` where the operator made it.
     pub identity: Option<IdentityMark>,
     /// When it was created, in milliseconds since the Unix epoch.
     pub created_at_ms: i64,
-}
-
-/// What the operator may change of an account at any time. Calls in flight keep the terms that they began under.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Terms {
-    /// The name of its set of limits.
-    pub plan: Option<String>,
-    /// When its trial ends, if it is on one, in milliseconds since the Unix epoch.
-    pub trial_ends_at_ms: Option<i64>,
 }
 
 /// An account in memory.
@@ -67,6 +66,8 @@ pub struct Account {
     pub identity: Option<IdentityKind>,
     /// When it was created, in milliseconds since the Unix epoch.
     pub created_at_ms: i64,
+    /// What it used, and what its limits still allow.
+    pub meter: SharedMeter,
     terms: ArcSwap<Terms>,
     escrow: Mutex<Escrow>,
 }
@@ -81,11 +82,9 @@ impl Account {
             name: row.name.clone(),
             kind: row.kind,
             identity: row.identity.map(|identity| identity.kind),
-            terms: ArcSwap::from_pointee(Terms {
-                plan: row.plan.clone(),
-                trial_ends_at_ms: row.trial_ends_at_ms,
-            }),
             created_at_ms: row.created_at_ms,
+            meter: SharedMeter::default(),
+            terms: ArcSwap::from_pointee(row.terms.clone()),
             escrow: Mutex::new(escrow),
         })
     }

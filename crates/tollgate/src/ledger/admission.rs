@@ -16,6 +16,7 @@ use super::patience::Patience;
 use super::receipt::Receipt;
 use super::store::Settlement;
 use super::writer::Ending;
+use crate::limits::Reservation;
 
 /// An admitted call. It ends once: settled, or dropped, which gives its hold back.
 #[must_use = "dropping an admission gives its hold back"]
@@ -23,13 +24,14 @@ use super::writer::Ending;
 pub struct Admission {
     account: Arc<Account>,
     hold: Option<Hold>,
+    reservation: Option<Reservation>,
     /// Taken when the call ends. Because it was reserved at admission, ending can neither fail nor wait.
     place: Option<mpsc::OwnedPermit<Ending>>,
 }
 
 impl Admission {
     pub(super) fn new(account: Arc<Account>, place: mpsc::OwnedPermit<Ending>) -> Admission {
-        Admission { account, hold: None, place: Some(place) }
+        Admission { account, hold: None, reservation: None, place: Some(place) }
     }
 
     /// Reserves `amount`, or refuses. A second hold takes the place of the first.
@@ -39,6 +41,16 @@ impl Admission {
         }
         self.hold = Some(self.account.hold(amount)?);
         Ok(())
+    }
+
+    /// Keeps what the call took from the meters until its end is committed. Another one takes its place.
+    pub fn reserve(&mut self, reservation: Reservation) {
+        self.reservation = Some(reservation);
+    }
+
+    /// Gives back what the call took from the meters.
+    pub fn give_back(&mut self) {
+        self.reservation = None;
     }
 
     /// What is reserved.
@@ -65,6 +77,7 @@ impl Admission {
         let waiting = Waiting {
             account: Arc::clone(&self.account),
             hold: self.hold.take(),
+            reservation: self.reservation.take(),
             patience: Arc::clone(&patience),
             ack: Some(ack),
         };
@@ -88,6 +101,7 @@ impl Drop for Admission {
 pub(super) struct Waiting {
     pub(super) account: Arc<Account>,
     pub(super) hold: Option<Hold>,
+    pub(super) reservation: Option<Reservation>,
     pub(super) patience: Arc<Patience>,
     /// Gone once the caller was left without an answer.
     pub(super) ack: Option<oneshot::Sender<Charged>>,

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use domain::{AccountId, AccountKind, CallId, InviteId, KeyId, Settled};
 
 use super::LedgerError;
-use super::account::AccountRow;
+use super::account::{AccountRow, Terms};
 use super::receipt::{Page, StoredReceipt};
 use super::registry::InviteRow;
 use super::store::{
@@ -50,6 +50,13 @@ impl Treasury for MemoryStore {
         Ok(())
     }
 
+    fn set_terms(&mut self, account: AccountId, terms: &Terms) -> Result<(), LedgerError> {
+        let mut tables = self.tables();
+        let row = tables.accounts.get_mut(&account).ok_or(LedgerError::UnknownAccount)?;
+        row.terms = terms.clone();
+        Ok(())
+    }
+
     fn grant(&mut self, grant: &NewGrant<'_>) -> Result<GrantRow, LedgerError> {
         self.tables().grant(grant)
     }
@@ -80,7 +87,7 @@ impl Tables {
         account.granted = account.granted.checked_add(grant.amount).ok_or(LedgerError::TooLarge)?;
         let balance = account.granted.saturating_sub(account.spent);
         if let Some(terms) = grant.terms {
-            self.set_terms(grant.account, terms)?;
+            account.terms = terms.clone();
         }
         let row = grant.row(balance);
         self.grants.insert(name, row.clone());

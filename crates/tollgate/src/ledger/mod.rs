@@ -167,15 +167,13 @@ impl Ledger {
     /// Creates an account with nothing in it.
     pub async fn create_account(&self, new: NewAccount) -> Result<AccountRow, LedgerError> {
         check_name(&new.name)?;
-        new.plan.as_deref().map_or(Ok(()), check_name)?;
         let row = AccountRow {
             id: ids::account_id(&self.shared.clock),
             name: new.name,
             kind: new.kind,
-            plan: new.plan,
+            terms: new.terms,
             granted: Money::ZERO,
             spent: Money::ZERO,
-            trial_ends_at_ms: None,
             identity: None,
             created_at_ms: self.shared.clock.now_ms(),
         };
@@ -185,6 +183,23 @@ impl Ledger {
             let account = Arc::new(Account::open(&row)?);
             shared.accounts.write().unwrap_or_else(PoisonError::into_inner).insert(row.id, account);
             Ok(row)
+        })
+        .await
+    }
+
+    /// Changes the terms of an account, durably and then in memory: `change` makes the new ones of those at the time. Calls
+    /// in flight keep theirs.
+    pub async fn change_terms(
+        &self,
+        account: AccountId,
+        change: impl FnOnce(Terms) -> Terms + Send + 'static,
+    ) -> Result<Arc<Account>, LedgerError> {
+        let account = self.account(account).ok_or(LedgerError::UnknownAccount)?;
+        self.on_writer(move |store| {
+            let terms = change(Terms::clone(&account.terms()));
+            store.set_terms(account.id, &terms)?;
+            account.set_terms(terms);
+            Ok(account)
         })
         .await
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use domain::{AccountId, AccountKind, InviteId, Money, Trial};
+use domain::{AccountId, AccountKind, InviteId, Money, PlanName, Trial};
 
 use super::account::{Account, AccountRow, Terms, check_name};
 use super::registry::{IdentityMark, InviteRow, Opening};
@@ -20,7 +20,7 @@ pub struct NewTrial {
     /// How it pays.
     pub kind: AccountKind,
     /// The name of its plan.
-    pub plan: String,
+    pub plan: PlanName,
     /// How long the trial is, and its credit.
     pub trial: Trial,
 }
@@ -42,7 +42,7 @@ impl Ledger {
     /// Opens a trial account with its end and its credit, all or nothing.
     pub async fn open_trial(&self, new: NewTrial) -> Result<Arc<Account>, LedgerError> {
         let id = ids::account_id(&self.shared.clock);
-        self.open(id, new, None, |_| ()).await
+        self.open_account(id, new, None, |_| ()).await
     }
 
     /// Opens the trial of a visitor: account, identity, credit and key, all or nothing. `keep` takes the key into
@@ -53,10 +53,10 @@ impl Ledger {
         visitor: SignUp,
         keep: impl FnOnce(KeyRow) + Send + 'static,
     ) -> Result<Arc<Account>, LedgerError> {
-        self.open(visitor.account, new, Some(visitor), keep).await
+        self.open_account(visitor.account, new, Some(visitor), keep).await
     }
 
-    async fn open(
+    async fn open_account(
         &self,
         id: AccountId,
         new: NewTrial,
@@ -71,10 +71,12 @@ impl Ledger {
                 id,
                 name: new.name,
                 kind: new.kind,
-                plan: Some(new.plan),
+                terms: Terms {
+                    plan: Some(new.plan),
+                    trial_ends_at_ms: Some(new.trial.ends_at_ms(now_ms)),
+                },
                 granted: Money::ZERO,
                 spent: Money::ZERO,
-                trial_ends_at_ms: Some(new.trial.ends_at_ms(now_ms)),
                 identity: visitor.as_ref().map(|visitor| visitor.identity),
                 created_at_ms: now_ms,
             };
@@ -106,30 +108,37 @@ impl Ledger {
         .await
     }
 
+    /// The time by the ledger's clock, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
+        self.shared.clock.now_ms()
+    }
+
     /// The id for an account that is about to be opened.
     #[must_use]
     pub fn next_account_id(&self) -> AccountId {
         ids::account_id(&self.shared.clock)
     }
 
-    /// Changes the terms of an account, durably and then in memory: `change` makes the new ones of those at the time.
-    pub async fn change_terms(
+    /// Stores a new invite for `identity`, which is normalised, that is good for `life_ms`.
+    pub async fn create_invite(
         &self,
-        account: AccountId,
-        change: impl FnOnce(Terms) -> Terms + Send + 'static,
-    ) -> Result<Arc<Account>, LedgerError> {
-        let account = self.account(account).ok_or(LedgerError::UnknownAccount)?;
-        self.on_writer(move |store| {
-            let terms = change(Terms::clone(&account.terms()));
-            store.set_terms(account.id, &terms)?;
-            account.set_terms(terms);
-            Ok(account)
-        })
-        .await
-    }
-
-    /// Stores a new invite.
-    pub async fn create_invite(&self, row: InviteRow) -> Result<InviteRow, LedgerError> {
+        digest: [u8; 32],
+        identity: &str,
+        plan: Option<PlanName>,
+        life_ms: i64,
+    ) -> Result<InviteRow, LedgerError> {
+        let now_ms = self.now_ms();
+        let row = InviteRow {
+            id: ids::invite_id(&self.shared.clock),
+            digest,
+            identity: identity.to_owned(),
+            plan: plan.map(|plan| plan.to_string()),
+            created_at_ms: now_ms,
+            expires_at_ms: now_ms.saturating_add(life_ms),
+            revoked_at_ms: None,
+            used: None,
+        };
         self.on_writer(move |store| store.create_invite(&row).map(|()| row)).await
     }
 

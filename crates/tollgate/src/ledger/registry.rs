@@ -3,7 +3,7 @@
 use domain::{AccountId, InviteId};
 
 use super::LedgerError;
-use super::account::{AccountRow, Terms};
+use super::account::AccountRow;
 use super::store::{KeyRow, NewGrant};
 
 /// The most invites in one page of a list.
@@ -86,14 +86,11 @@ pub(crate) struct Opening<'a> {
     pub(crate) invite: Option<InviteId>,
 }
 
-/// Openings of accounts, their terms, and invites.
+/// Openings of accounts, and invites.
 pub(crate) trait Registry {
     /// Stores an account with all that it begins with, or nothing. [`LedgerError::Registered`] when its identity has an
     /// account already; [`LedgerError::InviteSpent`] when the invite is no longer good.
     fn open_account(&mut self, opening: &Opening<'_>) -> Result<(), LedgerError>;
-
-    /// Changes the terms of an account.
-    fn set_terms(&mut self, account: AccountId, terms: &Terms) -> Result<(), LedgerError>;
 
     /// Stores a new invite.
     fn create_invite(&mut self, row: &InviteRow) -> Result<(), LedgerError>;

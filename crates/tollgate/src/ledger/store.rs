@@ -16,6 +16,9 @@ pub(crate) trait Treasury {
     /// Stores a new account, whose totals are zero.
     fn create_account(&mut self, row: &AccountRow) -> Result<(), LedgerError>;
 
+    /// Changes the terms of an account.
+    fn set_terms(&mut self, account: AccountId, terms: &Terms) -> Result<(), LedgerError>;
+
     /// Grants credit once per account and reference, and with it changes the account's terms, where the grant says so.
     /// Again with the same amount, paid or not as before, it answers as the first time.
     fn grant(&mut self, grant: &NewGrant<'_>) -> Result<GrantRow, LedgerError>;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use domain::{Hold, Money};
+use domain::{Hold, Money, Outcome, Used};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{error, info};
 
 use super::account::Account;
 use super::admission::{Charged, Waiting};
+use super::receipt::Receipt;
 use super::store::{Booked, Settlement, Store};
 use crate::clock::Clock;
 
@@ -129,8 +130,8 @@ impl Writer {
         }
         if !settlements.is_empty() {
             let booked = self.store_at_last(&mut settlements, &mut waiting).await;
-            for (waits, booked) in waiting.into_iter().zip(booked) {
-                finish(waits, booked);
+            for ((waits, booked), settlement) in waiting.into_iter().zip(booked).zip(&settlements) {
+                finish(waits, booked, &settlement.receipt);
             }
         }
         for reached in barriers {
@@ -195,11 +196,18 @@ fn end_try(waiting: &mut [Waiting]) {
     }
 }
 
-/// Moves the money in memory as it was moved in the store, and tells the call.
-fn finish(waits: Waiting, booked: Booked) {
+/// Moves the money in memory as it was moved in the store, trues up the meters, and tells the call.
+fn finish(waits: Waiting, booked: Booked, receipt: &Receipt) {
+    let charge = if booked.repeated { Money::ZERO } else { booked.settled.charge };
     if let Some(hold) = waits.hold {
-        let charge = if booked.repeated { Money::ZERO } else { booked.settled.charge };
         waits.account.settle(hold, charge);
+    }
+    if let Some(reservation) = waits.reservation {
+        reservation.end(Used {
+            tokens: receipt.usage.input.saturating_add(receipt.usage.output),
+            spend: charge,
+            counted: receipt.outcome != Outcome::Refused,
+        });
     }
     let charged = Charged {
         charge: booked.settled.charge,

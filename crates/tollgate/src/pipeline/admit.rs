@@ -1,6 +1,8 @@
-//! Step 5: the hold. The worst case of the call at the dearest offer of its route is reserved, or the call is refused.
+//! Step 5: the call's share of every limit, and the hold. Its worst case at the dearest offer of its route is reserved,
+//! or the call is refused.
 
-use domain::{AccountKind, Money, Offer, Price, Route};
+use domain::hold::Quote;
+use domain::{AccountKind, Ask, Exceeded, Money, Offer, Price, Route};
 use wire::chat::ChatRequest;
 
 use super::record::Record;
@@ -9,13 +11,21 @@ use super::{NoCredit, Refusal};
 /// Times that a hold is quoted anew when other calls changed the balance between quote and hold.
 const QUOTES_MAX: usize = 8;
 
-/// Takes the hold. Returns the output limit to write into the body, where the caller named none.
+/// The output that the rate of tokens counts on, of a call that names no limit: a long answer. What it really was is
+/// counted when it ends.
+const OUTPUT_TOKENS_EXPECTED: u64 = 1_024;
+
+/// Takes the call's share of the limits, then the hold. Returns the output limit to write into the body, where the
+/// caller named none.
 pub(super) fn admit(
     record: &mut Record,
     request: &ChatRequest,
     route: &Route,
 ) -> Result<Option<u64>, Refusal> {
-    let Some(price) = price(record, route)? else { return Ok(None) };
+    let Some(price) = price(record, route)? else {
+        reserve(record, request, None)?;
+        return Ok(None);
+    };
     let bound = request.bound().with_prompt_within(route.prompt_tokens_max());
     let mut refused = None;
     for _ in 0..QUOTES_MAX {
@@ -24,21 +34,45 @@ pub(super) fn admit(
             Refusal::NoCredit(NoCredit {
                 needed: unaffordable.needed,
                 available: budget.unwrap_or(Money::MAX),
+                cap: record.cap_below(unaffordable.needed),
                 affordable_output_tokens: unaffordable.affordable_output_tokens,
             })
         })?;
+        match reserve(record, request, Some(&quote)) {
+            Ok(()) => {}
+            // Another call has taken what this one was quoted from.
+            Err(Refusal::Limited(limited)) if matches!(limited.exceeded, Exceeded::Spend { .. }) => {
+                refused = Some(Refusal::Limited(limited));
+                continue;
+            }
+            Err(limited) => return Err(limited),
+        }
         match record.hold(quote.amount) {
             Ok(()) => return Ok(quote.clamped.then_some(quote.output_tokens)),
             Err(refusal) => {
-                refused = Some(NoCredit {
+                refused = Some(Refusal::NoCredit(NoCredit {
                     needed: refusal.needed,
                     available: refusal.available,
+                    cap: None,
                     affordable_output_tokens: 0,
-                });
+                }));
             }
         }
     }
-    Err(refused.map_or(Refusal::Busy, Refusal::NoCredit))
+    Err(refused.unwrap_or(Refusal::Busy))
+}
+
+/// Takes the call's share of the limits: its tokens as expected, its money in the worst case.
+fn reserve(record: &mut Record, request: &ChatRequest, quote: Option<&Quote>) -> Result<(), Refusal> {
+    let bound = request.bound();
+    let expected =
+        quote.map_or(OUTPUT_TOKENS_EXPECTED, |quote| quote.output_tokens.min(OUTPUT_TOKENS_EXPECTED));
+    let output = bound.output_tokens.unwrap_or(expected).saturating_mul(u64::from(bound.n));
+    let ask = Ask {
+        tokens: request.prompt_tokens_estimate().saturating_add(output),
+        spend: quote.map_or(Money::ZERO, |quote| quote.amount),
+    };
+    record.reserve(ask).map_err(Refusal::Limited)
 }
 
 /// The price to hold at; `None` where no offer has one, on a metered account, whose call is held at nothing.

@@ -25,7 +25,7 @@ pub fn authenticate(gateway: &Gateway, headers: &HeaderMap) -> Result<Principal,
     let key = gateway.keys.authenticate(secret).ok_or(Refusal::BadKey)?;
     let account = gateway.ledger.account(key.account).ok_or(Refusal::BadKey)?;
     if let Some(ended_at_ms) = account.trial_over(|| gateway.clock.now_ms()) {
-        return Err(Refusal::TrialOver(ended_at_ms));
+        return Err(Refusal::TrialOver { ended_at_ms });
     }
     Ok(Principal { key, account })
 }

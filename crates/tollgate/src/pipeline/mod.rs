@@ -6,6 +6,7 @@ mod attempt;
 mod authenticate;
 mod body;
 mod drain;
+mod limit;
 mod record;
 mod refusal;
 mod relay;
@@ -32,7 +33,7 @@ use crate::gateway::Worker;
 use crate::http::ApiError;
 use attempt::{Answer, attempt};
 use body::MeteredBody;
-use domain::Route;
+use domain::{Route, Standing};
 use record::Record;
 use reply::Reply;
 
@@ -59,14 +60,14 @@ pub async fn serve(worker: &Arc<Worker>, principal: &Principal, request: Request
     let (head, body) = request.into_parts();
     let mut record = match Record::open(&worker.gateway, call, principal) {
         Ok(record) => record,
-        Err(refusal) => return reply::refused(call, refusal.into()),
+        Err(refusal) => return reply::refused(call, refusal.into(), &Standing::default()),
     };
-    match prepare(worker, &mut record, &head.headers, body).await {
+    match prepare(worker, &mut record, principal, &head.headers, body).await {
         Ok(prepared) => dispatch(worker, record, prepared).await,
         Err(refusal) => {
-            let error = ApiError::from(refusal);
+            let (error, standing) = (ApiError::from(refusal), record.standing());
             record.refuse(&error).await;
-            reply::refused(call, error)
+            reply::refused(call, error, &standing)
         }
     }
 }
@@ -75,9 +76,12 @@ pub async fn serve(worker: &Arc<Worker>, principal: &Principal, request: Request
 async fn prepare(
     worker: &Worker,
     record: &mut Record,
+    principal: &Principal,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Prepared, Refusal> {
+    let allowance = limit::allowance(&worker.gateway, principal)?;
+    record.limited_to(allowance.limits);
     let limit = BodyLimit::of_call(worker.gateway.config.server.body_bytes_max);
     let bytes = read_body(headers, body, limit).await?;
     let request = ChatRequest::parse(bytes).map_err(Refusal::Request)?;
@@ -86,6 +90,7 @@ async fn prepare(
     let provider = request.provider().or(named.as_deref());
     let route = record.snapshot().resolve(request.model(), provider).map_err(Refusal::Route)?;
     record.routed(&route);
+    limit::check_model(&allowance, principal, request.model(), &route)?;
     let output_limit = admit::admit(record, &request, &route)?;
     Ok(Prepared { request, route, output_limit })
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use domain::outcome::{Billable, bill};
 use domain::usage::estimate_tokens;
 use domain::{
-    AccountKind, BillingRule, CallId, Money, Offer, Outcome, Price, Refused, Route, Usage, UsageSource,
+    AccountKind, Ask, BillingRule, CallId, Exceeded, Money, Offer, Outcome, Price, Refused, Route, Standing,
+    Usage, UsageSource,
 };
 use tokio::time::Instant;
 use tracing::{debug, info};
@@ -17,10 +18,13 @@ use wire::chat::{ChatRequest, Tally};
 use super::reply::Head;
 use super::{Failure, Principal, Refusal};
 use crate::catalog::Snapshot;
+use crate::clock::Clock;
 use crate::config::{AbortPolicy, ProviderConfig};
 use crate::gateway::{Gateway, Worker};
 use crate::http::ApiError;
+use crate::keys::Key;
 use crate::ledger::{Admission, Charged, Receipt, Unavailable};
+use crate::limits::{CallLimits, Limited, Reservation};
 
 /// One call on its way from admission to settlement.
 pub(super) struct Record {
@@ -40,6 +44,10 @@ pub(super) struct Record {
     abort: AbortPolicy,
     drain_cap: Duration,
     settle_max: Duration,
+    key: Arc<Key>,
+    clock: Clock,
+    /// What it may use; of nothing that is limited, before that is known.
+    limits: CallLimits,
 }
 
 /// What a settlement came to; `None` when it was not committed in time.
@@ -76,6 +84,9 @@ impl Record {
             abort: AbortPolicy::Drain,
             drain_cap: Duration::ZERO,
             settle_max: gateway.config.server.settle,
+            key: Arc::clone(&principal.key),
+            clock: gateway.clock.clone(),
+            limits: CallLimits::default(),
         })
     }
 
@@ -91,9 +102,44 @@ impl Record {
         self.admission.account().kind
     }
 
-    /// What the account can still hold; `None` when it has no cap.
+    /// Notes what the call may use.
+    pub(super) fn limited_to(&mut self, limits: CallLimits) {
+        self.limits = limits;
+    }
+
+    /// What can still be held, within the balance and every cap; `None` when nothing bounds it.
     pub(super) fn budget(&self) -> Option<Money> {
-        self.admission.account().budget()
+        let account = self.admission.account();
+        let wall_ms = self.clock.now_ms();
+        let caps = [
+            account.meter.spend_left(&self.limits.account, wall_ms),
+            self.key.meter.spend_left(&self.limits.key, wall_ms),
+        ];
+        caps.into_iter().chain([account.budget()]).flatten().min()
+    }
+
+    /// The cap that does not cover `needed`, where one is nearer than the balance.
+    pub(super) fn cap_below(&self, needed: Money) -> Option<Limited> {
+        let account = self.admission.account();
+        let cap = Reservation::spend_cap(&account.meter, &self.key.meter, &self.limits, needed, &self.clock)?;
+        let Exceeded::Spend { left, .. } = cap.exceeded else { return None };
+        account.budget().is_none_or(|balance| left < balance).then_some(cap)
+    }
+
+    /// Takes the call's share of the limits, or says which is reached. Another share gives the first one back.
+    pub(super) fn reserve(&mut self, ask: Ask) -> Result<(), Limited> {
+        self.admission.give_back();
+        let account = &self.admission.account().meter;
+        let reservation = Reservation::take(account, &self.key.meter, &self.limits, ask, &self.clock)?;
+        // The receipt is counted in the same periods as the meters count the call.
+        self.receipt.started_at_ms = reservation.started_ms();
+        self.admission.reserve(reservation);
+        Ok(())
+    }
+
+    /// Where the rates stand.
+    pub(super) fn standing(&self) -> Standing {
+        self.limits.standing(&self.admission.account().meter, &self.key.meter, &self.clock)
     }
 
     pub(super) fn hold(&mut self, amount: Money) -> Result<(), Refused> {
@@ -181,6 +227,7 @@ impl Record {
             reason: self.receipt.route_reason.clone(),
             attempts: self.receipt.attempts,
             output_limit,
+            standing: self.standing(),
         }
     }
 

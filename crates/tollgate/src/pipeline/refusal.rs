@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use domain::{Money, Outcome, retry};
+use domain::{Money, Outcome, PlanName, retry};
 use thiserror::Error;
 use wire::chat::RequestError;
 use wire::error::UpstreamError;
 
 use crate::catalog::ResolveError;
+use crate::limits::Limited;
 use crate::upstream::{Secrets, SendError};
 
 /// Why the gateway did not send a call.
@@ -17,8 +18,6 @@ pub enum Refusal {
     NoKey,
     /// The key is unknown or revoked.
     BadKey,
-    /// The trial of the account ended at this time, in milliseconds since the Unix epoch.
-    TrialOver(i64),
     /// The route is for management keys.
     NotManagement,
     /// Too many calls are in flight.
@@ -39,6 +38,17 @@ pub enum Refusal {
     Request(RequestError),
     /// There is no route for the model.
     Route(ResolveError),
+    /// The account's trial is over.
+    TrialOver {
+        /// Since when, in milliseconds since the Unix epoch.
+        ended_at_ms: i64,
+    },
+    /// The account's plan does not exist.
+    NoPlan(PlanName),
+    /// The plan or the key does not allow the model of that name.
+    ModelNotAllowed(String),
+    /// A limit of the account or of the key is reached.
+    Limited(Limited),
     /// The model has no price, and the account pays.
     Unpriced(String),
     /// The balance does not cover the call.
@@ -50,8 +60,10 @@ pub enum Refusal {
 pub struct NoCredit {
     /// What the call would reserve.
     pub needed: Money,
-    /// What the account has.
+    /// What can be had: of the account's balance, or of a cap.
     pub available: Money,
+    /// The cap that is nearer than the balance, where one is.
+    pub cap: Option<Limited>,
     /// The output limit that the balance would pay for.
     pub affordable_output_tokens: u64,
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use domain::{CallId, Money};
+use domain::{CallId, Money, Standing};
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 use tokio::sync::oneshot::error::RecvError;
 
 use super::body::MeteredBody;
 use crate::http::{ApiError, set_call_id};
+use crate::limits::set_rate_limits;
 
 /// What the response's headers say of a call.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub(super) struct Head {
     pub(super) reason: String,
     pub(super) attempts: u32,
     pub(super) output_limit: Option<u64>,
+    pub(super) standing: Standing,
 }
 
 /// The answer of a call's task.
@@ -36,9 +38,10 @@ pub(super) enum Reply {
 }
 
 /// The response to a call that was refused.
-pub(super) fn refused(call: CallId, error: ApiError) -> Response {
+pub(super) fn refused(call: CallId, error: ApiError, standing: &Standing) -> Response {
     let mut response = error.into_response();
     set_call_id(response.headers_mut(), call);
+    set_rate_limits(response.headers_mut(), standing);
     response
 }
 
@@ -56,7 +59,7 @@ pub(super) fn render(call: CallId, answer: Result<Reply, RecvError>) -> Response
             let message = "The gateway failed. Nothing was charged.";
             let error =
                 ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "internal_error", message);
-            return refused(call, error);
+            return refused(call, error, &Standing::default());
         }
     };
     set_head(response.headers_mut(), &head);
@@ -93,6 +96,7 @@ fn stream(body: MeteredBody) -> Response {
 
 fn set_head(headers: &mut HeaderMap, head: &Head) {
     set_call_id(headers, head.call);
+    set_rate_limits(headers, &head.standing);
     if let Some(provider) = &head.provider {
         set(headers, "x-tollgate-provider", provider);
     }

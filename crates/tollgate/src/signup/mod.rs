@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::{AccountKind, KeyId, Trial};
+use domain::{AccountKind, KeyId, Plan, PlanName};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -26,6 +26,7 @@ pub use verifier::{Proof, Verified, Verifier};
 use crate::clock::Clock;
 use crate::config::SignupConfig;
 use crate::keys::{KeyRing, Secret};
+use crate::limits::PlanBook;
 use crate::ledger::{Account, Ledger, LedgerError, NewTrial, SignUp};
 use throttle::Throttle;
 
@@ -42,7 +43,9 @@ const NAME_DEFAULT: &str = "trial";
 #[derive(Debug)]
 pub struct Desk {
     verifier: Verifier,
-    plan: String,
+    /// The plan of those whose proof names none.
+    plan: PlanName,
+    plans: PlanBook,
     throttle: Throttle,
     /// Where the time of the throttle begins.
     since: Instant,
@@ -56,8 +59,8 @@ pub struct Desk {
 pub struct Opened {
     /// The account.
     pub account: Arc<Account>,
-    /// What the trial began with.
-    pub trial: Trial,
+    /// Its plan, as it was then.
+    pub plan: Arc<Plan>,
     /// The id of its key.
     pub key: KeyId,
     /// The secret of its key, which is nowhere else.
@@ -76,7 +79,10 @@ pub enum SignupError {
     /// What was presented is not what is asked for here: the name of the field that is.
     #[error("'{0}' is what proves who you are here")]
     OtherProof(&'static str),
-    /// The code is unknown, used, revoked or expired, or for a plan that is no more.
+    /// The plan to open does not exist, or is no trial any more.
+    #[error("the plan of this sign-up is no trial")]
+    NoTrial,
+    /// The code is unknown, used, revoked or expired.
     #[error("the invite code is not good")]
     BadInvite,
     /// The token proves nothing.
@@ -96,10 +102,17 @@ pub enum SignupError {
 impl Desk {
     /// The desk that a configuration asks for.
     #[must_use]
-    pub fn new(config: &SignupConfig, ledger: &Ledger, keys: &KeyRing, clock: &Clock) -> Desk {
+    pub fn new(
+        config: &SignupConfig,
+        plans: &PlanBook,
+        ledger: &Ledger,
+        keys: &KeyRing,
+        clock: &Clock,
+    ) -> Desk {
         Desk {
             verifier: Verifier::new(&config.verifier, ledger, clock),
-            plan: config.plan.to_string(),
+            plan: config.plan.clone(),
+            plans: plans.clone(),
             throttle: Throttle::new(),
             since: Instant::now(),
             turns: Arc::new(Semaphore::new(AT_ONCE_MAX)),
@@ -134,20 +147,21 @@ impl Desk {
     async fn open(&self, proof: Proof, name: Option<String>) -> Result<Opened, SignupError> {
         let Verified { identity, invite, plan } = self.verifier.verify(proof).await?;
         let plan = plan.unwrap_or_else(|| self.plan.clone());
-        let trial = trial_of(&plan).ok_or(SignupError::BadInvite)?;
+        let found = self.plans.get(&plan).and_then(|plan| Some((plan.trial?, plan)));
+        let (trial, plan) = found.ok_or(SignupError::NoTrial)?;
         let account = self.ledger.next_account_id();
         let (key, secret) = self.keys.draft(account, NAME_DEFAULT)?;
         let key_id = key.id;
         let new = NewTrial {
             name: name.unwrap_or_else(|| NAME_DEFAULT.to_owned()),
             kind: AccountKind::Prepaid,
-            plan,
+            plan: plan.name.clone(),
             trial,
         };
         let visitor = SignUp { account, identity: identity.mark(), invite, key };
         let keys = self.keys.clone();
         let account = self.ledger.sign_up(new, visitor, move |key| drop(keys.keep(key))).await?;
-        Ok(Opened { account, trial, key: key_id, secret })
+        Ok(Opened { account, plan, key: key_id, secret })
     }
 
     fn elapsed_ns(&self) -> u64 {

@@ -1,6 +1,6 @@
 //! How visitors prove who they are: a closed list, of which the configuration chooses one.
 
-use domain::InviteId;
+use domain::{InviteId, PlanName};
 
 use super::oidc::{Issuer, IssuerError};
 use super::{Identity, SignupError, invite};
@@ -38,7 +38,7 @@ pub struct Verified {
     /// The invite to use up.
     pub invite: Option<InviteId>,
     /// The plan that the invite opens, if it names one.
-    pub plan: Option<String>,
+    pub plan: Option<PlanName>,
 }
 
 impl Verifier {
@@ -63,7 +63,8 @@ impl Verifier {
                 let row = ledger.invite(digest).await?.filter(|row| row.is_good(clock.now_ms()));
                 let row = row.ok_or(SignupError::BadInvite)?;
                 let identity = Identity::invited(&row.identity).ok_or(SignupError::BadInvite)?;
-                Ok(Verified { identity, invite: Some(row.id), plan: row.plan })
+                let plan = row.plan.and_then(|plan| plan.parse().ok());
+                Ok(Verified { identity, invite: Some(row.id), plan })
             }
             (Verifier::OpenIdConnect(issuer), Proof::IdToken(token)) => {
                 let identity = issuer.verify(&token).await.map_err(|error| match error {

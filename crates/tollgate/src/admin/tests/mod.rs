@@ -16,6 +16,7 @@ use super::{AdminState, router};
 use crate::clock::Clock;
 use crate::keys::{AdminKey, Entropy, KeyRing};
 use crate::ledger::{Ledger, Receipt, StoreConfig};
+use crate::limits::PlanBook;
 
 const ADMIN_KEY: &str = "the-admin-key-of-these-tests";
 
@@ -35,7 +36,13 @@ impl Admin {
         let (admin_key, made) = AdminKey::load_or_create(Some(ADMIN_KEY), &ledger, &entropy).await.unwrap();
         assert!(made.is_none());
         let hosts = Arc::new(["gateway.internal".to_owned()]);
-        let state = AdminState { ledger: ledger.clone(), keys: keys.clone(), admin_key, hosts };
+        let state = AdminState {
+            ledger: ledger.clone(),
+            keys: keys.clone(),
+            plans: PlanBook::default(),
+            admin_key,
+            hosts,
+        };
         Admin { router: router(state), ledger, keys }
     }
 

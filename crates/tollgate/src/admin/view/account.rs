@@ -70,7 +70,7 @@ impl AccountView {
             id: account.id.to_string(),
             name: account.name.clone(),
             kind: account.kind.as_str().to_owned(),
-            plan: terms.plan.clone(),
+            plan: terms.plan.as_ref().map(ToString::to_string),
             trial_ends_at: terms.trial_ends_at_ms.map(rfc3339),
             identity: account.identity.map(|kind| kind.as_str().to_owned()),
             created_at: rfc3339(account.created_at_ms),

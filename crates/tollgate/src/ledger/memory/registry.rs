@@ -4,7 +4,6 @@ use domain::{AccountId, InviteId};
 
 use super::{MemoryStore, Tables};
 use crate::ledger::LedgerError;
-use crate::ledger::account::Terms;
 use crate::ledger::registry::{INVITES_PAGE_MAX, InviteRow, Opening, Registry};
 
 impl Registry for MemoryStore {
@@ -26,10 +25,6 @@ impl Registry for MemoryStore {
             tables.keys.insert(key.id, key.clone());
         }
         Ok(())
-    }
-
-    fn set_terms(&mut self, account: AccountId, terms: &Terms) -> Result<(), LedgerError> {
-        self.tables().set_terms(account, terms)
     }
 
     fn create_invite(&mut self, row: &InviteRow) -> Result<(), LedgerError> {
@@ -61,12 +56,6 @@ impl Tables {
     fn use_invite(&mut self, id: InviteId, account: AccountId, at_ms: i64) -> Result<(), LedgerError> {
         let row = self.invites.get_mut(&id).filter(|row| row.is_good(at_ms));
         row.ok_or(LedgerError::InviteSpent)?.used = Some((at_ms, account));
-        Ok(())
-    }
-
-    pub(super) fn set_terms(&mut self, account: AccountId, terms: &Terms) -> Result<(), LedgerError> {
-        let row = self.accounts.get_mut(&account).ok_or(LedgerError::UnknownAccount)?;
-        (row.plan, row.trial_ends_at_ms) = (terms.plan.clone(), terms.trial_ends_at_ms);
         Ok(())
     }
 }

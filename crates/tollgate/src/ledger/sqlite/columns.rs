@@ -68,6 +68,16 @@ pub(super) fn read_word<T>(row: &Row<'_>, name: &str, parse: impl Fn(&str) -> Op
     parse(row.get_ref(name)?.as_str()?).ok_or_else(|| unfit(row, name, Type::Text))
 }
 
+/// The value of the word in the column of that name, which may be empty.
+pub(super) fn read_optional_word<T>(
+    row: &Row<'_>,
+    name: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>> {
+    let Some(text) = row.get_ref(name)?.as_str_or_null()? else { return Ok(None) };
+    parse(text).map(Some).ok_or_else(|| unfit(row, name, Type::Text))
+}
+
 /// The price of a receipt, where it has one.
 pub(super) fn read_price(row: &Row<'_>) -> Result<Option<Price>> {
     let rate = |name| match read_optional_count(row, name)? {

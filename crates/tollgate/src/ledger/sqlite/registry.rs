@@ -7,7 +7,6 @@ use super::SqliteStore;
 use super::columns::ColumnId;
 use super::{keys, treasury};
 use crate::ledger::LedgerError;
-use crate::ledger::account::Terms;
 use crate::ledger::registry::{INVITES_PAGE_MAX, InviteRow, Opening, Registry};
 
 const INVITE_COLUMNS: &str = "id, digest, identity, plan, created_at_ms, expires_at_ms, revoked_at_ms, used_at_ms, account";
@@ -33,10 +32,6 @@ impl Registry for SqliteStore {
         }
         transaction.commit()?;
         Ok(())
-    }
-
-    fn set_terms(&mut self, account: AccountId, terms: &Terms) -> Result<(), LedgerError> {
-        treasury::update_terms(&self.connection, account, terms)
     }
 
     fn create_invite(&mut self, row: &InviteRow) -> Result<(), LedgerError> {

@@ -8,8 +8,9 @@ use super::refusal;
 use crate::ledger::OpenError;
 
 /// The schema, step by step. A step is never changed once released.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../migrations/sqlite/0001_ledger.sql"),
+    include_str!("../../migrations/sqlite/0004_plans.sql"),
     include_str!("../../migrations/sqlite/0005_signup.sql"),
 ];
 
@@ -17,7 +18,7 @@ const MIGRATIONS: [&str; 2] = [
 pub(crate) const APPLICATION_ID: u32 = 0x544F_4C4C;
 
 /// The version that this release writes.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// Applies the steps that are missing, each in a transaction.
 pub(super) fn bring_up_to_date(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {

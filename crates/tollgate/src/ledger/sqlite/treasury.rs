@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use domain::{AccountId, AccountKind, CallId, Money};
+use domain::{AccountId, AccountKind, CallId, Money, PlanName};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::SqliteStore;
-use super::columns::{ColumnId, ISSUED, REVENUE, read_money, read_word};
+use super::columns::{ColumnId, ISSUED, REVENUE, read_money, read_optional_word, read_word};
 use super::receipts;
 use crate::ledger::LedgerError;
 use crate::ledger::account::{AccountRow, Terms};
@@ -19,7 +19,7 @@ const INSERT_JOURNAL: &str =
 impl Treasury for SqliteStore {
     fn accounts(&mut self) -> Result<Vec<AccountRow>, LedgerError> {
         let mut statement = self.connection.prepare(
-            "SELECT id, name, kind, plan, granted_nanos, spent_nanos, trial_ends_at_ms, identity_kind, identity,
+            "SELECT id, name, kind, plan, trial_ends_at_ms, granted_nanos, spent_nanos, identity_kind, identity,
                     created_at_ms
              FROM accounts ORDER BY id",
         )?;
@@ -29,6 +29,10 @@ impl Treasury for SqliteStore {
 
     fn create_account(&mut self, row: &AccountRow) -> Result<(), LedgerError> {
         insert_account(&self.connection, row)
+    }
+
+    fn set_terms(&mut self, account: AccountId, terms: &Terms) -> Result<(), LedgerError> {
+        update_terms(&self.connection, account, terms)
     }
 
     fn grant(&mut self, grant: &NewGrant<'_>) -> Result<GrantRow, LedgerError> {
@@ -56,15 +60,15 @@ impl Treasury for SqliteStore {
 /// Writes a new account, within the caller's transaction.
 pub(super) fn insert_account(connection: &Connection, row: &AccountRow) -> Result<(), LedgerError> {
     connection.execute(
-        "INSERT INTO accounts (id, name, kind, plan, granted_nanos, spent_nanos, trial_ends_at_ms, identity_kind,
-                               identity, created_at_ms)
-         VALUES (?1, ?2, ?3, ?4, 0, 0, ?5, ?6, ?7, ?8)",
+        "INSERT INTO accounts
+             (id, name, kind, plan, trial_ends_at_ms, granted_nanos, spent_nanos, identity_kind, identity, created_at_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, ?6, ?7, ?8)",
         params![
             row.id.column(),
             row.name,
             row.kind.as_str(),
-            row.plan,
-            row.trial_ends_at_ms,
+            row.terms.plan.as_ref().map(PlanName::as_str),
+            row.terms.trial_ends_at_ms,
             row.identity.map(|identity| identity.kind.as_str()),
             row.identity.map(|identity| identity.digest),
             row.created_at_ms
@@ -106,7 +110,7 @@ pub(super) fn update_terms(
 ) -> Result<(), LedgerError> {
     let changed = connection.execute(
         "UPDATE accounts SET plan = ?1, trial_ends_at_ms = ?2 WHERE id = ?3",
-        params![terms.plan, terms.trial_ends_at_ms, account.column()],
+        params![terms.plan.as_ref().map(PlanName::as_str), terms.trial_ends_at_ms, account.column()],
     )?;
     if changed == 1 { Ok(()) } else { Err(LedgerError::UnknownAccount) }
 }
@@ -228,10 +232,12 @@ fn account_row(row: &Row<'_>) -> rusqlite::Result<AccountRow> {
         id: ColumnId::read(row, "id")?,
         name: row.get("name")?,
         kind: read_word(row, "kind", AccountKind::parse)?,
-        plan: row.get("plan")?,
+        terms: Terms {
+            plan: read_optional_word(row, "plan", |text| text.parse().ok())?,
+            trial_ends_at_ms: row.get("trial_ends_at_ms")?,
+        },
         granted: read_money(row, "granted_nanos")?,
         spent: read_money(row, "spent_nanos")?,
-        trial_ends_at_ms: row.get("trial_ends_at_ms")?,
         identity,
         created_at_ms: row.get("created_at_ms")?,
     })

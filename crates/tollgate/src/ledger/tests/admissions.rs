@@ -7,7 +7,8 @@ use domain::{AccountId, AccountKind, Money};
 
 use super::{Books, PATIENCE, account, clock, money, receipt};
 use crate::ledger::{
-    Admission, CALLS_IN_FLIGHT_MAX, Ledger, LedgerError, NewAccount, Page, Receipt, StoreConfig, Unavailable,
+    Admission, CALLS_IN_FLIGHT_MAX, Ledger, LedgerError, NewAccount, Page, Receipt, StoreConfig, Terms,
+    Unavailable,
 };
 
 #[tokio::test]
@@ -255,7 +256,7 @@ async fn names_and_references_have_bounds() {
     let books = Books::open();
     let long = "x".repeat(300);
     for name in ["", "  ", "a\nb", &long] {
-        let new = NewAccount { name: name.to_owned(), kind: AccountKind::Prepaid, plan: None };
+        let new = NewAccount { name: name.to_owned(), kind: AccountKind::Prepaid, terms: Terms::default() };
         let refused = books.ledger.create_account(new).await;
         assert!(matches!(refused, Err(LedgerError::Invalid(_))), "{name:?}: {refused:?}");
     }

@@ -33,6 +33,10 @@ where
     fn create_account(&mut self, row: &AccountRow) -> Result<(), LedgerError> {
         self.store.create_account(row)
     }
+    fn set_terms(&mut self, account: AccountId, terms: &Terms) -> Result<(), LedgerError> {
+        self.store.set_terms(account, terms)
+    }
+
     fn grant(&mut self, grant: &NewGrant<'_>) -> Result<GrantRow, LedgerError> {
         self.store.grant(grant)
     }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use domain::{AccountId, AccountKind, BillingRule, CallId, KeyId, Money, Outcome, Price, Usage, UsageSource};
 use tempfile::TempDir;
 
-use super::{Account, Ledger, NewAccount, Receipt, StoreConfig, audit};
+use super::{Account, Ledger, NewAccount, Receipt, StoreConfig, Terms, audit};
 use crate::clock::Clock;
 
 /// A ledger on SQLite in a folder of its own.
@@ -81,7 +81,7 @@ pub(super) fn open(path: PathBuf) -> Ledger {
 }
 
 pub(super) async fn account(ledger: &Ledger, kind: AccountKind, nanos: i64) -> Arc<Account> {
-    let new = NewAccount { name: "Ada".to_owned(), kind, plan: None };
+    let new = NewAccount { name: "Ada".to_owned(), kind, terms: Terms::default() };
     let row = ledger.create_account(new).await.expect("an account");
     if nanos > 0 {
         ledger.grant(row.id, money(nanos), "first").await.expect("a grant");

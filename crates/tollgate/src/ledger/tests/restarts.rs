@@ -26,7 +26,7 @@ async fn balances_survive_and_holds_do_not() {
     assert_eq!(after, before);
     let account = books.ledger.account(ada.id).unwrap();
     assert_eq!(
-        (account.name.as_str(), account.kind, account.plan.as_deref()),
+        (account.name.as_str(), account.kind, account.terms().plan.clone()),
         ("Ada", AccountKind::Prepaid, None)
     );
     books.close().await;

@@ -4,7 +4,7 @@ use domain::{AccountId, AccountKind, GrantId, Money};
 use tempfile::TempDir;
 
 use super::{money, receipt};
-use crate::ledger::account::AccountRow;
+use crate::ledger::account::{AccountRow, Terms};
 use crate::ledger::memory::MemoryStore;
 use crate::ledger::sqlite::{SqliteReceipts, SqliteStore};
 use crate::ledger::store::{
@@ -63,8 +63,16 @@ impl<S, R> Drop for Pair<S, R> {
 }
 
 pub(super) fn new_account(id: AccountId, kind: AccountKind) -> AccountRow {
-    let (name, plan) = ("Ada".to_owned(), Some("team".to_owned()));
-    AccountRow { id, name, kind, plan, granted: Money::ZERO, spent: Money::ZERO, created_at_ms: 5 }
+    let terms = Terms { plan: Some("team".parse().unwrap()), trial_ends_at_ms: Some(77) };
+    AccountRow {
+        id,
+        name: "Ada".to_owned(),
+        kind,
+        terms,
+        granted: Money::ZERO,
+        spent: Money::ZERO,
+        created_at_ms: 5,
+    }
 }
 
 pub(super) fn grant(

@@ -1,6 +1,5 @@
--- Trials and sign-up: when a trial ends, who signed up, whom the operator invited.
+-- Sign-up: who signed up, whom the operator invited, and which credit was paid for.
 
-ALTER TABLE accounts ADD COLUMN trial_ends_at_ms BIGINT;
 -- Who signed up for the account: how it was proven, and the SHA-256 of the identity. Both are null where the operator
 -- made the account.
 ALTER TABLE accounts ADD COLUMN identity_kind TEXT

@@ -1,0 +1,53 @@
+//! Limits in force: the meters of keys and accounts, plans, and what a reply says of them.
+//!
+//! The rules are `domain::meter`'s. Every account and every key in memory has one meter of a fixed size, so the state of
+//! the limiter is bounded by the records that are in memory anyway, and a key that does not exist leaves no trace.
+
+mod headers;
+mod plans;
+mod reservation;
+mod shared_meter;
+mod trial;
+
+pub use headers::set_rate_limits;
+pub use plans::{Allowance, NoSuchPlan, PlanBook};
+pub use reservation::{Limited, LimitedBy, Reservation};
+pub use shared_meter::SharedMeter;
+pub use trial::{TRIAL_PLAN, trial_plan};
+
+use domain::{Limits, Standing, Window};
+
+use crate::clock::Clock;
+
+/// The limits that one call is admitted with: in flight it keeps them, whatever changes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CallLimits {
+    /// Of the account as a whole.
+    pub account: Limits,
+    /// Of the key: its plan's, made stricter by its own.
+    pub key: Limits,
+}
+
+impl CallLimits {
+    /// Where the rates stand, of each kind the one that is nearer to its end. A call without limits looks at nothing.
+    #[must_use]
+    pub fn standing(&self, account: &SharedMeter, key: &SharedMeter, clock: &Clock) -> Standing {
+        let now = clock.now();
+        let of = |meter: &SharedMeter, limits: &Limits| match (limits.requests, limits.tokens) {
+            (None, None) => Standing::default(),
+            _ => meter.standing(limits, now),
+        };
+        let (account, key) = (of(account, &self.account), of(key, &self.key));
+        Standing {
+            requests: nearer(account.requests, key.requests),
+            tokens: nearer(account.tokens, key.tokens),
+        }
+    }
+}
+
+fn nearer(one: Option<Window>, other: Option<Window>) -> Option<Window> {
+    match (one, other) {
+        (Some(one), Some(other)) if other.remaining < one.remaining => Some(other),
+        (one, other) => one.or(other),
+    }
+}

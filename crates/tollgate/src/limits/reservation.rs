@@ -1,0 +1,108 @@
+//! What one call has taken from the meters of its account and its key, until it ends.
+
+use domain::{Ask, Exceeded, Money, Now, Taken, Used};
+
+use super::{CallLimits, SharedMeter};
+use crate::clock::Clock;
+
+/// Whose limit it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitedBy {
+    /// The account's: all its keys share it.
+    Account,
+    /// The key's own, or its plan's for each key.
+    Key,
+}
+
+/// A limit that a call ran into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limited {
+    /// Whose it is.
+    pub by: LimitedBy,
+    /// Which, and when it frees.
+    pub exceeded: Exceeded,
+}
+
+/// An admitted call's share of both meters. It ends once: trued up by [`Reservation::end`], or dropped, as if the call
+/// had never been admitted.
+#[must_use = "dropping a reservation gives it back"]
+#[derive(Debug)]
+pub struct Reservation {
+    clock: Clock,
+    account: SharedMeter,
+    key: SharedMeter,
+    started_ms: i64,
+    /// What was taken from each; gone when it ended.
+    taken: Option<(Taken, Taken)>,
+}
+
+impl Reservation {
+    /// Takes `ask` from the meter of the account, then from that of the key: from both, or from none.
+    pub fn take(
+        account: &SharedMeter,
+        key: &SharedMeter,
+        limits: &CallLimits,
+        ask: Ask,
+        clock: &Clock,
+    ) -> Result<Reservation, Limited> {
+        let now = clock.now();
+        let limited = |by| move |exceeded| Limited { by, exceeded };
+        let from_account =
+            account.lock().admit(&limits.account, ask, now).map_err(limited(LimitedBy::Account))?;
+        // Both count the call in the same periods, also where the wall clock has stepped back.
+        let same_start = Now { wall_ms: from_account.started_ms(), ..now };
+        let admitted = key.lock().admit(&limits.key, ask, same_start).map_err(limited(LimitedBy::Key));
+        match admitted {
+            Ok(from_key) => Ok(Reservation {
+                clock: clock.clone(),
+                account: account.clone(),
+                key: key.clone(),
+                started_ms: same_start.wall_ms,
+                taken: Some((from_account, from_key)),
+            }),
+            Err(limited) => {
+                account.lock().cancel(from_account, now);
+                Err(limited)
+            }
+        }
+    }
+
+    /// The cap on money that does not cover `needed`: of the account or else of the key.
+    #[must_use]
+    pub fn spend_cap(
+        account: &SharedMeter,
+        key: &SharedMeter,
+        limits: &CallLimits,
+        needed: Money,
+        clock: &Clock,
+    ) -> Option<Limited> {
+        let caps = CallLimits { account: limits.account.spend_only(), key: limits.key.spend_only() };
+        let ask = Ask { tokens: 0, spend: needed };
+        Reservation::take(account, key, &caps, ask, clock).err()
+    }
+
+    /// When the call started, for the periods that it counts in: milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn started_ms(&self) -> i64 {
+        self.started_ms
+    }
+
+    /// Ends the call with what it really used.
+    pub fn end(mut self, used: Used) {
+        if let Some((from_account, from_key)) = self.taken.take() {
+            let now = self.clock.now();
+            self.account.lock().end(from_account, used, now);
+            self.key.lock().end(from_key, used, now);
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if let Some((from_account, from_key)) = self.taken.take() {
+            let now = self.clock.now();
+            self.account.lock().cancel(from_account, now);
+            self.key.lock().cancel(from_key, now);
+        }
+    }
+}
