@@ -10,6 +10,7 @@ mod check;
 mod credit;
 mod failure;
 mod http;
+mod invite;
 mod key;
 mod out;
 mod receipt;
@@ -58,6 +59,8 @@ enum Command {
     Key(key::KeyArgs),
     /// Credit: what an account may spend.
     Credit(credit::CreditArgs),
+    /// Invites: who may sign up.
+    Invite(invite::InviteArgs),
     /// Receipts: what calls cost.
     Receipt(receipt::ReceiptArgs),
 }
@@ -96,6 +99,7 @@ fn dispatch(command: Command, out: &mut Out) -> Result<(), Failure> {
         Command::Account(args) => block_on(account::account(&args, out)),
         Command::Key(args) => block_on(key::key(&args, out)),
         Command::Credit(args) => block_on(credit::credit(&args, out)),
+        Command::Invite(args) => block_on(invite::invite(&args, out)),
         Command::Receipt(args) => block_on(receipt::receipt(&args, out)),
     }
 }

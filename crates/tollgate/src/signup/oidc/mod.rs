@@ -10,5 +10,6 @@ mod jwks;
 mod tests;
 mod token;
 
-pub use issuer::{Issuer, IssuerError};
+pub use issuer::Issuer;
+pub(super) use issuer::IssuerError;
 pub use token::{TOKEN_BYTES_MAX, TokenError};
