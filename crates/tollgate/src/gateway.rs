@@ -11,8 +11,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::KeyRing;
 use crate::ledger::Ledger;
-use crate::signup::Desk;
 use crate::limits::PlanBook;
+use crate::signup::Desk;
 use crate::upstream::Upstreams;
 
 /// The state that all workers share.

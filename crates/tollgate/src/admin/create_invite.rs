@@ -51,7 +51,10 @@ pub(super) async fn create_invite(
     JsonBody(body): JsonBody<InviteBody>,
 ) -> Result<Response, AdminError> {
     let refused = || {
-        AdminError::invalid("identity", "'identity' has 1 to 254 bytes, not blank and without control characters.")
+        AdminError::invalid(
+            "identity",
+            "'identity' has 1 to 254 bytes, not blank and without control characters.",
+        )
     };
     let identity = Identity::invited(&body.identity).ok_or_else(refused)?;
     let plan = body.plan.map(|name| state.trial_plan(&name)).transpose()?;

@@ -5,7 +5,7 @@
     get,
     path = "/healthz",
     tag = "Health",
-    responses((status = 200, body = String, content_type = "text/plain"), (status = 421))
+    responses((status = 200, body = String, content_type = "text/plain"))
 )]
 pub(super) async fn healthz() -> &'static str {
     "ok"

@@ -34,7 +34,7 @@ use domain::Plan;
 
 pub use error::AdminError;
 
-use crate::http::{Routes, endpoint};
+use crate::http::{Routes, docs, endpoint};
 use crate::keys::{AdminKey, KeyRing};
 use crate::ledger::Ledger;
 use crate::limits::PlanBook;
@@ -98,7 +98,10 @@ fn routes() -> Routes<AdminState> {
 
 /// What is open to anyone, and asked for too often to be logged.
 fn open() -> Routes<AdminState> {
-    Routes::new().public(endpoint!(healthz::healthz)).public(endpoint!(openapi::show))
+    Routes::new()
+        .public(endpoint!(healthz::healthz))
+        .public(endpoint!(openapi::show))
+        .public(endpoint!(docs::show))
 }
 
 /// What needs the admin key, and is logged.

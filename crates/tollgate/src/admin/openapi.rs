@@ -23,6 +23,7 @@ pub(super) const ABOUT: About = About {
         ("Health", "For probes."),
         ("Description", "What this listener serves."),
     ],
+    answers: &["421"],
 };
 
 /// This description
@@ -32,7 +33,7 @@ pub(super) const ABOUT: About = About {
     get,
     path = "/openapi.json",
     tag = "Description",
-    responses((status = 200, body = serde_json::Value), (status = 421))
+    responses((status = 200, body = serde_json::Value))
 )]
 pub(super) async fn show() -> ([(HeaderName, &'static str); 1], Bytes) {
     ([(CONTENT_TYPE, "application/json")], DOCUMENT.clone())

@@ -75,7 +75,11 @@ pub(super) async fn invite(args: &InviteArgs, out: &mut Out) -> Result<(), Failu
 }
 
 fn describe_new(new: &NewInviteView) -> String {
-    format!("{}\n{}\n\nThe code is not shown again.", describe(&new.invite), pairs(&[("code", new.code.clone())]))
+    format!(
+        "{}\n{}\n\nThe code is not shown again.",
+        describe(&new.invite),
+        pairs(&[("code", new.code.clone())])
+    )
 }
 
 fn describe(invite: &InviteView) -> String {

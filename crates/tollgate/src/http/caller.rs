@@ -102,3 +102,43 @@ fn may(_principal: &Principal, role: Role) -> Result<(), Refusal> {
         Role::Admin => Err(Refusal::BadKey),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
+
+    use domain::AccountKind;
+
+    use super::{Role, may};
+    use crate::clock::Clock;
+    use crate::http::ApiError;
+    use crate::keys::{Entropy, KeyRing};
+    use crate::ledger::{Ledger, NewAccount, StoreConfig};
+    use crate::pipeline::Principal;
+
+    #[tokio::test]
+    async fn a_users_key_may_use_the_routes_of_keys_and_no_others() {
+        let ledger = Ledger::open(StoreConfig::Memory, Clock::System).unwrap();
+        let entropy = Entropy::Counter(Arc::new(AtomicU64::new(0)));
+        let keys = KeyRing::open(ledger.clone(), entropy).await.unwrap();
+        let new = NewAccount {
+            name: "ada".to_owned(),
+            kind: AccountKind::Prepaid,
+            terms: crate::ledger::Terms::default(),
+        };
+        let account = ledger.create_account(new).await.unwrap().id;
+        let (key, _) = keys.create(account, "laptop").await.unwrap();
+        let user = Principal { key, account: ledger.account(account).unwrap() };
+        for (role, refused) in [
+            (Role::Public, None),
+            (Role::Key, None),
+            (Role::Management, Some((403, "management_key_required"))),
+            (Role::Admin, Some((401, "invalid_api_key"))),
+        ] {
+            let error = may(&user, role).map_err(ApiError::from).err();
+            let told = error.as_ref().map(|error| (error.status.as_u16(), error.code().unwrap()));
+            assert_eq!(told, refused, "{role:?}");
+        }
+    }
+}

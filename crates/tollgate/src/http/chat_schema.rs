@@ -78,3 +78,19 @@ pub(super) struct ChatAnswer {
 #[schema(value_type = String)]
 #[expect(dead_code, reason = "it describes what the pipeline streams")]
 pub(super) struct ChatEvent(String);
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use utoipa::PartialSchema;
+    use wire::chat::ChatRequest;
+
+    use super::ChatBody;
+
+    #[test]
+    fn the_example_is_a_request() {
+        let schema = serde_json::to_value(ChatBody::schema()).unwrap();
+        let request = ChatRequest::parse(Bytes::from(schema["example"].to_string())).unwrap();
+        assert_eq!(request.model(), "openai/gpt-oss-120b");
+    }
+}

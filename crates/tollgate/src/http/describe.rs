@@ -2,8 +2,9 @@
 
 use utoipa::ToSchema;
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
+use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{Content, Ref, RefOr, Response};
+use utoipa::openapi::{Content, Ref, RefOr, Response, Schema};
 
 use super::caller::Role;
 
@@ -59,8 +60,19 @@ pub(super) fn stamp(operation: &mut Operation, role: Role, method: &str, path: &
     operation.security = Some(security(role));
     let role_word = serde_json::Value::from(role.as_str());
     operation.extensions.get_or_insert_default().insert("x-tollgate-role".to_owned(), role_word);
-    for status in role_answers(role).iter().chain(input_answers(operation)) {
-        operation.responses.responses.entry((*status).to_owned()).or_insert_with(|| Response::new("").into());
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter {
+            never_null(parameter);
+        }
+    }
+    let input = input_answers(operation);
+    add_answers(operation, role_answers(role).iter().copied().chain(input));
+}
+
+/// Adds statuses that the operation can answer, and gives all of its answers their shape and meaning.
+pub(super) fn add_answers(operation: &mut Operation, statuses: impl Iterator<Item = &'static str>) {
+    for status in statuses {
+        operation.responses.responses.entry(status.to_owned()).or_insert_with(|| Response::new("").into());
     }
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response {
@@ -90,12 +102,12 @@ fn role_answers(role: Role) -> &'static [&'static str] {
         Role::Public => &[],
         Role::Key => &["401", "403"],
         Role::Management => &["401", "403"],
-        Role::Admin => &["401", "421"],
+        Role::Admin => &["401"],
     }
 }
 
 /// The errors that come from what is sent.
-fn input_answers(operation: &Operation) -> impl Iterator<Item = &'static &'static str> + use<> {
+fn input_answers(operation: &Operation) -> impl Iterator<Item = &'static str> + use<> {
     let has = |place: ParameterIn| {
         let parameters = operation.parameters.iter().flatten();
         parameters.filter_map(inline).any(|parameter| parameter.parameter_in == place)
@@ -103,7 +115,7 @@ fn input_answers(operation: &Operation) -> impl Iterator<Item = &'static &'stati
     let body: &[&str] = if operation.request_body.is_some() { &["400", "413", "415"] } else { &[] };
     let query: &[&str] = if has(ParameterIn::Query) { &["400"] } else { &[] };
     let path: &[&str] = if has(ParameterIn::Path) { &["404"] } else { &[] };
-    body.iter().chain(query).chain(path)
+    body.iter().chain(query).chain(path).copied()
 }
 
 fn inline(parameter: &RefOr<Parameter>) -> Option<&Parameter> {
@@ -113,23 +125,31 @@ fn inline(parameter: &RefOr<Parameter>) -> Option<&Parameter> {
     }
 }
 
-/// Gives an error the shape that all errors have, and a description where its endpoint has no better one.
-fn complete(status: &str, response: &mut Response) {
-    if !status.starts_with(['4', '5']) {
-        return;
+/// A parameter that may be missing is no null: there is none in a query or a header.
+fn never_null(parameter: &mut Parameter) {
+    let Some(RefOr::T(Schema::Object(object))) = &mut parameter.schema else { return };
+    if let SchemaType::Array(types) = &object.schema_type
+        && let [only, Type::Null] = types.as_slice()
+    {
+        object.schema_type = SchemaType::Type(only.clone());
     }
+}
+
+/// Gives an error the shape that all errors have, and every answer a description where its endpoint has no better one.
+fn complete(status: &str, response: &mut Response) {
     if response.description.is_empty() {
         meaning(status).clone_into(&mut response.description);
     }
-    if response.content.is_empty() {
+    if status.starts_with(['4', '5']) && response.content.is_empty() {
         let schema = Content::new(Some(Ref::from_schema_name("Error")));
         response.content.insert("application/json".to_owned(), schema.into());
     }
 }
 
-/// What an error status means here.
+/// What a status means here.
 fn meaning(status: &str) -> &'static str {
     match status {
+        "200" => "Done.",
         "400" => "A field or a parameter is missing, unknown, given twice or refused; `param` names it.",
         "401" => "The key is missing, unknown, revoked or expired.",
         "402" => "The credit does not cover it.",

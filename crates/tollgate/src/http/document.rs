@@ -9,7 +9,7 @@ use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::describe::{ADMIN_SCHEME, ErrorReply, KEY_SCHEME, X_API_KEY_SCHEME};
+use super::describe::{self, ADMIN_SCHEME, ErrorReply, KEY_SCHEME, X_API_KEY_SCHEME};
 use super::routes::Routes;
 
 /// What a document says of the whole.
@@ -18,10 +18,15 @@ pub(crate) struct About {
     pub(crate) text: &'static str,
     /// The groups of endpoints, in the order of reading.
     pub(crate) tags: &'static [(&'static str, &'static str)],
+    /// Statuses that the listener itself can answer to anything.
+    pub(crate) answers: &'static [&'static str],
 }
 
 /// The description of a listener.
-pub(crate) fn document<S>(about: &About, routes: Routes<S>) -> OpenApi {
+pub(crate) fn document<S>(about: &About, mut routes: Routes<S>) -> OpenApi {
+    for (_, operation) in routes.paths.paths.values_mut().flat_map(describe::operations) {
+        describe::add_answers(operation, about.answers.iter().copied());
+    }
     let mut schemas = routes.schemas;
     schemas.push((ErrorReply::name().into_owned(), ErrorReply::schema()));
     ErrorReply::schemas(&mut schemas);

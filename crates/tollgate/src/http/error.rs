@@ -192,11 +192,14 @@ impl From<&Failure> for ApiError {
             Failure::Cut => bad_gateway("upstream_cut", "The provider's answer was cut off before its end."),
             Failure::Stall => timed_out("The provider went silent in the middle of its answer."),
             Failure::Timeout => timed_out("The call took longer than the total deadline of its provider."),
-            Failure::Shutdown => ApiError::unavailable("shutting_down", "The gateway was stopped during the call."),
-            Failure::ClientGone => bad_gateway("client_gone", "The client left."),
-            Failure::Unsettled => {
-                ApiError::unavailable(BILLING_UNAVAILABLE, "The answer could not be recorded, so it is not complete.")
+            Failure::Shutdown => {
+                ApiError::unavailable("shutting_down", "The gateway was stopped during the call.")
             }
+            Failure::ClientGone => bad_gateway("client_gone", "The client left."),
+            Failure::Unsettled => ApiError::unavailable(
+                BILLING_UNAVAILABLE,
+                "The answer could not be recorded, so it is not complete.",
+            ),
         }
     }
 }

@@ -129,3 +129,79 @@ fn inside(path: &str, name: &str) -> String {
 fn invalid(code: &'static str, message: impl Display) -> ApiError {
     ApiError::invalid(StatusCode::BAD_REQUEST, code, message.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::{parse_body, parse_query};
+    use crate::http::ApiError;
+    use crate::http::field::{Amount, Name};
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        #[serde(rename = "name")]
+        _name: Name,
+        #[serde(rename = "limits")]
+        _limits: Option<Limits>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Limits {
+        #[serde(rename = "day")]
+        _day: Amount,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Query {
+        #[serde(rename = "limit")]
+        _limit: u8,
+        #[serde(rename = "cursor")]
+        _cursor: Option<String>,
+    }
+
+    fn assert_refused(error: &ApiError, text: &str, code: &str, param: Option<&str>) {
+        assert_eq!((error.code(), error.body.param.as_deref()), (Some(code), param), "{text}: {error:?}");
+        assert_eq!(error.status, 400, "{text}");
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_body_is_named_at_any_depth() {
+        for (text, code, param) in [
+            ("{}", "missing_required_parameter", Some("name")),
+            (r#"{"name":7}"#, "invalid_value", Some("name")),
+            (r#"{"name":"\n"}"#, "invalid_value", Some("name")),
+            (r#"{"name":"a","name":"a"}"#, "duplicate_parameter", Some("name")),
+            (r#"{"name":"a","nam":1}"#, "unknown_parameter", Some("nam")),
+            (r#"{"name":"a","limits":{}}"#, "missing_required_parameter", Some("limits.day")),
+            (r#"{"name":"a","limits":{"day":"0"}}"#, "invalid_value", Some("limits.day")),
+            (r#"{"name":"a","limits":{"day":"1","day":"1"}}"#, "duplicate_parameter", Some("limits.day")),
+            (r#"{"name":"a","limits":{"week":"1"}}"#, "unknown_parameter", Some("limits.week")),
+            (r#"["a",null]"#, "invalid_json", None),
+            (r#"{"name":"a"}}"#, "invalid_json", None),
+            (r#"{"name":"a""#, "invalid_json", None),
+            ("", "invalid_json", None),
+            ("{\"name\":\"\u{0}\"}", "invalid_json", None),
+        ] {
+            assert_refused(&parse_body::<Body>(text.as_bytes()).unwrap_err(), text, code, param);
+        }
+        assert!(parse_body::<Body>(b" {\"name\":\"a\",\"limits\":{\"day\":\"0.5\"}}\n").is_ok());
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_query_is_named() {
+        for (text, code, param) in [
+            ("", "missing_required_parameter", Some("limit")),
+            ("limit=", "invalid_value", Some("limit")),
+            ("limit=256", "invalid_value", Some("limit")),
+            ("limit=1&limit=1", "duplicate_parameter", Some("limit")),
+            ("limit=1&x", "unknown_parameter", Some("x")),
+        ] {
+            assert_refused(&parse_query::<Query>(text).unwrap_err(), text, code, param);
+        }
+        assert!(parse_query::<Query>("cursor=%ff&limit=%31").is_ok());
+    }
+}

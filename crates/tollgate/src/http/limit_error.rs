@@ -29,10 +29,10 @@ pub(super) fn limited(limited: &Limited) -> ApiError {
             too_many("rate_limit_exceeded", message, CALL_ENDS_AFTER)
         }
         Exceeded::RequestQuota { period, limit, used, frees_at_ms } => {
-            quota(format!("{whose} has used {used} of its {limit} requests {}", per(period)), frees_at_ms)
+            quota(&format!("{whose} has used {used} of its {limit} requests {}", per(period)), frees_at_ms)
         }
         Exceeded::TokenQuota { period, limit, used, needed, frees_at_ms } => quota(
-            format!(
+            &format!(
                 "The call may take {needed} tokens, and {} has used or reserved {used} of its {limit} tokens {}",
                 whose.to_lowercase(),
                 per(period)
@@ -102,7 +102,7 @@ fn too_many(code: &'static str, message: String, wait: Duration) -> ApiError {
     ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", code, message).after(Some(wait))
 }
 
-fn quota(used: String, frees_at_ms: Option<i64>) -> ApiError {
+fn quota(used: &str, frees_at_ms: Option<i64>) -> ApiError {
     let frees = match frees_at_ms {
         Some(at) => format!("It starts anew at {}.", rfc3339(at)),
         None => "It does not start anew: ask the operator for more.".to_owned(),

@@ -5,6 +5,7 @@ mod chat;
 mod chat_schema;
 mod credits;
 mod describe;
+pub(crate) mod docs;
 pub(crate) mod document;
 pub mod error;
 pub mod field;

@@ -22,6 +22,7 @@ pub(super) const ABOUT: About = About {
         ("Health", "For load balancers and probes."),
         ("Description", "What this listener serves."),
     ],
+    answers: &[],
 };
 
 /// This description

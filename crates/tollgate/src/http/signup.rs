@@ -148,7 +148,8 @@ fn example(headers: &HeaderMap, worker: &Worker, secret: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']');
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).filter(|host| host.bytes().all(plain));
     let host = host.map_or_else(|| worker.gateway.config.server.listen.to_string(), str::to_owned);
-    let scheme = if headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https") { "https" } else { "http" };
+    let scheme =
+        if headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https") { "https" } else { "http" };
     format!("curl {scheme}://{host}/v1/models -H 'Authorization: Bearer {secret}'")
 }
 

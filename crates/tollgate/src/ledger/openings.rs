@@ -71,10 +71,7 @@ impl Ledger {
                 id,
                 name: new.name,
                 kind: new.kind,
-                terms: Terms {
-                    plan: Some(new.plan),
-                    trial_ends_at_ms: Some(new.trial.ends_at_ms(now_ms)),
-                },
+                terms: Terms { plan: Some(new.plan), trial_ends_at_ms: Some(new.trial.ends_at_ms(now_ms)) },
                 granted: Money::ZERO,
                 spent: Money::ZERO,
                 identity: visitor.as_ref().map(|visitor| visitor.identity),
@@ -148,11 +145,7 @@ impl Ledger {
     }
 
     /// A page of invites, newest first: those older than `before`.
-    pub async fn invites(
-        &self,
-        before: Option<InviteId>,
-        limit: u32,
-    ) -> Result<Vec<InviteRow>, LedgerError> {
+    pub async fn invites(&self, before: Option<InviteId>, limit: u32) -> Result<Vec<InviteRow>, LedgerError> {
         self.on_writer(move |store| store.invites(before, limit)).await
     }
 

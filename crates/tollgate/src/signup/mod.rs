@@ -26,8 +26,8 @@ pub use verifier::{Proof, Verified, Verifier};
 use crate::clock::Clock;
 use crate::config::SignupConfig;
 use crate::keys::{KeyRing, Secret};
-use crate::limits::PlanBook;
 use crate::ledger::{Account, Ledger, LedgerError, NewTrial, SignUp};
+use crate::limits::PlanBook;
 use throttle::Throttle;
 
 /// Sign-ups that are checked at once. So many can fail before a failure counts, and no more.

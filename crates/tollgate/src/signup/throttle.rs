@@ -35,7 +35,10 @@ struct Buckets {
 impl Throttle {
     pub(super) fn new() -> Throttle {
         let peers = vec![Bucket::default(); BUCKETS].into_boxed_slice();
-        Throttle { buckets: Mutex::new(Buckets { all: Bucket::default(), peers }), hasher: RandomState::new() }
+        Throttle {
+            buckets: Mutex::new(Buckets { all: Bucket::default(), peers }),
+            hasher: RandomState::new(),
+        }
     }
 
     /// Whether `peer` may try at `now_ns`, a monotonic time; otherwise how long to wait.

@@ -46,9 +46,7 @@ impl Verifier {
     #[must_use]
     pub fn new(config: &VerifierConfig, ledger: &Ledger, clock: &Clock) -> Verifier {
         match config {
-            VerifierConfig::Invite => {
-                Verifier::InviteCodes { ledger: ledger.clone(), clock: clock.clone() }
-            }
+            VerifierConfig::Invite => Verifier::InviteCodes { ledger: ledger.clone(), clock: clock.clone() },
             VerifierConfig::Oidc(issuer) => {
                 Verifier::OpenIdConnect(Box::new(Issuer::new(issuer.clone(), clock.clone())))
             }

@@ -3,6 +3,6 @@
 mod client;
 mod secrets;
 
-pub(crate) use client::{Connector, connector};
 pub use client::{BadProvider, SendError, Upstream, Upstreams};
+pub(crate) use client::{Connector, connector};
 pub use secrets::Secrets;

@@ -6,7 +6,7 @@ use crate::client::Client;
 use crate::harness::{Balance, Gateway, MODEL, Setup, ask};
 
 /// Another account of the same gateway, with a key and credit.
-async fn stranger(gateway: &Gateway) -> Client {
+pub(crate) async fn stranger(gateway: &Gateway) -> Client {
     let account = gateway.admin.post("/admin/accounts", json!({"name": "stranger"}).to_string()).await.json();
     let id = account["id"].as_str().expect("an id");
     let grant = json!({"amount": "1.00", "reference": "first"}).to_string();

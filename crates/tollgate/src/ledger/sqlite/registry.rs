@@ -9,7 +9,8 @@ use super::{keys, treasury};
 use crate::ledger::LedgerError;
 use crate::ledger::registry::{INVITES_PAGE_MAX, InviteRow, Opening, Registry};
 
-const INVITE_COLUMNS: &str = "id, digest, identity, plan, created_at_ms, expires_at_ms, revoked_at_ms, used_at_ms, account";
+const INVITE_COLUMNS: &str =
+    "id, digest, identity, plan, created_at_ms, expires_at_ms, revoked_at_ms, used_at_ms, account";
 
 impl Registry for SqliteStore {
     fn open_account(&mut self, opening: &Opening<'_>) -> Result<(), LedgerError> {

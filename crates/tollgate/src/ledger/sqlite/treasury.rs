@@ -78,10 +78,7 @@ pub(super) fn insert_account(connection: &Connection, row: &AccountRow) -> Resul
 }
 
 /// Writes a grant whose reference is new, within the caller's transaction.
-pub(super) fn insert_grant(
-    connection: &Connection,
-    grant: &NewGrant<'_>,
-) -> Result<GrantRow, LedgerError> {
+pub(super) fn insert_grant(connection: &Connection, grant: &NewGrant<'_>) -> Result<GrantRow, LedgerError> {
     let (granted, spent) = totals(connection, grant.account)?;
     let granted = granted.checked_add(grant.amount).ok_or(LedgerError::TooLarge)?;
     let row = grant.row(granted.saturating_sub(spent));
@@ -92,10 +89,8 @@ pub(super) fn insert_grant(
         params![id, account, grant.reference, amount, row.balance.nanos(), grant.paid, grant.at_ms],
     )?;
     connection.execute(INSERT_JOURNAL, params!["grant", id, ISSUED, account, amount, grant.at_ms])?;
-    connection.execute(
-        "UPDATE accounts SET granted_nanos = ?1 WHERE id = ?2",
-        params![granted.nanos(), account],
-    )?;
+    connection
+        .execute("UPDATE accounts SET granted_nanos = ?1 WHERE id = ?2", params![granted.nanos(), account])?;
     if let Some(terms) = grant.terms {
         update_terms(connection, grant.account, terms)?;
     }

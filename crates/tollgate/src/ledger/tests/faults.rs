@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use domain::{KeyId, Money};
+use domain::{AccountId, KeyId, Money};
 use rusqlite::Connection;
 
 use super::{Books, PATIENCE, account, clock, money, receipt};
-use crate::ledger::account::AccountRow;
+use crate::ledger::account::{AccountRow, Terms};
 use crate::ledger::memory::MemoryStore;
 use crate::ledger::sqlite::{SqliteReceipts, SqliteStore};
 use crate::ledger::store::{

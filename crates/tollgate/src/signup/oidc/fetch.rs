@@ -54,8 +54,8 @@ impl Documents {
 
     async fn discover(&self, issuer: &IssuerConfig) -> Result<Uri, String> {
         let json = self.read(issuer.discovery_url.clone()).await?;
-        let found: Discovery =
-            serde_json::from_slice(&json).map_err(|error| format!("its configuration is malformed: {error}"))?;
+        let found: Discovery = serde_json::from_slice(&json)
+            .map_err(|error| format!("its configuration is malformed: {error}"))?;
         if found.issuer != issuer.issuer {
             return Err(format!("its configuration is of another issuer: {:.200}", found.issuer));
         }

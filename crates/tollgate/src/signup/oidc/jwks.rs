@@ -28,7 +28,10 @@ struct Key {
 /// A public key. Its kind, not the token, decides how a signature is checked.
 #[derive(Debug)]
 enum Material {
-    Rsa { n: Vec<u8>, e: Vec<u8> },
+    Rsa {
+        n: Vec<u8>,
+        e: Vec<u8>,
+    },
     /// The uncompressed point.
     P256(Vec<u8>),
     Ed25519(Vec<u8>),
@@ -65,8 +68,12 @@ impl KeySet {
     /// Whether a key of the set made the token's signature: the key that the token names, or any when it names none.
     pub(super) fn verify(&self, token: &Token<'_>) -> Result<(), TokenError> {
         let named = |key: &&Key| token.key_id.is_none() || key.id == token.key_id;
-        let mut candidates =
-            self.keys.iter().filter(named).filter(|key| key.material.algorithm() == token.algorithm).peekable();
+        let mut candidates = self
+            .keys
+            .iter()
+            .filter(named)
+            .filter(|key| key.material.algorithm() == token.algorithm)
+            .peekable();
         if candidates.peek().is_none() {
             return Err(TokenError::UnknownKey);
         }
@@ -105,8 +112,9 @@ impl Material {
                 token.signed,
                 &token.signature,
             ),
-            Material::P256(point) => UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
-                .verify(token.signed, &token.signature),
+            Material::P256(point) => {
+                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(token.signed, &token.signature)
+            }
             Material::Ed25519(key) => {
                 UnparsedPublicKey::new(&ED25519, key).verify(token.signed, &token.signature)
             }

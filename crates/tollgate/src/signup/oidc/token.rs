@@ -131,7 +131,8 @@ impl<'a> Token<'a> {
         }
         let parts = TokenError::Malformed("it has not three parts");
         let (signed, signature) = text.rsplit_once('.').ok_or(parts.clone())?;
-        let (header, claims) = signed.split_once('.').filter(|(_, claims)| !claims.contains('.')).ok_or(parts)?;
+        let (header, claims) =
+            signed.split_once('.').filter(|(_, claims)| !claims.contains('.')).ok_or(parts)?;
         let header: Header = decode(header, "its header is malformed")?;
         let algorithm = Algorithm::parse(&header.alg).ok_or(TokenError::Algorithm)?;
         if header.crit.is_some() {
@@ -141,8 +142,9 @@ impl<'a> Token<'a> {
         if header.typ.is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT")) {
             return Err(TokenError::Malformed("it is a token of another type"));
         }
-        let signature =
-            URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Malformed("its signature is malformed"))?;
+        let signature = URL_SAFE_NO_PAD
+            .decode(signature)
+            .map_err(|_| TokenError::Malformed("its signature is malformed"))?;
         Ok(Token { algorithm, key_id: header.kid, signed: signed.as_bytes(), signature, claims })
     }
 

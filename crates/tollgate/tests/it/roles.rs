@@ -1,0 +1,170 @@
+//! Who may use what: every route of both listeners, as their descriptions list them, by every kind of caller.
+
+use bytes::Bytes;
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::client::{Client, Reply};
+use crate::described::{Described, described};
+use crate::harness::{ADMIN_KEY, Gateway, ask};
+use crate::public::stranger;
+
+/// What a caller gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gets {
+    /// Whatever the route has to say.
+    Served,
+    /// 401, with this code.
+    Unknown(&'static str),
+    /// 403, with this code.
+    Forbidden(&'static str),
+}
+
+use Gets::{Forbidden, Served, Unknown};
+
+const NO_KEY: Gets = Unknown("invalid_api_key");
+const NO_ADMIN: Gets = Unknown("invalid_admin_key");
+const NO_MANAGER: Gets = Forbidden("management_key_required");
+
+/// A kind of caller: its name, its key, and what it gets from routes of each role of the listener.
+type Caller = (&'static str, String, fn(&str) -> Gets);
+
+/// The roles of the public listener, for one kind of caller.
+macro_rules! gets {
+    ($($role:ident: $gets:expr),* $(,)?) => {
+        |role| match role { $(stringify!($role) => $gets,)* other => panic!("no rule for the role '{other}'") }
+    };
+}
+
+#[tokio::test]
+async fn every_route_of_the_public_listener_gives_each_caller_what_its_role_says() {
+    let gateway = Gateway::start().await;
+    let revoked = revoked_key(&gateway).await;
+    let callers: &[Caller] = &[
+        ("no key", String::new(), gets!(public: Served, key: NO_KEY, management: NO_KEY)),
+        ("unknown", "tg-unknown".to_owned(), gets!(public: Served, key: NO_KEY, management: NO_KEY)),
+        ("revoked", revoked, gets!(public: Served, key: NO_KEY, management: NO_KEY)),
+        ("user", gateway.key.clone(), gets!(public: Served, key: Served, management: NO_MANAGER)),
+        ("admin", ADMIN_KEY.to_owned(), gets!(public: Served, key: NO_KEY, management: NO_KEY)),
+    ];
+    assert_matrix(&gateway.client, callers).await;
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
+async fn every_route_of_the_admin_listener_gives_each_caller_what_its_role_says() {
+    let gateway = Gateway::start().await;
+    let callers: &[Caller] = &[
+        ("no key", String::new(), gets!(public: Served, admin: NO_ADMIN)),
+        ("wrong", format!("{ADMIN_KEY}x"), gets!(public: Served, admin: NO_ADMIN)),
+        ("user", gateway.key.clone(), gets!(public: Served, admin: NO_ADMIN)),
+        ("admin", ADMIN_KEY.to_owned(), gets!(public: Served, admin: Served)),
+    ];
+    assert_matrix(&gateway.admin, callers).await;
+    assert!(gateway.finish().await);
+}
+
+async fn assert_matrix(listener: &Client, callers: &[Caller]) {
+    let routes = described(listener).await;
+    assert!(routes.len() > 5, "{routes:?}");
+    for route in &routes {
+        for (name, key, gets) in callers {
+            let reply = send(&listener.with_key(key), route).await;
+            let declared = gets(&route.role);
+            let got = match reply.status.as_u16() {
+                401 => Unknown(code_in(&reply, &[NO_KEY, NO_ADMIN])),
+                403 => Forbidden(code_in(&reply, &[NO_MANAGER])),
+                405 => panic!("{route:?} is described and not served"),
+                _ => Served,
+            };
+            assert_eq!(got, declared, "{name}: {} {}: {reply:?}", route.method, route.path);
+            assert!(route.answers(reply.status), "{name}: {} is not described: {route:?}", reply.status);
+        }
+    }
+}
+
+/// The code of an error, which must be one of those known.
+fn code_in(reply: &Reply, known: &[Gets]) -> &'static str {
+    let code = reply.code();
+    let codes = known.iter().filter_map(|gets| match gets {
+        Unknown(code) | Forbidden(code) => Some(*code),
+        Served => None,
+    });
+    codes.into_iter().find(|known| *known == code).unwrap_or_else(|| panic!("the code of {reply:?}"))
+}
+
+/// Asks without a body and with an id that nobody has: who calls is judged before either.
+async fn send(client: &Client, route: &Described) -> Reply {
+    let path = route.path_with("nothing");
+    Reply::read(client.send_with(route.method.clone(), &path, &[], Bytes::new()).await).await
+}
+
+async fn revoked_key(gateway: &Gateway) -> String {
+    let path = format!("/admin/accounts/{}/keys", gateway.account);
+    let made = gateway.admin.post(&path, json!({"name": "revoked"}).to_string()).await.json();
+    let id = made["id"].as_str().expect("an id");
+    assert_eq!(gateway.admin.delete(&format!("/admin/keys/{id}")).await.status, 200);
+    made["secret"].as_str().expect("a secret").to_owned()
+}
+
+/// The routes of keys that take an id, and what the id is of. `MODEL` belongs to nobody.
+const IDS: &[(&str, &str, &str)] =
+    &[("GET", "/v1/generation?id={id}", "CALL"), ("GET", "/v1/models/{id}", "MODEL")];
+
+#[tokio::test]
+async fn an_id_of_another_account_is_an_id_that_does_not_exist() {
+    let gateway = Gateway::start().await;
+    for route in described(&gateway.client).await {
+        let takes_id = route.path.contains('{') || route.query.iter().any(|name| name == "id");
+        let listed = IDS.iter().any(|(method, path, _)| {
+            *method == route.method.as_str() && path.split('?').next() == Some(route.path.as_str())
+        });
+        assert_eq!(takes_id, listed, "{} {} takes an id: add it to the table", route.method, route.path);
+    }
+    let stranger = stranger(&gateway).await;
+    let call = stranger.chat(&ask("Hello")).await.call_id();
+    for (method, path, what) in IDS {
+        let foreign = match *what {
+            "CALL" => call.as_str(),
+            _ => continue,
+        };
+        let get = async |client: &Client, id: &str| {
+            let method: Method = method.parse().expect("a method");
+            Reply::read(client.send(method, &path.replace("{id}", id), Bytes::new()).await).await
+        };
+        assert_eq!(get(&stranger, foreign).await.status, 200, "{path}: its own");
+        let last = foreign.chars().next_back().expect("an id");
+        let other = format!("{}{}", &foreign[..foreign.len() - 1], if last == '0' { '1' } else { '0' });
+        let refused = get(&gateway.client, foreign).await;
+        assert_eq!(refused.status, 404, "{path}");
+        for unknown in [other.as_str(), "nonsense", "%00", "99999999999999999999"] {
+            let reply = get(&gateway.client, unknown).await;
+            assert_eq!((reply.status, &reply.body), (refused.status, &refused.body), "{path} {unknown}");
+        }
+    }
+    gateway.settled().await;
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
+async fn other_methods_of_every_described_path_are_refused() {
+    let gateway = Gateway::start().await;
+    for client in [&gateway.client, &gateway.admin] {
+        let routes = described(client).await;
+        for route in &routes {
+            for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+                let described = routes.iter().any(|other| other.path == route.path && other.method == method);
+                let path = route.path_with("nothing");
+                let reply = Reply::read(client.send(method.clone(), &path, Bytes::new()).await).await;
+                assert_eq!(reply.status != 405, described, "{method} {path}: {reply:?}");
+                let told: Option<Value> = serde_json::from_slice(&reply.body).ok();
+                let message = told.map(|told| told["error"]["message"].to_string()).unwrap_or_default();
+                assert!(
+                    !message.contains("There is no route") && !message.contains("nothing at"),
+                    "{message}"
+                );
+            }
+        }
+    }
+    assert!(gateway.finish().await);
+}
