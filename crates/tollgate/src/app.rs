@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use domain::PlanName;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -16,7 +17,7 @@ use tracing::{info, warn};
 use crate::admin::{self, AdminState};
 use crate::catalog::{self, Catalogue};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, SignupConfig};
 use crate::gateway::{Gateway, Worker};
 use crate::keys::{AdminKey, Entropy, KeyRing, Secret};
 use crate::ledger::{Ledger, LedgerError, StoreConfig};
@@ -68,6 +69,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// `[signup]` names a plan that does not exist, or is no trial.
+    #[error("[signup] plan = \"{0}\": there is no such trial plan")]
+    SignupPlan(PlanName),
     /// The system gave no thread or runtime.
     #[error("cannot start a worker: {0}")]
     Worker(#[source] io::Error),
@@ -89,8 +93,12 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let (admin, admin_listen) = bind(config.admin.listen).await?;
     // The name is a valid one, so there always is such a plan.
     let plans = PlanBook::new(TRIAL_PLAN.parse().ok().map(trial_plan));
-    let desk = |signup| Arc::new(Desk::new(signup, &plans, &ledger, &keys, &clock));
-    let signup = config.signup.as_ref().map(desk);
+    let desk = |signup: &SignupConfig| {
+        let known = plans.get(&signup.plan).is_some_and(|plan| plan.trial.is_some());
+        let desk = || Arc::new(Desk::new(signup, &plans, &ledger, &keys, &clock));
+        known.then(desk).ok_or_else(|| StartError::SignupPlan(signup.plan.clone()))
+    };
+    let signup = config.signup.as_ref().map(desk).transpose()?;
     let admin_state = AdminState {
         ledger: ledger.clone(),
         keys: keys.clone(),

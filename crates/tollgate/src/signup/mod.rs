@@ -17,6 +17,7 @@ use domain::{AccountKind, KeyId, Plan, PlanName};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tracing::info;
 
 pub use identity::Identity;
 pub use invite::InviteCode;
@@ -161,6 +162,7 @@ impl Desk {
         let visitor = SignUp { account, identity: identity.mark(), invite, key };
         let keys = self.keys.clone();
         let account = self.ledger.sign_up(new, visitor, move |key| drop(keys.keep(key))).await?;
+        info!(account = %account.id, plan = %plan.name, "a visitor signed up");
         Ok(Opened { account, plan, key: key_id, secret })
     }
 

@@ -6,6 +6,7 @@ use tempfile::TempDir;
 use super::{money, receipt};
 use crate::ledger::account::{AccountRow, Terms};
 use crate::ledger::memory::MemoryStore;
+use crate::ledger::registry::Registry;
 use crate::ledger::sqlite::{SqliteReceipts, SqliteStore};
 use crate::ledger::store::{
     Booked, GrantRow, KeyStore, NewGrant, SettingsStore, Settlement, Treasury, UsageStore,
@@ -42,7 +43,7 @@ pub(super) trait TestStore {
     fn receipts(&mut self) -> &mut dyn UsageStore;
 }
 
-impl<S: Treasury + KeyStore + SettingsStore + Send, R: UsageStore> TestStore for Pair<S, R> {
+impl<S: Treasury + Registry + KeyStore + SettingsStore + Send, R: UsageStore> TestStore for Pair<S, R> {
     fn store(&mut self) -> &mut dyn crate::ledger::store::Store {
         &mut self.store
     }
@@ -69,6 +70,7 @@ pub(super) fn new_account(id: AccountId, kind: AccountKind) -> AccountRow {
         name: "Ada".to_owned(),
         kind,
         terms,
+        identity: None,
         granted: Money::ZERO,
         spent: Money::ZERO,
         created_at_ms: 5,
@@ -83,7 +85,7 @@ pub(super) fn grant(
 ) -> Result<GrantRow, LedgerError> {
     let id =
         GrantId::from_bits(u128::from_be_bytes(*b"grant of credits") ^ account.to_bits() ^ digest(reference));
-    store.grant(&NewGrant { id, account, amount: money(nanos), reference, at_ms: 9 })
+    store.grant(&NewGrant { id, account, amount: money(nanos), reference, paid: true, terms: None, at_ms: 9 })
 }
 
 fn digest(text: &str) -> u128 {
