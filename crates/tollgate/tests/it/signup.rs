@@ -52,6 +52,8 @@ async fn a_visitor_signs_up_and_calls() {
     let reply = present(&gateway, &code).await;
     assert_eq!(reply.status, 201, "{reply:?}");
     assert_eq!(reply.header("cache-control"), "no-store");
+    let described = gateway.client.get("/openapi.json").await.json();
+    assert_eq!(described["paths"]["/v1/signup"]["post"]["x-tollgate-role"], json!("public"));
     let trial = reply.json();
     assert_eq!((&trial["plan"], &trial["credit"]), (&json!("trial"), &json!("1.00")));
     assert_eq!(trial["quotas"], json!({"requests": 1000, "tokens": 100_000}));
@@ -79,6 +81,11 @@ async fn sign_up_is_off_unless_it_is_enabled() {
     let gateway = Gateway::start().await;
     let code = invite(&gateway, "ada").await;
     let nobody = Client::new(&gateway.url, "");
+    for method in [hyper::Method::GET, hyper::Method::PUT] {
+        let reply = Reply::read(nobody.send(method, "/v1/signup", "").await).await;
+        assert_eq!(error(&reply), (404, "not_found".to_owned()));
+    }
+    assert_eq!(nobody.get("/openapi.json").await.json()["paths"]["/v1/signup"], Value::Null);
     for body in [json!({ "invite_code": code }).to_string(), String::new()] {
         let reply = nobody.post("/v1/signup", body).await;
         let unknown = nobody.post("/v1/signin", "{}").await;
@@ -107,7 +114,7 @@ async fn what_is_no_good_code_gets_one_answer() {
         let reply = present(&gateway, code).await;
         answers.push((error(&reply), reply.body));
     }
-    assert_eq!(answers[0].0, (401, "invalid_invite_code".to_owned()));
+    assert_eq!(answers[0].0, (403, "invalid_invite_code".to_owned()));
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
     assert_eq!(rows(&gateway), (1, 1, 1));
     assert!(gateway.finish().await);
@@ -147,7 +154,7 @@ async fn guessing_is_slowed_down() {
     let gateway = open_gateway().await;
     let code = invite(&gateway, "ada").await;
     for guess in 0..10 {
-        assert_eq!(present(&gateway, &format!("invite-{guess}")).await.status, 401);
+        assert_eq!(present(&gateway, &format!("invite-{guess}")).await.status, 403);
     }
     // Also with a good code: whoever guesses learns nothing more.
     let reply = present(&gateway, &code).await;
@@ -198,7 +205,7 @@ async fn a_restart_forgets_nobody() {
     let setup = Setup { toml: ENABLED.to_owned(), folder: Some(folder), ..Setup::default() };
     let gateway = Gateway::start_with(setup).await;
     assert_eq!(error(&present(&gateway, &second).await), (409, "already_registered".to_owned()));
-    assert_eq!(present(&gateway, &code).await.status, 401);
+    assert_eq!(present(&gateway, &code).await.status, 403);
     let visitor = gateway.client.with_key(trial["key"]["secret"].as_str().expect("a secret"));
     assert_eq!(visitor.chat(&ask("Hello")).await.status, 200);
     let path = format!("/admin/accounts/{}", trial["account_id"].as_str().expect("an id"));

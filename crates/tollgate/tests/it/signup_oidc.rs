@@ -77,7 +77,7 @@ async fn a_token_that_is_not_for_us_opens_nothing() {
         ("text", "not a token".to_owned()),
     ] {
         let reply = present(&gateway, &token).await;
-        assert_eq!(error(&reply), (401, "invalid_id_token".to_owned()), "{name}");
+        assert_eq!(error(&reply), (403, "invalid_id_token".to_owned()), "{name}");
         assert_eq!(reply.json()["error"]["param"], json!("id_token"));
     }
     assert_eq!(rows(&gateway), (0, 0, 0));
@@ -94,11 +94,11 @@ async fn keys_that_the_issuer_changes_are_read_anew_and_not_for_every_liar() {
     assert_eq!(present(&gateway, &issuer.token(&issuer.claims("eve"))).await.status, 201);
     assert_eq!(issuer.reads(), 2);
     // The old key is gone with what it signed. Names that no key has cost the issuer no more than a few reads.
-    assert_eq!(present(&gateway, &old).await.status, 401);
+    assert_eq!(present(&gateway, &old).await.status, 403);
     for at in 0..8 {
         let header = json!({"alg": "ES256", "kid": format!("liar {at}")});
         let reply = present(&gateway, &issuer.token_with(&header, &issuer.claims("liar"))).await;
-        assert_eq!(error(&reply), (401, "invalid_id_token".to_owned()));
+        assert_eq!(error(&reply), (403, "invalid_id_token".to_owned()));
     }
     assert_eq!(issuer.reads(), 4);
     assert_eq!(rows(&gateway), (2, 2, 2));
