@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use domain::{AccountId, AccountKind, CallId, GrantId, KeyId, Money, Settled};
+use rusqlite::Connection;
 
 use super::LedgerError;
 use super::account::{AccountRow, Terms};
@@ -57,17 +58,25 @@ pub(crate) trait SettingsStore {
 
 /// Reading receipts. It has a connection of its own and never waits for the writer, nor the writer for it.
 pub(crate) trait UsageStore {
-    /// One receipt of an account.
-    fn receipt(&mut self, account: AccountId, call: CallId) -> Result<Option<StoredReceipt>, LedgerError>;
+    /// One receipt, whoever's it is.
+    fn receipt(&mut self, call: CallId) -> Result<Option<StoredReceipt>, LedgerError>;
 
     /// A page of an account's receipts, newest first.
     fn receipts(&mut self, account: AccountId, page: Page) -> Result<Vec<StoredReceipt>, LedgerError>;
 }
 
-/// All that the writer thread needs.
-pub(crate) trait Store: Treasury + KeyStore + SettingsStore + Send {}
+/// What only a database keeps: rollups of usage.
+pub(crate) trait RollupStore {
+    /// The database. A store in memory has none, and as it begins empty it has no history to roll up.
+    fn database(&mut self) -> Option<&mut Connection> {
+        None
+    }
+}
 
-impl<T: Treasury + KeyStore + SettingsStore + Send> Store for T {}
+/// All that the writer thread needs.
+pub(crate) trait Store: Treasury + KeyStore + SettingsStore + RollupStore + Send {}
+
+impl<T: Treasury + KeyStore + SettingsStore + RollupStore + Send> Store for T {}
 
 /// A grant to make.
 #[derive(Clone, Copy, Debug)]

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{error, info};
 
+use super::LedgerError;
 use super::account::Account;
 use super::admission::{Charged, Waiting};
 use super::receipt::Receipt;
@@ -67,6 +68,20 @@ pub(super) fn start(writer: Writer) -> io::Result<()> {
         .name("ledger-writer".to_owned())
         .spawn(move || runtime.block_on(writer.run()))?;
     Ok(())
+}
+
+/// Runs `work` on the writer's thread, between two batches.
+pub(super) async fn ask<T: Send + 'static>(
+    commands: &mpsc::Sender<Command>,
+    work: impl FnOnce(&mut dyn Store) -> Result<T, LedgerError> + Send + 'static,
+) -> Result<T, LedgerError> {
+    let (answer, answered) = oneshot::channel();
+    let work = Box::new(move |store: &mut dyn Store| {
+        // Whoever asked may have left; the work is done all the same.
+        let _ = answer.send(work(store));
+    });
+    commands.send(Command::Run(work)).await.map_err(|_| LedgerError::Closed)?;
+    answered.await.map_err(|_| LedgerError::Closed)?
 }
 
 impl Writer {

@@ -329,6 +329,8 @@ fn blank(call: CallId, principal: &Principal, started_at_ms: i64) -> Receipt {
         attempts: 0,
         finish_reason: None,
         upstream_id: None,
+        session: None,
+        label: None,
     }
 }
 

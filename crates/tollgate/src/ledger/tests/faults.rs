@@ -12,7 +12,8 @@ use crate::ledger::account::{AccountRow, Terms};
 use crate::ledger::memory::MemoryStore;
 use crate::ledger::sqlite::{SqliteReceipts, SqliteStore};
 use crate::ledger::store::{
-    Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, SettingsStore, Settlement, Treasury,
+    Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, RollupStore, SettingsStore, Settlement,
+    Treasury,
 };
 use crate::ledger::{Ledger, LedgerError, Unavailable};
 
@@ -57,6 +58,8 @@ impl<S: KeyStore, F> KeyStore for Rigged<S, F> {
     }
 }
 
+impl<S, F> RollupStore for Rigged<S, F> {}
+
 impl<S: SettingsStore, F> SettingsStore for Rigged<S, F> {
     fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>, LedgerError> {
         self.store.setting(name)
@@ -96,7 +99,8 @@ async fn a_full_disk_loses_nothing() {
         store.limit_pages(limit.load(Ordering::Acquire))?;
         store.settle(batch, at_ms)
     };
-    let ledger = Ledger::start(Box::new(Rigged { store, settle }), Box::new(receipts), clock()).unwrap();
+    let ledger =
+        Ledger::start(Box::new(Rigged { store, settle }), Box::new(receipts), None, clock()).unwrap();
     let books = Books { folder, ledger };
     let ada = books.account(1_000_000).await;
     let mut admissions: Vec<_> = (0..300).map(|_| books.ledger.try_admit(&ada).unwrap()).collect();
@@ -157,7 +161,7 @@ async fn a_commit_that_seemed_to_fail_is_charged_once() {
         Ok(booked)
     };
     let rigged = Rigged { store: store.clone(), settle };
-    let ledger = Ledger::start(Box::new(rigged), Box::new(store.clone()), clock()).unwrap();
+    let ledger = Ledger::start(Box::new(rigged), Box::new(store.clone()), None, clock()).unwrap();
     let ada = account(&ledger, domain::AccountKind::Prepaid, 1_000).await;
     let mut admission = ledger.try_admit(&ada).unwrap();
     admission.hold(money(100)).unwrap();
@@ -184,7 +188,7 @@ async fn a_try_that_is_under_way_decides_whether_a_late_answer_is_charged() {
             }
         };
         let rigged = Rigged { store: store.clone(), settle };
-        let ledger = Ledger::start(Box::new(rigged), Box::new(store), clock()).unwrap();
+        let ledger = Ledger::start(Box::new(rigged), Box::new(store), None, clock()).unwrap();
         let ada = account(&ledger, domain::AccountKind::Prepaid, 1_000).await;
         let mut admission = ledger.try_admit(&ada).unwrap();
         admission.hold(money(100)).unwrap();
@@ -214,7 +218,7 @@ async fn commands_run_while_the_store_fails() {
             _ => Err(LedgerError::Damaged("switched off".to_owned())),
         };
     let rigged = Rigged { store: store.clone(), settle };
-    let ledger = Ledger::start(Box::new(rigged), Box::new(store), clock()).unwrap();
+    let ledger = Ledger::start(Box::new(rigged), Box::new(store), None, clock()).unwrap();
     let ada = account(&ledger, domain::AccountKind::Prepaid, 1_000).await;
     let mut admission = ledger.try_admit(&ada).unwrap();
     admission.hold(money(100)).unwrap();
