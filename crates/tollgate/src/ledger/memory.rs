@@ -105,7 +105,8 @@ impl Draft {
         let drafted = self.receipts.iter().find(|stored| stored.receipt.call == receipt.call);
         if let Some(stored) = drafted.or_else(|| tables.receipts.get(&receipt.call)) {
             let settled = Settled { charge: stored.charge, uncollected: stored.uncollected };
-            return Ok(Booked { settled, at_ms: stored.settled_at_ms, repeated: true });
+            let (tokens, at_ms) = (stored.receipt.tokens(), stored.settled_at_ms);
+            return Ok(Booked { settled, tokens, at_ms, repeated: true });
         }
         let stored = tables.accounts.get(&receipt.account).ok_or(LedgerError::UnknownAccount)?;
         let account = self.accounts.entry(receipt.account).or_insert_with(|| stored.clone());
@@ -125,7 +126,7 @@ impl Draft {
             settled_at_ms: at_ms,
         };
         self.receipts.push(stored);
-        Ok(Booked { settled, at_ms, repeated: false })
+        Ok(Booked { settled, tokens: receipt.tokens(), at_ms, repeated: false })
     }
 }
 

@@ -128,6 +128,8 @@ pub(crate) struct Settlement {
 pub(crate) struct Booked {
     /// The charge that is stored.
     pub(crate) settled: Settled,
+    /// The tokens that are stored, of prompt and answer.
+    pub(crate) tokens: u64,
     /// When it was stored.
     pub(crate) at_ms: i64,
     /// Whether the call was stored before this batch.
