@@ -3,11 +3,13 @@
 //! The rules are `domain::meter`'s. Every account and every key in memory has one meter of a fixed size, so the state of
 //! the limiter is bounded by the records that are in memory anyway, and a key that does not exist leaves no trace.
 
+mod fields;
 mod headers;
 mod plans;
 mod reservation;
 mod shared_meter;
 
+pub use fields::{InvalidField, LimitFields, QUOTA_MAX, field_of};
 pub use headers::set_rate_limits;
 pub use plans::{Allowance, NoSuchPlan, PlanBook};
 pub use reservation::{Limited, LimitedBy, Reservation};
