@@ -20,9 +20,10 @@ use crate::config::Config;
 use crate::gateway::{Gateway, Worker};
 use crate::keys::{AdminKey, Entropy, KeyRing, Secret};
 use crate::ledger::{Ledger, LedgerError, StoreConfig};
-use crate::limits::PlanBook;
+use crate::limits::{PlanBook, load_meters};
 use crate::serve::{Workers, serve_here};
 use crate::signals::Signals;
+use crate::signup::Desk;
 use crate::upstream::{BadProvider, Upstreams};
 
 /// How long calls that were told to end have to settle, when the gateway stops.
@@ -72,9 +73,13 @@ pub enum StartError {
     Worker(#[source] io::Error),
 }
 
-/// Opens the store, loads keys and catalogue, and listens. Nothing is accepted before [`Running::run`].
+/// Opens the store, loads keys, plans, meters and catalogue, and listens. Nothing is accepted before [`Running::run`].
 pub async fn start(config: Config) -> Result<Running, StartError> {
-    let clock = Clock::System;
+    start_at(config, Clock::System).await
+}
+
+/// The same, by a clock that a test may move.
+pub async fn start_at(config: Config, clock: Clock) -> Result<Running, StartError> {
     let entropy = Entropy::System;
     raise_file_limit();
     let ledger = Ledger::open(StoreConfig::Sqlite(config.store.path.clone()), clock.clone())?;
@@ -86,7 +91,11 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     catalog::load_copies(&catalogue, &sync_upstreams, &ledger).await;
     let (public, listen) = bind(config.server.listen).await?;
     let (admin, admin_listen) = bind(config.admin.listen).await?;
-    let plans = PlanBook::default();
+    let plans = PlanBook::open(&ledger, config.plans.iter().cloned()).await?;
+    warn_of_missing_plans(&plans, &ledger);
+    load_meters(&ledger, &keys).await?;
+    let desk = |signup| Arc::new(Desk::new(signup, &plans, &ledger, &keys, &clock));
+    let signup = config.signup.as_ref().map(desk);
     let admin_state = AdminState {
         ledger: ledger.clone(),
         keys: keys.clone(),
@@ -100,6 +109,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         ledger,
         keys,
         plans,
+        signup,
         catalogue,
         clock,
         stop: CancellationToken::new(),
@@ -210,6 +220,12 @@ async fn drain(gateway: &Gateway) -> bool {
     warn!("calls are still open at the drain deadline: they end with an error event");
     gateway.stop.cancel();
     gateway.ledger.drain(SETTLE_TIME_MAX).await
+}
+
+fn warn_of_missing_plans(plans: &PlanBook, ledger: &Ledger) {
+    for (plan, accounts) in plans.missing(&ledger.accounts()) {
+        warn!(%plan, accounts, "this plan does not exist: calls of its accounts are refused until it does, or until they have another");
+    }
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::keys::KeyRing;
 use crate::ledger::Ledger;
 use crate::limits::PlanBook;
+use crate::signup::Desk;
 use crate::upstream::Upstreams;
 
 /// The state that all workers share.
@@ -25,6 +26,8 @@ pub struct Gateway {
     pub keys: KeyRing,
     /// The sets of limits that accounts are on.
     pub plans: PlanBook,
+    /// Where visitors sign up, if they may.
+    pub signup: Option<Arc<Desk>>,
     /// Models, offers and prices.
     pub catalogue: Arc<Catalogue>,
     /// The wall clock.

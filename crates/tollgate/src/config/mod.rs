@@ -9,12 +9,14 @@ mod env;
 mod error;
 mod log;
 mod model;
+mod plan;
 mod policy;
 mod provider;
 mod route;
 mod secret;
 mod section;
 mod server;
+mod signup;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +24,7 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use domain::Plan;
 use toml::Table;
 
 pub use base_url::BaseUrl;
@@ -34,6 +37,7 @@ pub use provider::ProviderConfig;
 pub use route::{OfferRef, RouteConfig, RouteStrategy};
 pub use secret::ApiKey;
 pub use server::{AdminConfig, ServerConfig, StoreConfig};
+pub use signup::{IssuerConfig, SignupConfig, VerifierConfig};
 
 use section::Section;
 
@@ -63,6 +67,10 @@ pub struct Config {
     pub models: Vec<ModelConfig>,
     /// The configured routes, by name.
     pub routes: Vec<RouteConfig>,
+    /// Sign-up by visitors, where it is enabled.
+    pub signup: Option<SignupConfig>,
+    /// The configured plans, by name.
+    pub plans: Vec<Plan>,
     /// Where relative paths of the store begin.
     pub data_dir: PathBuf,
     /// The file that was read.
@@ -134,6 +142,8 @@ impl Config {
         let providers = provider::read_providers(root.section("providers")?, &env, &mut warnings)?;
         let models = model::read_models(root.section("models")?, &providers)?;
         let routes = route::read_routes(root.section("routes")?, &providers)?;
+        let signup = root.read("signup", signup::read_signup)?;
+        let plans = plan::read_plans(root.section("plans")?)?;
         root.finish()?;
 
         server.listen = address(overrides.listen, "TOLLGATE_LISTEN", &env)?.unwrap_or(server.listen);
@@ -142,7 +152,7 @@ impl Config {
         check_admin(&server, &admin, &mut warnings)?;
         let log = LogConfig::from_env(&env)?;
         let file = file.map(|(path, _)| path);
-        Ok(Config { server, admin, store, log, providers, models, routes, data_dir, file, warnings })
+        Ok(Config { server, admin, store, log, providers, models, routes, plans, signup, data_dir, file, warnings })
     }
 }
 

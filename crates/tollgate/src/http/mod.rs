@@ -21,6 +21,7 @@ mod models;
 mod openapi;
 mod router;
 pub(crate) mod routes;
+mod signup;
 
 pub use caller::{Admin, Caller, Key, Management, Role};
 pub use error::ApiError;

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::middleware::map_response_with_state;
 
 use super::routes::{Routes, endpoint};
-use super::{chat, credits, docs, generation, health, key, layers, models, openapi};
+use super::{chat, credits, docs, generation, health, key, layers, models, openapi, signup};
 use crate::gateway::Worker;
 
 /// The public API on one worker.
@@ -26,6 +26,7 @@ pub(super) fn routes() -> Routes<Arc<Worker>> {
         .public(endpoint!(health::live))
         .public(endpoint!(health::ready))
         .public(endpoint!(openapi::show))
+        .public(endpoint!(signup::create))
         .public(endpoint!(docs::show))
         .key(endpoint!(chat::create))
         .key(endpoint!(models::list))

@@ -1,6 +1,6 @@
 //! New identifiers: UUIDs of version 7, so that they are unique everywhere and ordered in time.
 
-use domain::{AccountId, CallId, GrantId, KeyId};
+use domain::{AccountId, CallId, GrantId, InviteId, KeyId};
 use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::clock::Clock;
@@ -17,6 +17,10 @@ pub(crate) fn account_id(clock: &Clock) -> AccountId {
 
 pub(crate) fn grant_id(clock: &Clock) -> GrantId {
     GrantId::from_bits(uuid(clock))
+}
+
+pub(crate) fn invite_id(clock: &Clock) -> InviteId {
+    InviteId::from_bits(uuid(clock))
 }
 
 pub(crate) fn key_id(clock: &Clock) -> KeyId {

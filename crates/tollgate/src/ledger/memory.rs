@@ -1,15 +1,18 @@
 //! The store in memory: the model that every other store is tested against.
 
+mod registry;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use domain::{AccountId, AccountKind, CallId, KeyId, Settled};
+use domain::{AccountId, AccountKind, CallId, InviteId, KeyId, Settled};
 
 use super::LedgerError;
 use super::account::{AccountRow, Terms};
 use super::receipt::{Page, StoredReceipt};
+use super::registry::InviteRow;
 use super::store::{
-    Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, RollupStore, SettingsStore, Settlement,
+    Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, PlanRow, PlanStore, RollupStore, SettingsStore, Settlement,
     Treasury, UsageStore,
 };
 
@@ -27,8 +30,10 @@ struct Tables {
     /// Settled calls in their order.
     settled: Vec<CallId>,
     keys: BTreeMap<KeyId, KeyRow>,
+    plans: BTreeMap<String, PlanRow>,
     settings: HashMap<String, Vec<u8>>,
     catalogues: HashMap<String, CatalogueCopy>,
+    invites: BTreeMap<InviteId, InviteRow>,
 }
 
 impl MemoryStore {
@@ -55,29 +60,7 @@ impl Treasury for MemoryStore {
     }
 
     fn grant(&mut self, grant: &NewGrant<'_>) -> Result<GrantRow, LedgerError> {
-        let mut tables = self.tables();
-        let name = (grant.account, grant.reference.to_owned());
-        if let Some(earlier) = tables.grants.get(&name) {
-            let same = earlier.amount == grant.amount;
-            return if same {
-                Ok(GrantRow { repeated: true, ..earlier.clone() })
-            } else {
-                Err(LedgerError::Conflict)
-            };
-        }
-        let account = tables.accounts.get_mut(&grant.account).ok_or(LedgerError::UnknownAccount)?;
-        account.granted = account.granted.checked_add(grant.amount).ok_or(LedgerError::TooLarge)?;
-        let row = GrantRow {
-            id: grant.id,
-            account: grant.account,
-            amount: grant.amount,
-            reference: grant.reference.to_owned(),
-            balance: account.granted.saturating_sub(account.spent),
-            created_at_ms: grant.at_ms,
-            repeated: false,
-        };
-        tables.grants.insert(name, row.clone());
-        Ok(row)
+        self.tables().grant(grant)
     }
 
     fn settle(&mut self, batch: &[Settlement], at_ms: i64) -> Result<Vec<Booked>, LedgerError> {
@@ -89,6 +72,29 @@ impl Treasury for MemoryStore {
         tables.settled.extend(draft.receipts.iter().map(|stored| stored.receipt.call));
         tables.receipts.extend(draft.receipts.into_iter().map(|stored| (stored.receipt.call, stored)));
         Ok(booked)
+    }
+}
+
+impl Tables {
+    fn grant(&mut self, grant: &NewGrant<'_>) -> Result<GrantRow, LedgerError> {
+        let name = (grant.account, grant.reference.to_owned());
+        if let Some(earlier) = self.grants.get(&name) {
+            let same = (earlier.amount, earlier.paid) == (grant.amount, grant.paid);
+            return if same {
+                Ok(GrantRow { repeated: true, ..earlier.clone() })
+            } else {
+                Err(LedgerError::Conflict)
+            };
+        }
+        let account = self.accounts.get_mut(&grant.account).ok_or(LedgerError::UnknownAccount)?;
+        account.granted = account.granted.checked_add(grant.amount).ok_or(LedgerError::TooLarge)?;
+        let balance = account.granted.saturating_sub(account.spent);
+        if let Some(terms) = grant.terms {
+            account.terms = terms.clone();
+        }
+        let row = grant.row(balance);
+        self.grants.insert(name, row.clone());
+        Ok(row)
     }
 }
 
@@ -149,6 +155,22 @@ impl KeyStore for MemoryStore {
 }
 
 impl RollupStore for MemoryStore {}
+
+impl PlanStore for MemoryStore {
+    fn plans(&mut self) -> Result<Vec<PlanRow>, LedgerError> {
+        Ok(self.tables().plans.values().cloned().collect())
+    }
+
+    fn save_plan(&mut self, row: &PlanRow) -> Result<(), LedgerError> {
+        self.tables().plans.insert(row.name.clone(), row.clone());
+        Ok(())
+    }
+
+    fn delete_plan(&mut self, name: &str) -> Result<(), LedgerError> {
+        self.tables().plans.remove(name);
+        Ok(())
+    }
+}
 
 impl SettingsStore for MemoryStore {
     fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>, LedgerError> {

@@ -5,15 +5,21 @@
 
 mod fields;
 mod headers;
+mod history;
+mod plan_fields;
 mod plans;
 mod reservation;
 mod shared_meter;
+mod trial;
 
 pub use fields::{InvalidField, LimitFields, QUOTA_MAX, field_of};
 pub use headers::set_rate_limits;
-pub use plans::{Allowance, NoSuchPlan, PlanBook};
+pub use history::load_meters;
+pub use plan_fields::{InvalidPlan, PlanFields, TrialFields};
+pub use plans::{Allowance, Entry, NoSuchPlan, PLANS_MAX, PlanBook, PlanError, PlanSource};
 pub use reservation::{Limited, LimitedBy, Reservation};
 pub use shared_meter::SharedMeter;
+pub use trial::{TRIAL_PLAN, trial_plan};
 
 use domain::{Limits, Standing, Window};
 

@@ -4,4 +4,5 @@ mod client;
 mod secrets;
 
 pub use client::{BadProvider, SendError, Upstream, Upstreams};
+pub(crate) use client::{Connector, connector};
 pub use secrets::Secrets;

@@ -6,7 +6,9 @@
 mod columns;
 mod files;
 mod keys;
+mod plans;
 mod receipts;
+mod registry;
 mod schema;
 mod settings;
 mod treasury;
