@@ -21,7 +21,7 @@ use crate::config::{Config, SignupConfig};
 use crate::gateway::{Gateway, Worker};
 use crate::keys::{AdminKey, Entropy, KeyRing, Secret};
 use crate::ledger::{Ledger, LedgerError, StoreConfig};
-use crate::limits::{PlanBook, TRIAL_PLAN, trial_plan};
+use crate::limits::{PlanBook, load_meters};
 use crate::serve::{Workers, serve_here};
 use crate::signals::Signals;
 use crate::signup::Desk;
@@ -77,9 +77,13 @@ pub enum StartError {
     Worker(#[source] io::Error),
 }
 
-/// Opens the store, loads keys and catalogue, and listens. Nothing is accepted before [`Running::run`].
+/// Opens the store, loads keys, plans, meters and catalogue, and listens. Nothing is accepted before [`Running::run`].
 pub async fn start(config: Config) -> Result<Running, StartError> {
-    let clock = Clock::System;
+    start_at(config, Clock::System).await
+}
+
+/// The same, by a clock that a test may move.
+pub async fn start_at(config: Config, clock: Clock) -> Result<Running, StartError> {
     let entropy = Entropy::System;
     raise_file_limit();
     let ledger = Ledger::open(StoreConfig::Sqlite(config.store.path.clone()), clock.clone())?;
@@ -91,8 +95,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     catalog::load_copies(&catalogue, &sync_upstreams, &ledger).await;
     let (public, listen) = bind(config.server.listen).await?;
     let (admin, admin_listen) = bind(config.admin.listen).await?;
-    // The name is a valid one, so there always is such a plan.
-    let plans = PlanBook::new(TRIAL_PLAN.parse().ok().map(trial_plan));
+    let plans = PlanBook::open(&ledger, config.plans.iter().cloned()).await?;
+    warn_of_missing_plans(&plans, &ledger);
+    load_meters(&ledger, &keys).await?;
     let desk = |signup: &SignupConfig| {
         let known = plans.get(&signup.plan).is_some_and(|plan| plan.trial.is_some());
         let desk = || Arc::new(Desk::new(signup, &plans, &ledger, &keys, &clock));
@@ -223,6 +228,12 @@ async fn drain(gateway: &Gateway) -> bool {
     warn!("calls are still open at the drain deadline: they end with an error event");
     gateway.stop.cancel();
     gateway.ledger.drain(SETTLE_TIME_MAX).await
+}
+
+fn warn_of_missing_plans(plans: &PlanBook, ledger: &Ledger) {
+    for (plan, accounts) in plans.missing(&ledger.accounts()) {
+        warn!(%plan, accounts, "this plan does not exist: calls of its accounts are refused until it does, or until they have another");
+    }
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

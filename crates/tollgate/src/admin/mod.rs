@@ -1,4 +1,4 @@
-//! The admin API: accounts, credit, keys and receipts, on a listener of its own.
+//! The admin API: accounts, plans, credit, keys and receipts, on a listener of its own.
 //!
 //! One endpoint per file. Every route but `/healthz` needs the admin key, and every request must name a host that is
 //! surely this machine, so that no page in an operator's browser can reach it under a name of its own.
@@ -8,6 +8,7 @@ mod change_account;
 mod create_account;
 mod create_invite;
 mod create_key;
+mod delete_plan;
 mod error;
 mod grant_credit;
 mod healthz;
@@ -15,11 +16,14 @@ mod host;
 mod list_accounts;
 mod list_invites;
 mod list_keys;
+mod list_plans;
 mod list_receipts;
 mod openapi;
 mod revoke_invite;
 mod revoke_key;
+mod set_plan;
 mod show_account;
+mod show_plan;
 mod show_receipt;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -115,6 +119,10 @@ fn locked() -> Routes<AdminState> {
         .admin(endpoint!(create_key::create_key))
         .admin(endpoint!(list_keys::list_keys))
         .admin(endpoint!(revoke_key::revoke_key))
+        .admin(endpoint!(list_plans::list_plans))
+        .admin(endpoint!(show_plan::show_plan))
+        .admin(endpoint!(set_plan::set_plan))
+        .admin(endpoint!(delete_plan::delete_plan))
         .admin(endpoint!(create_invite::create_invite))
         .admin(endpoint!(list_invites::list_invites))
         .admin(endpoint!(revoke_invite::revoke_invite))

@@ -13,6 +13,7 @@ mod http;
 mod invite;
 mod key;
 mod out;
+mod plan;
 mod receipt;
 mod remote;
 mod serve;
@@ -55,6 +56,8 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Accounts: who pays.
     Account(account::AccountArgs),
+    /// Plans: what accounts and their keys may use.
+    Plan(plan::PlanArgs),
     /// Keys: who may call.
     Key(key::KeyArgs),
     /// Credit: what an account may spend.
@@ -97,6 +100,7 @@ fn dispatch(command: Command, out: &mut Out) -> Result<(), Failure> {
         Command::Check(args) => block_on(check::check(&args, out)),
         Command::Audit(args) => audit::audit(&args, out),
         Command::Account(args) => block_on(account::account(&args, out)),
+        Command::Plan(args) => block_on(plan::plan(&args, out)),
         Command::Key(args) => block_on(key::key(&args, out)),
         Command::Credit(args) => block_on(credit::credit(&args, out)),
         Command::Invite(args) => block_on(invite::invite(&args, out)),

@@ -9,6 +9,7 @@ mod env;
 mod error;
 mod log;
 mod model;
+mod plan;
 mod policy;
 mod provider;
 mod route;
@@ -23,6 +24,7 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use domain::Plan;
 use toml::Table;
 
 pub use base_url::BaseUrl;
@@ -67,6 +69,8 @@ pub struct Config {
     pub routes: Vec<RouteConfig>,
     /// Sign-up by visitors, where it is enabled.
     pub signup: Option<SignupConfig>,
+    /// The configured plans, by name.
+    pub plans: Vec<Plan>,
     /// Where relative paths of the store begin.
     pub data_dir: PathBuf,
     /// The file that was read.
@@ -139,6 +143,7 @@ impl Config {
         let models = model::read_models(root.section("models")?, &providers)?;
         let routes = route::read_routes(root.section("routes")?, &providers)?;
         let signup = root.read("signup", signup::read_signup)?;
+        let plans = plan::read_plans(root.section("plans")?)?;
         root.finish()?;
 
         server.listen = address(overrides.listen, "TOLLGATE_LISTEN", &env)?.unwrap_or(server.listen);
@@ -147,7 +152,20 @@ impl Config {
         check_admin(&server, &admin, &mut warnings)?;
         let log = LogConfig::from_env(&env)?;
         let file = file.map(|(path, _)| path);
-        Ok(Config { server, admin, store, log, providers, models, routes, signup, data_dir, file, warnings })
+        Ok(Config {
+            server,
+            admin,
+            store,
+            log,
+            providers,
+            models,
+            routes,
+            plans,
+            signup,
+            data_dir,
+            file,
+            warnings,
+        })
     }
 }
 

@@ -87,10 +87,10 @@ impl IntoResponse for ApiError {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(wait) = self.retry_after {
-            // Whole seconds, rounded up: a client that waits them is never early.
+            // Rounded up to whole seconds and to milliseconds: a client that waits them is never early.
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-            let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            let millis = u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
             headers.insert("retry-after-ms", HeaderValue::from(millis));
         }
         if let Some(should) = self.should_retry {

@@ -1,6 +1,6 @@
 //! Ids in paths and queries. An id that nobody has, one that is none, and one of another account get one answer.
 
-use domain::{AccountId, CallId, InviteId, KeyId};
+use domain::{AccountId, CallId, InviteId, KeyId, PlanName};
 use hyper::StatusCode;
 
 use super::ApiError;
@@ -27,6 +27,12 @@ impl Named for InviteId {
 impl Named for CallId {
     fn unknown() -> ApiError {
         not_found("not_found", "There is no such call.")
+    }
+}
+
+impl Named for PlanName {
+    fn unknown() -> ApiError {
+        not_found("plan_not_found", "There is no such plan.")
     }
 }
 

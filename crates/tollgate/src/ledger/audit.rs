@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde::{Serialize, Serializer};
 
 use super::OpenError;
-use super::sqlite::{connect, refusal, version};
+use super::sqlite::{VERSION, connect, refusal, version};
 
 /// How many cases of one violation are listed. One is enough to act on.
 const CASES_MAX: usize = 10;
@@ -19,7 +19,7 @@ pub struct AuditReport {
     pub ok: bool,
     /// Accounts in the database.
     pub accounts: u64,
-    /// Calls that have a receipt.
+    /// Calls that have a receipt: those that are not older than what is kept.
     pub calls: u64,
     /// All that was granted, over all accounts.
     #[serde(serialize_with = "decimal")]
@@ -45,8 +45,12 @@ pub fn audit(path: &Path) -> Result<AuditReport, OpenError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
     // One transaction, so that all questions see the same moment while a gateway goes on writing.
     connection.execute_batch("BEGIN").map_err(failed)?;
-    if version(path, &connection)?.is_none() {
-        return Err(OpenError::Damaged { path: path.to_owned(), what: "it is empty".to_owned() });
+    match version(path, &connection)? {
+        None => return Err(OpenError::Damaged { path: path.to_owned(), what: "it is empty".to_owned() }),
+        Some(found) if found < VERSION => {
+            return Err(OpenError::Older { path: path.to_owned(), found, known: VERSION });
+        }
+        Some(_) => {}
     }
     let mut violations = integrity(&connection);
     for (statement, sql) in INVARIANTS {
@@ -63,7 +67,7 @@ pub fn audit(path: &Path) -> Result<AuditReport, OpenError> {
 }
 
 /// What must never be found, each with the query that looks for it.
-const INVARIANTS: [(&str, &str); 17] = [
+const INVARIANTS: [(&str, &str); 19] = [
     (
         "spent is more than granted",
         "SELECT 'acct_' || lower(hex(id)) FROM accounts
@@ -93,8 +97,10 @@ const INVARIANTS: [(&str, &str); 17] = [
          WHERE coalesce(total, 0) <> spent_nanos",
     ),
     (
-        "spent is not what the receipts charge",
-        "WITH charges AS (SELECT account, sum(charge_nanos) AS total FROM receipts GROUP BY account)
+        "spent is not what the rollups and the receipts after them charge",
+        "WITH parts AS (SELECT account, charge_nanos FROM usage_totals
+                        UNION ALL SELECT account, charge_nanos FROM receipts, usage_state WHERE seq > rolled_seq),
+              charges AS (SELECT account, sum(charge_nanos) AS total FROM parts GROUP BY account)
          SELECT 'acct_' || lower(hex(id)) FROM accounts LEFT JOIN charges ON account = id
          WHERE coalesce(total, 0) <> spent_nanos",
     ),
@@ -117,7 +123,7 @@ const INVARIANTS: [(&str, &str); 17] = [
         "a charge in the journal has no receipt",
         "SELECT 'call_' || lower(hex(ref)) FROM journal
          LEFT JOIN receipts ON account = debit AND call = ref AND charge_nanos = amount_nanos
-         WHERE reason = 'charge' AND seq IS NULL",
+         WHERE reason = 'charge' AND seq IS NULL AND at_ms >= (SELECT keep_from_ms FROM usage_state)",
     ),
     (
         "a grant is not in the journal",
@@ -137,7 +143,8 @@ const INVARIANTS: [(&str, &str); 17] = [
         "SELECT 'call_' || lower(hex(j.ref)) FROM journal j
          LEFT JOIN accounts a ON a.id = j.credit AND a.kind = 'metered'
          LEFT JOIN receipts r ON r.account = j.credit AND r.call = j.ref
-         WHERE j.reason = 'credit_line' AND (a.id IS NULL OR r.seq IS NULL)",
+         WHERE j.reason = 'credit_line'
+           AND (a.id IS NULL OR r.seq IS NULL AND j.at_ms >= (SELECT keep_from_ms FROM usage_state))",
     ),
     (
         "a journal row does not move money between a customer and the operator",
@@ -165,8 +172,35 @@ const INVARIANTS: [(&str, &str); 17] = [
                            WHERE id = CASE reason WHEN 'charge' THEN debit ELSE credit END)",
     ),
     (
-        "a call was settled more than once",
-        "SELECT 'call_' || lower(hex(call)) FROM receipts GROUP BY call HAVING count(*) > 1",
+        "the days of a key are not the sum of its receipts",
+        "WITH parts AS (
+             SELECT account, key, 1 AS calls, input_tokens + output_tokens AS tokens, charge_nanos AS nanos
+             FROM receipts, usage_state WHERE seq <= rolled_seq AND started_at_ms >= keep_from_ms
+             UNION ALL SELECT account, key, -requests, -input_tokens - output_tokens, -charge_nanos
+             FROM usage_days, usage_state WHERE bucket >= keep_from_ms / 86400000)
+         SELECT 'key_' || lower(hex(key)) FROM parts GROUP BY account, key
+         HAVING NOT (sum(calls) = 0 AND sum(tokens) = 0 AND sum(nanos) = 0)",
+    ),
+    (
+        "the days of a key are not the sum of its hours",
+        "WITH parts AS (
+             SELECT account, key, bucket / 24 AS day, requests AS calls, input_tokens + output_tokens AS tokens,
+                    charge_nanos AS nanos
+             FROM usage_hours
+             UNION ALL SELECT account, key, bucket, -requests, -input_tokens - output_tokens, -charge_nanos
+             FROM usage_days)
+         SELECT 'key_' || lower(hex(key)) FROM parts GROUP BY account, key, day
+         HAVING NOT (sum(calls) = 0 AND sum(tokens) = 0 AND sum(nanos) = 0)",
+    ),
+    (
+        "the total of a key is not the sum of its days",
+        "WITH parts AS (
+             SELECT account, key, requests + refused AS calls, refused, tokens, charge_nanos AS nanos FROM usage_totals
+             UNION ALL SELECT account, key, -requests, CASE outcome WHEN 'refused' THEN -requests ELSE 0 END,
+                              -input_tokens - output_tokens, -charge_nanos
+             FROM usage_days)
+         SELECT 'key_' || lower(hex(key)) FROM parts GROUP BY account, key
+         HAVING NOT (sum(calls) = 0 AND sum(refused) = 0 AND sum(tokens) = 0 AND sum(nanos) = 0)",
     ),
 ];
 

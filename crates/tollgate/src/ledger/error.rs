@@ -37,6 +37,12 @@ pub enum LedgerError {
     /// The system has no randomness for a secret.
     #[error("no randomness for a secret: {0}")]
     Entropy(#[from] getrandom::Error),
+    /// A question about usage has more points than are answered at once.
+    #[error("more than {0} points: ask for a shorter time, a longer interval or fewer groups")]
+    TooManyPoints(usize),
+    /// A question about usage took too long.
+    #[error("this takes too long to look up: ask for a shorter time or fewer calls")]
+    TooSlow,
     /// The ledger was closed.
     #[error("the ledger is closed")]
     Closed,
@@ -56,7 +62,10 @@ impl From<std::io::Error> for LedgerError {
 
 impl From<rusqlite::Error> for LedgerError {
     fn from(error: rusqlite::Error) -> LedgerError {
-        LedgerError::Failed(Box::new(error))
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::OperationInterrupted) => LedgerError::TooSlow,
+            _ => LedgerError::Failed(Box::new(error)),
+        }
     }
 }
 
@@ -89,6 +98,18 @@ pub enum OpenError {
         /// Its version.
         found: u32,
         /// The newest version that is known.
+        known: u32,
+    },
+    /// Made by an earlier release, and only to be read.
+    #[error(
+        "{path} has schema version {found}, and this release reads version {known}: start the gateway with it first"
+    )]
+    Older {
+        /// The database.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The version that is read.
         known: u32,
     },
     /// A database, but not one of this program.

@@ -3,7 +3,6 @@
 mod registry;
 
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::{AccountId, AccountKind, CallId, InviteId, KeyId, Settled};
@@ -13,8 +12,8 @@ use super::account::{AccountRow, Terms};
 use super::receipt::{Page, StoredReceipt};
 use super::registry::InviteRow;
 use super::store::{
-    Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, SettingsStore, Settlement, Treasury,
-    UsageStore,
+    Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, PlanRow, PlanStore, RollupStore,
+    SettingsStore, Settlement, Treasury, UsageStore,
 };
 
 /// A store in memory. Clones are the same store.
@@ -27,8 +26,11 @@ pub(crate) struct MemoryStore {
 struct Tables {
     accounts: BTreeMap<AccountId, AccountRow>,
     grants: HashMap<(AccountId, String), GrantRow>,
-    receipts: BTreeMap<(AccountId, CallId), StoredReceipt>,
+    receipts: HashMap<CallId, StoredReceipt>,
+    /// Settled calls in their order.
+    settled: Vec<CallId>,
     keys: BTreeMap<KeyId, KeyRow>,
+    plans: BTreeMap<String, PlanRow>,
     settings: HashMap<String, Vec<u8>>,
     catalogues: HashMap<String, CatalogueCopy>,
     invites: BTreeMap<InviteId, InviteRow>,
@@ -67,7 +69,8 @@ impl Treasury for MemoryStore {
         let booked: Vec<_> =
             batch.iter().map(|call| draft.settle(&tables, call, at_ms)).collect::<Result<_, _>>()?;
         tables.accounts.extend(draft.accounts);
-        tables.receipts.extend(draft.receipts);
+        tables.settled.extend(draft.receipts.iter().map(|stored| stored.receipt.call));
+        tables.receipts.extend(draft.receipts.into_iter().map(|stored| (stored.receipt.call, stored)));
         Ok(booked)
     }
 }
@@ -99,16 +102,17 @@ impl Tables {
 #[derive(Default)]
 struct Draft {
     accounts: BTreeMap<AccountId, AccountRow>,
-    receipts: BTreeMap<(AccountId, CallId), StoredReceipt>,
+    receipts: Vec<StoredReceipt>,
 }
 
 impl Draft {
     fn settle(&mut self, tables: &Tables, call: &Settlement, at_ms: i64) -> Result<Booked, LedgerError> {
         let receipt = &call.receipt;
-        let name = (receipt.account, receipt.call);
-        if let Some(stored) = self.receipts.get(&name).or_else(|| tables.receipts.get(&name)) {
+        let drafted = self.receipts.iter().find(|stored| stored.receipt.call == receipt.call);
+        if let Some(stored) = drafted.or_else(|| tables.receipts.get(&receipt.call)) {
             let settled = Settled { charge: stored.charge, uncollected: stored.uncollected };
-            return Ok(Booked { settled, at_ms: stored.settled_at_ms, repeated: true });
+            let (tokens, at_ms) = (stored.receipt.tokens(), stored.settled_at_ms);
+            return Ok(Booked { settled, tokens, at_ms, repeated: true });
         }
         let stored = tables.accounts.get(&receipt.account).ok_or(LedgerError::UnknownAccount)?;
         let account = self.accounts.entry(receipt.account).or_insert_with(|| stored.clone());
@@ -127,8 +131,8 @@ impl Draft {
             uncollected: settled.uncollected,
             settled_at_ms: at_ms,
         };
-        self.receipts.insert(name, stored);
-        Ok(Booked { settled, at_ms, repeated: false })
+        self.receipts.push(stored);
+        Ok(Booked { settled, tokens: receipt.tokens(), at_ms, repeated: false })
     }
 }
 
@@ -146,6 +150,24 @@ impl KeyStore for MemoryStore {
         let mut tables = self.tables();
         let row = tables.keys.get_mut(&key).ok_or(LedgerError::UnknownKey)?;
         row.revoked_at_ms.get_or_insert(at_ms);
+        Ok(())
+    }
+}
+
+impl RollupStore for MemoryStore {}
+
+impl PlanStore for MemoryStore {
+    fn plans(&mut self) -> Result<Vec<PlanRow>, LedgerError> {
+        Ok(self.tables().plans.values().cloned().collect())
+    }
+
+    fn save_plan(&mut self, row: &PlanRow) -> Result<(), LedgerError> {
+        self.tables().plans.insert(row.name.clone(), row.clone());
+        Ok(())
+    }
+
+    fn delete_plan(&mut self, name: &str) -> Result<(), LedgerError> {
+        self.tables().plans.remove(name);
         Ok(())
     }
 }
@@ -171,19 +193,19 @@ impl SettingsStore for MemoryStore {
 }
 
 impl UsageStore for MemoryStore {
-    fn receipt(&mut self, account: AccountId, call: CallId) -> Result<Option<StoredReceipt>, LedgerError> {
-        Ok(self.tables().receipts.get(&(account, call)).cloned())
+    fn receipt(&mut self, call: CallId) -> Result<Option<StoredReceipt>, LedgerError> {
+        Ok(self.tables().receipts.get(&call).cloned())
     }
 
     fn receipts(&mut self, account: AccountId, page: Page) -> Result<Vec<StoredReceipt>, LedgerError> {
-        let first = (account, CallId::from_bits(0));
-        let end = match page.before {
-            Some(call) => Bound::Excluded((account, call)),
-            None => Bound::Included((account, CallId::from_bits(u128::MAX))),
-        };
         let limit = page.limit.min(Page::LIMIT_MAX) as usize;
         let tables = self.tables();
-        let newest = tables.receipts.range((Bound::Included(first), end)).rev();
-        Ok(newest.take(limit).map(|(_, stored)| stored.clone()).collect())
+        let newest = tables.settled.iter().rev();
+        let older: Vec<_> = match page.before {
+            Some(call) => newest.skip_while(|settled| **settled != call).skip(1).collect(),
+            None => newest.collect(),
+        };
+        let receipts = older.into_iter().filter_map(|call| tables.receipts.get(call));
+        Ok(receipts.filter(|stored| stored.receipt.account == account).take(limit).cloned().collect())
     }
 }

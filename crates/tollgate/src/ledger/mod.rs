@@ -10,9 +10,11 @@ mod admission;
 mod audit;
 mod error;
 pub mod ids;
+mod keeper;
 mod memory;
 mod openings;
 mod patience;
+mod plans_in_use;
 mod reader;
 mod receipt;
 mod registry;
@@ -20,11 +22,12 @@ mod sqlite;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;
+pub mod usage;
 mod writer;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -38,16 +41,21 @@ pub use account::{Account, AccountRow, NewAccount, Terms};
 pub use admission::{Admission, Charged, Settling};
 pub use audit::{AuditReport, audit};
 pub use error::{LedgerError, OpenError, SettleError, Unavailable};
+pub use keeper::UsagePolicy;
 pub use openings::{NewTrial, SignUp, TRIAL_REFERENCE};
+pub use plans_in_use::plans_not_stored;
 pub use receipt::{BILLING_UNAVAILABLE, DIALECTS, Page, Receipt, StoredReceipt};
 pub use registry::{INVITES_PAGE_MAX, IdentityKind, IdentityMark, InviteRow};
 pub use store::{CatalogueCopy, GrantRow, KeyRow};
 
 use crate::clock::Clock;
+use keeper::Task;
 use memory::MemoryStore;
 use reader::Read;
+use sqlite::usage::UsageReader;
 use sqlite::{SqliteReceipts, SqliteStore};
 use store::{NewGrant, Store, UsageStore};
+use usage::{Activity, Calls, Cursor, KeyCounts, Point, Rebuilt, SeriesQuery};
 use writer::{Command, Ending, Writer};
 
 /// Calls that can be in flight: each keeps a place in the writer's queue. Sixteen thousand streams are far more than
@@ -79,9 +87,17 @@ struct Shared {
     accounts: RwLock<HashMap<AccountId, Arc<Account>>>,
     endings: mpsc::Sender<Ending>,
     commands: mpsc::Sender<Command>,
-    reads: mpsc::Sender<Read>,
+    reads: mpsc::Sender<Read<Box<dyn UsageStore + Send>>>,
+    /// `None` for a store in memory.
+    usage: Option<UsageThreads>,
     failing: Arc<AtomicBool>,
     clock: Clock,
+}
+
+/// The threads that keep usage and answer questions about it.
+struct UsageThreads {
+    questions: mpsc::Sender<Read<UsageReader>>,
+    tasks: mpsc::Sender<Task>,
 }
 
 impl Ledger {
@@ -90,12 +106,12 @@ impl Ledger {
         match store {
             StoreConfig::Memory => {
                 let store = MemoryStore::default();
-                Ledger::start(Box::new(store.clone()), Box::new(store), clock)
+                Ledger::start(Box::new(store.clone()), Box::new(store), None, clock)
             }
             StoreConfig::Sqlite(path) => {
                 let store = SqliteStore::open(&path)?;
                 let receipts = SqliteReceipts::open(&path)?;
-                Ledger::start(Box::new(store), Box::new(receipts), clock)
+                Ledger::start(Box::new(store), Box::new(receipts), Some(&path), clock)
             }
         }
     }
@@ -103,8 +119,12 @@ impl Ledger {
     pub(crate) fn start(
         mut store: Box<dyn Store>,
         receipts: Box<dyn UsageStore + Send>,
+        database: Option<&Path>,
         clock: Clock,
     ) -> Result<Ledger, LedgerError> {
+        if let Some(database) = store.database() {
+            sqlite::usage::catch_up(database)?;
+        }
         let mut accounts = HashMap::new();
         for row in store.accounts()? {
             accounts.insert(row.id, Arc::new(Account::open(&row)?));
@@ -119,9 +139,17 @@ impl Ledger {
             failing: Arc::clone(&failing),
             clock: clock.clone(),
         };
-        let reads = reader::start(receipts)?;
+        let reads = reader::start("ledger-reader", receipts)?;
         writer::start(writer)?;
-        let shared = Shared { accounts: RwLock::new(accounts), endings, commands, reads, failing, clock };
+        let usage = match database {
+            Some(path) => Some(UsageThreads {
+                questions: reader::start("usage-reader", UsageReader::open(path)?)?,
+                tasks: keeper::start(sqlite::usage::read_only(path)?, commands.clone(), clock.clone())?,
+            }),
+            None => None,
+        };
+        let shared =
+            Shared { accounts: RwLock::new(accounts), endings, commands, reads, usage, failing, clock };
         Ok(Ledger { shared: Arc::new(shared) })
     }
 
@@ -275,12 +303,71 @@ impl Ledger {
         account: AccountId,
         call: CallId,
     ) -> Result<Option<StoredReceipt>, LedgerError> {
-        reader::ask(&self.shared.reads, move |store| store.receipt(account, call)).await
+        let found = self.anyones_receipt(call).await?;
+        Ok(found.filter(|stored| stored.receipt.account == account))
+    }
+
+    /// One receipt, whoever's it is.
+    pub async fn anyones_receipt(&self, call: CallId) -> Result<Option<StoredReceipt>, LedgerError> {
+        reader::ask(&self.shared.reads, move |store| store.receipt(call)).await
     }
 
     /// A page of an account's receipts, newest first.
     pub async fn receipts(&self, account: AccountId, page: Page) -> Result<Vec<StoredReceipt>, LedgerError> {
         reader::ask(&self.shared.reads, move |store| store.receipts(account, page)).await
+    }
+
+    /// What every key has used in the periods that hold `now_ms`. Receipts beyond the last rollup are folded first.
+    pub async fn counts(&self, now_ms: i64) -> Result<Vec<KeyCounts>, LedgerError> {
+        self.on_writer(move |store| {
+            let Some(database) = store.database() else { return Ok(Vec::new()) };
+            sqlite::usage::catch_up(database)?;
+            Ok(sqlite::usage::counts(database, now_ms)?)
+        })
+        .await
+    }
+
+    /// A part of the activity of these calls, at most [`Page::LIMIT_MAX`] of them, from `cursor` on.
+    pub async fn activity(
+        &self,
+        calls: Calls,
+        cursor: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Activity, LedgerError> {
+        reader::ask(&self.usage()?.questions, move |usage| usage.activity(&calls, cursor, limit)).await
+    }
+
+    /// How many of these calls there are.
+    pub async fn activity_total(&self, calls: Calls) -> Result<u64, LedgerError> {
+        reader::ask(&self.usage()?.questions, move |usage| usage.total(&calls)).await
+    }
+
+    /// The points of a series, in order of time and group: at most [`usage::POINTS_MAX`], else [`LedgerError::TooManyPoints`].
+    pub async fn series(&self, query: SeriesQuery) -> Result<Vec<Point>, LedgerError> {
+        reader::ask(&self.usage()?.questions, move |usage| usage.series(&query)).await
+    }
+
+    /// Keeps usage like this from now on.
+    pub async fn keep_usage(&self, policy: UsagePolicy) -> Result<(), LedgerError> {
+        self.usage()?.tasks.send(Task::Follow(policy)).await.map_err(|_| LedgerError::Closed)
+    }
+
+    /// Rolls up every receipt that is settled by now, and deletes those that are older than what is kept.
+    pub async fn roll_up(&self) -> Result<(), LedgerError> {
+        let (answer, answered) = oneshot::channel();
+        self.usage()?.tasks.send(Task::Keep(answer)).await.map_err(|_| LedgerError::Closed)?;
+        answered.await.map_err(|_| LedgerError::Closed)?
+    }
+
+    /// Computes the rollups anew from the receipts that are still there. The rollups of older ones stay.
+    pub async fn rebuild_usage(&self) -> Result<Rebuilt, LedgerError> {
+        let (answer, answered) = oneshot::channel();
+        self.usage()?.tasks.send(Task::Rebuild(answer)).await.map_err(|_| LedgerError::Closed)?;
+        answered.await.map_err(|_| LedgerError::Closed)?
+    }
+
+    fn usage(&self) -> Result<&UsageThreads, LedgerError> {
+        self.shared.usage.as_ref().ok_or(LedgerError::Invalid("this store keeps no usage"))
     }
 
     /// The last good catalogue of a provider.
@@ -316,7 +403,13 @@ impl Ledger {
     ///
     /// Calls that do not end hold it up: [`Ledger::drain`] first.
     pub async fn close(self) {
-        // An error says that it is closed already.
+        // An error says that it is closed already; here and below.
+        if let Some(usage) = &self.shared.usage {
+            let _ = usage.questions.send(Read::Close).await;
+            let _ = usage.tasks.send(Task::Close).await;
+            usage.questions.closed().await;
+            usage.tasks.closed().await;
+        }
         let _ = self.shared.reads.send(Read::Close).await;
         self.shared.reads.closed().await;
         let _ = self.shared.commands.send(Command::Close).await;
@@ -328,13 +421,7 @@ impl Ledger {
         &self,
         work: impl FnOnce(&mut dyn Store) -> Result<T, LedgerError> + Send + 'static,
     ) -> Result<T, LedgerError> {
-        let (answer, answered) = oneshot::channel();
-        let work = Box::new(move |store: &mut dyn Store| {
-            // Whoever asked may have left; the work is done all the same.
-            let _ = answer.send(work(store));
-        });
-        self.shared.commands.send(Command::Run(work)).await.map_err(|_| LedgerError::Closed)?;
-        answered.await.map_err(|_| LedgerError::Closed)?
+        writer::ask(&self.shared.commands, work).await
     }
 
     pub(crate) fn clock(&self) -> &Clock {

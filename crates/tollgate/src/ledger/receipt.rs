@@ -61,6 +61,10 @@ pub struct Receipt {
     pub finish_reason: Option<String>,
     /// The upstream's id of the answer.
     pub upstream_id: Option<String>,
+    /// The client's name for the conversation that the call belongs to.
+    pub session: Option<String>,
+    /// The client's name for the purpose that the call serves.
+    pub label: Option<String>,
 }
 
 /// The error code of an answer that could not be settled in time.
@@ -86,20 +90,34 @@ impl Receipt {
         }
     }
 
+    /// What limits and quotas count: the tokens of prompt and answer.
+    pub(super) fn tokens(&self) -> u64 {
+        self.usage.input.saturating_add(self.usage.output)
+    }
+
     /// What the call comes to under a hold of `held`.
     #[must_use]
     pub fn settled(&self, held: Money) -> Settled {
         Settled::of(held, self.cost.unwrap_or(Money::ZERO))
     }
 
-    /// Output tokens per second, in thousandths: from the first token to the end, or over the whole call where the
-    /// answer came in one piece. `None` when no time passed.
+    /// Output tokens per second, in thousandths. `None` when no time passed.
     #[must_use]
     pub fn output_milli_tokens_per_second(&self) -> Option<u64> {
-        let generating_us = self.total_us.checked_sub(self.first_token_us.unwrap_or(0))?;
-        let milli_tokens_us = u128::from(self.usage.output) * 1_000_000_000;
-        u64::try_from(milli_tokens_us.checked_div(u128::from(generating_us))?).ok()
+        output_milli_tokens_per_second(self.usage.output, self.first_token_us, self.total_us)
     }
+}
+
+/// Output tokens per second, in thousandths: from the first token to the end, or over the whole call where the answer
+/// came in one piece. `None` when no time passed.
+pub(super) fn output_milli_tokens_per_second(
+    output_tokens: u64,
+    first_token_us: Option<u64>,
+    total_us: u64,
+) -> Option<u64> {
+    let generating_us = total_us.checked_sub(first_token_us.unwrap_or(0))?;
+    let milli_tokens_us = u128::from(output_tokens) * 1_000_000_000;
+    u64::try_from(milli_tokens_us.checked_div(u128::from(generating_us))?).ok()
 }
 
 /// A receipt as stored, with what its settlement did.
@@ -117,12 +135,12 @@ pub struct StoredReceipt {
     pub settled_at_ms: i64,
 }
 
-/// A page of an account's receipts, newest first.
+/// A page of an account's receipts, newest first: in the order of settlement, backwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
     /// How many at most. Cut down to [`Page::LIMIT_MAX`].
     pub limit: u32,
-    /// Only calls older than this one: the last of the page before.
+    /// Only calls settled before this one: the last of the page before.
     pub before: Option<CallId>,
 }
 

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use domain::{AccountId, AccountKind, CallId, GrantId, KeyId, Money, Settled};
+use rusqlite::Connection;
 
 use super::LedgerError;
 use super::account::{AccountRow, Terms};
@@ -42,6 +43,18 @@ pub(crate) trait KeyStore {
     fn revoke_key(&mut self, key: KeyId, at_ms: i64) -> Result<(), LedgerError>;
 }
 
+/// Plans that operators made by the admin API.
+pub(crate) trait PlanStore {
+    /// Every stored plan.
+    fn plans(&mut self) -> Result<Vec<PlanRow>, LedgerError>;
+
+    /// Stores a plan, in the place of the one of its name.
+    fn save_plan(&mut self, row: &PlanRow) -> Result<(), LedgerError>;
+
+    /// Deletes the plan of that name, if it is there.
+    fn delete_plan(&mut self, name: &str) -> Result<(), LedgerError>;
+}
+
 /// The few values that outlive a restart and are no money.
 pub(crate) trait SettingsStore {
     /// The value of that name.
@@ -59,17 +72,28 @@ pub(crate) trait SettingsStore {
 
 /// Reading receipts. It has a connection of its own and never waits for the writer, nor the writer for it.
 pub(crate) trait UsageStore {
-    /// One receipt of an account.
-    fn receipt(&mut self, account: AccountId, call: CallId) -> Result<Option<StoredReceipt>, LedgerError>;
+    /// One receipt, whoever's it is.
+    fn receipt(&mut self, call: CallId) -> Result<Option<StoredReceipt>, LedgerError>;
 
     /// A page of an account's receipts, newest first.
     fn receipts(&mut self, account: AccountId, page: Page) -> Result<Vec<StoredReceipt>, LedgerError>;
 }
 
-/// All that the writer thread needs.
-pub(crate) trait Store: Treasury + Registry + KeyStore + SettingsStore + Send {}
+/// What only a database keeps: rollups of usage.
+pub(crate) trait RollupStore {
+    /// The database. A store in memory has none, and as it begins empty it has no history to roll up.
+    fn database(&mut self) -> Option<&mut Connection> {
+        None
+    }
+}
 
-impl<T: Treasury + Registry + KeyStore + SettingsStore + Send> Store for T {}
+/// All that the writer thread needs.
+pub(crate) trait Store:
+    Treasury + Registry + KeyStore + PlanStore + SettingsStore + RollupStore + Send
+{
+}
+
+impl<T: Treasury + Registry + KeyStore + PlanStore + SettingsStore + RollupStore + Send> Store for T {}
 
 /// A grant to make.
 #[derive(Clone, Copy, Debug)]
@@ -143,6 +167,8 @@ pub(crate) struct Settlement {
 pub(crate) struct Booked {
     /// The charge that is stored.
     pub(crate) settled: Settled,
+    /// The tokens that are stored, of prompt and answer.
+    pub(crate) tokens: u64,
     /// When it was stored.
     pub(crate) at_ms: i64,
     /// Whether the call was stored before this batch.
@@ -166,6 +192,17 @@ pub struct KeyRow {
     pub created_at_ms: i64,
     /// When it was revoked, in milliseconds since the Unix epoch.
     pub revoked_at_ms: Option<i64>,
+}
+
+/// A plan as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PlanRow {
+    /// Its name.
+    pub(crate) name: String,
+    /// The rest of it, as the JSON of [`crate::limits::PlanFields`].
+    pub(crate) body: String,
+    /// When it was stored, in milliseconds since the Unix epoch.
+    pub(crate) updated_at_ms: i64,
 }
 
 /// A provider's listing, as it sent it.

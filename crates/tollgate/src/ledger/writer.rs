@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use domain::{Hold, Money, Outcome, Used};
+use domain::{Hold, Money, Used};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{error, info};
 
+use super::LedgerError;
 use super::account::Account;
 use super::admission::{Charged, Waiting};
-use super::receipt::Receipt;
 use super::store::{Booked, Settlement, Store};
 use crate::clock::Clock;
 
@@ -67,6 +67,20 @@ pub(super) fn start(writer: Writer) -> io::Result<()> {
         .name("ledger-writer".to_owned())
         .spawn(move || runtime.block_on(writer.run()))?;
     Ok(())
+}
+
+/// Runs `work` on the writer's thread, between two batches.
+pub(super) async fn ask<T: Send + 'static>(
+    commands: &mpsc::Sender<Command>,
+    work: impl FnOnce(&mut dyn Store) -> Result<T, LedgerError> + Send + 'static,
+) -> Result<T, LedgerError> {
+    let (answer, answered) = oneshot::channel();
+    let work = Box::new(move |store: &mut dyn Store| {
+        // Whoever asked may have left; the work is done all the same.
+        let _ = answer.send(work(store));
+    });
+    commands.send(Command::Run(work)).await.map_err(|_| LedgerError::Closed)?;
+    answered.await.map_err(|_| LedgerError::Closed)?
 }
 
 impl Writer {
@@ -130,8 +144,8 @@ impl Writer {
         }
         if !settlements.is_empty() {
             let booked = self.store_at_last(&mut settlements, &mut waiting).await;
-            for ((waits, booked), settlement) in waiting.into_iter().zip(booked).zip(&settlements) {
-                finish(waits, booked, &settlement.receipt);
+            for (waits, booked) in waiting.into_iter().zip(booked) {
+                finish(waits, booked);
             }
         }
         for reached in barriers {
@@ -197,17 +211,16 @@ fn end_try(waiting: &mut [Waiting]) {
 }
 
 /// Moves the money in memory as it was moved in the store, trues up the meters, and tells the call.
-fn finish(waits: Waiting, booked: Booked, receipt: &Receipt) {
+///
+/// A call that had been stored before this batch has been paid and counted then: what this admission holds and reserves
+/// goes back.
+fn finish(waits: Waiting, booked: Booked) {
     let charge = if booked.repeated { Money::ZERO } else { booked.settled.charge };
     if let Some(hold) = waits.hold {
         waits.account.settle(hold, charge);
     }
-    if let Some(reservation) = waits.reservation {
-        reservation.end(Used {
-            tokens: receipt.usage.input.saturating_add(receipt.usage.output),
-            spend: charge,
-            counted: receipt.outcome != Outcome::Refused,
-        });
+    if let Some(reservation) = waits.reservation.filter(|_| !booked.repeated) {
+        reservation.end(Used { tokens: booked.tokens, spend: charge, counted: true });
     }
     let charged = Charged {
         charge: booked.settled.charge,

@@ -113,6 +113,8 @@ fn receipt(account: domain::AccountId, call: CallId) -> Receipt {
         attempts: 1,
         finish_reason: Some("stop".to_owned()),
         upstream_id: Some("chatcmpl-1".to_owned()),
+        session: None,
+        label: None,
     }
 }
 

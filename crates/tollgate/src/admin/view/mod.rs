@@ -6,6 +6,7 @@ mod account;
 mod invite;
 mod key;
 mod number;
+mod plan;
 mod receipt;
 mod time;
 
@@ -16,6 +17,7 @@ pub use account::{AccountView, BalanceView, GrantView};
 pub use invite::{InviteView, NewInviteView};
 pub use key::{KeyView, NewKeyView};
 pub use number::Thousandths;
+pub use plan::PlanView;
 pub use receipt::{PriceView, ReceiptView, TokensView};
 pub use time::{parse_rfc3339, rfc3339};
 

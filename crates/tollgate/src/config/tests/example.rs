@@ -30,7 +30,7 @@ fn the_example_as_it_stands_changes_nothing() {
         format!("{:?}{:?}{:?}{:?}", config.server, config.admin, config.store, config.providers)
     };
     assert_eq!(seen(&example), seen(&none));
-    assert!(example.models.is_empty() && example.routes.is_empty());
+    assert!(example.models.is_empty() && example.routes.is_empty() && example.plans.is_empty());
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn the_settings_of_the_example_are_the_defaults() {
 
     let bare = resolve("[providers.local]\nbase_url = \"http://127.0.0.1:8081/v1\"", &[]).unwrap();
     assert_eq!(format!("{local:?}"), format!("{:?}", bare.providers[1]));
-    assert_eq!((example.models.len(), example.routes.len()), (2, 1));
+    assert_eq!((example.models.len(), example.routes.len(), example.plans.len()), (2, 1, 2));
 }
 
 /// An unknown key is answered with those that are known, so the file can be held against them.
@@ -66,6 +66,9 @@ fn the_example_tells_every_key() {
         "[models.m]\nprovider = \"hf\"",
         "[models.m]\nprovider = \"hf\"\n[models.m.price]\ninput = \"1\"\noutput = \"1\"",
         "[routes.r]\noffers = [\"hf/m\"]",
+        "[plans.p]",
+        "[plans.p.key]",
+        "[plans.p.trial]\ndays = 1",
     ] {
         let told = resolve(&format!("{section}\nqqqq = 1"), &[]).unwrap_err();
         let (_, known) = told.split_once("known here: ").expect(&told);

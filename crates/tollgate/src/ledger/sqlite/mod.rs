@@ -6,11 +6,13 @@
 mod columns;
 mod files;
 mod keys;
+mod plans;
 mod receipts;
 mod registry;
 mod schema;
 mod settings;
 mod treasury;
+pub(crate) mod usage;
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,9 +20,10 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 pub(super) use receipts::SqliteReceipts;
-pub(super) use schema::version;
+pub(super) use schema::{VERSION, version};
 
 use super::OpenError;
+use super::store::RollupStore;
 use files::OwnerLock;
 
 /// The oldest SQLite whose write-ahead log is safe with two connections (3.51.3: the "WAL-reset" fix).
@@ -33,7 +36,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
 const CHECKPOINT_PAGES: i64 = 4_096;
 
 /// Prepared statements that are kept: more than there are.
-const STATEMENTS_MAX: usize = 32;
+const STATEMENTS_MAX: usize = 64;
 
 /// The owner's connection.
 pub(crate) struct SqliteStore {
@@ -68,6 +71,12 @@ impl SqliteStore {
     #[cfg(test)]
     pub(crate) fn limit_pages(&self, pages: u32) -> rusqlite::Result<()> {
         self.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+    }
+}
+
+impl RollupStore for SqliteStore {
+    fn database(&mut self) -> Option<&mut Connection> {
+        Some(&mut self.connection)
     }
 }
 

@@ -20,11 +20,11 @@ pub(super) const INSERT: &str = "INSERT INTO receipts (
     inference_provider, route_reason, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens,
     usage_source, usage_suspect, input_rate_nanos, output_rate_nanos, cached_rate_nanos, cost_nanos, hold_nanos,
     charge_nanos, uncollected_nanos, outcome, rule, status, error_code, first_token_us, total_us, attempts,
-    finish_reason, upstream_id
+    finish_reason, upstream_id, session, label
 ) VALUES (
     ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,
-    ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34
-) ON CONFLICT (account, call) DO NOTHING";
+    ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36
+) ON CONFLICT (call) DO NOTHING";
 
 /// Binds a receipt to [`INSERT`]; `false` when the call has one already.
 pub(super) fn insert(
@@ -69,18 +69,22 @@ pub(super) fn insert(
         count(receipt.total_us),
         receipt.attempts,
         receipt.finish_reason,
-        receipt.upstream_id
+        receipt.upstream_id,
+        receipt.session,
+        receipt.label
     ])?;
     Ok(inserted == 1)
 }
 
 /// What the receipt of a settled call came to.
 pub(super) fn booked(connection: &Connection, account: AccountId, call: CallId) -> rusqlite::Result<Booked> {
-    let sql = "SELECT charge_nanos, uncollected_nanos, settled_at_ms FROM receipts WHERE account = ?1 AND call = ?2";
+    let sql = "SELECT charge_nanos, uncollected_nanos, input_tokens, output_tokens, settled_at_ms
+               FROM receipts WHERE account = ?1 AND call = ?2";
     connection.prepare_cached(sql)?.query_row([account.column(), call.column()], |row| {
         let charge = read_money(row, "charge_nanos")?;
         let settled = Settled { charge, uncollected: read_money(row, "uncollected_nanos")? };
-        Ok(Booked { settled, at_ms: row.get("settled_at_ms")?, repeated: true })
+        let tokens = read_count(row, "input_tokens")?.saturating_add(read_count(row, "output_tokens")?);
+        Ok(Booked { settled, tokens, at_ms: row.get("settled_at_ms")?, repeated: true })
     })
 }
 
@@ -99,14 +103,15 @@ impl SqliteReceipts {
 }
 
 impl UsageStore for SqliteReceipts {
-    fn receipt(&mut self, account: AccountId, call: CallId) -> Result<Option<StoredReceipt>, LedgerError> {
-        let sql = "SELECT * FROM receipts WHERE account = ?1 AND call = ?2";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        Ok(statement.query_row([account.column(), call.column()], stored_receipt).optional()?)
+    fn receipt(&mut self, call: CallId) -> Result<Option<StoredReceipt>, LedgerError> {
+        let mut statement = self.connection.prepare_cached("SELECT * FROM receipts WHERE call = ?1")?;
+        Ok(statement.query_row([call.column()], stored_receipt).optional()?)
     }
 
     fn receipts(&mut self, account: AccountId, page: Page) -> Result<Vec<StoredReceipt>, LedgerError> {
-        let sql = "SELECT * FROM receipts WHERE account = ?1 AND (?2 IS NULL OR call < ?2) ORDER BY call DESC LIMIT ?3";
+        let sql = "SELECT * FROM receipts INDEXED BY receipts_of_account
+                   WHERE account = ?1 AND (?2 IS NULL OR seq < (SELECT seq FROM receipts WHERE call = ?2))
+                   ORDER BY seq DESC LIMIT ?3";
         let before = page.before.map(ColumnId::column);
         let mut statement = self.connection.prepare_cached(sql)?;
         let limit = page.limit.min(Page::LIMIT_MAX);
@@ -115,7 +120,7 @@ impl UsageStore for SqliteReceipts {
     }
 }
 
-fn stored_receipt(row: &Row<'_>) -> rusqlite::Result<StoredReceipt> {
+pub(super) fn stored_receipt(row: &Row<'_>) -> rusqlite::Result<StoredReceipt> {
     let provider: Option<String> = row.get("provider")?;
     let receipt = Receipt {
         call: ColumnId::read(row, "call")?,
@@ -148,6 +153,8 @@ fn stored_receipt(row: &Row<'_>) -> rusqlite::Result<StoredReceipt> {
         attempts: row.get("attempts")?,
         finish_reason: row.get("finish_reason")?,
         upstream_id: row.get("upstream_id")?,
+        session: row.get("session")?,
+        label: row.get("label")?,
     };
     Ok(StoredReceipt {
         receipt,

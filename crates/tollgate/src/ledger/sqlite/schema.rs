@@ -8,8 +8,9 @@ use super::refusal;
 use crate::ledger::OpenError;
 
 /// The schema, step by step. A step is never changed once released.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../migrations/sqlite/0001_ledger.sql"),
+    include_str!("../../migrations/sqlite/0002_usage.sql"),
     include_str!("../../migrations/sqlite/0004_plans.sql"),
     include_str!("../../migrations/sqlite/0005_signup.sql"),
 ];
@@ -18,7 +19,7 @@ const MIGRATIONS: [&str; 3] = [
 pub(crate) const APPLICATION_ID: u32 = 0x544F_4C4C;
 
 /// The version that this release writes.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// Applies the steps that are missing, each in a transaction.
 pub(super) fn bring_up_to_date(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
@@ -52,7 +53,8 @@ pub(crate) fn version(path: &Path, connection: &Connection) -> Result<Option<u32
 /// Checks the tables that balances and keys are loaded from. They are small. The history behind them grows without
 /// bound, and is checked by the audit.
 pub(super) fn check(path: &Path, connection: &Connection) -> Result<(), OpenError> {
-    for table in ["accounts", "grants", "keys", "settings", "invites"] {
+    for table in ["accounts", "grants", "keys", "settings", "plans", "invites", "usage_totals", "usage_state"]
+    {
         let mut found = String::new();
         connection
             .pragma(None, "quick_check", table, |row| {

@@ -135,7 +135,7 @@ fn book_calls(
             booked.push(receipts::booked(connection, receipt.account, receipt.call)?);
             continue;
         }
-        booked.push(Booked { settled, at_ms, repeated: false });
+        booked.push(Booked { settled, tokens: receipt.tokens(), at_ms, repeated: false });
         if settled.charge.is_zero() {
             continue;
         }

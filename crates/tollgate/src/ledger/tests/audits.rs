@@ -89,7 +89,7 @@ fn what_is_no_ledger_is_an_error() {
 }
 
 /// Each corruption, with a word of the violation that must name it.
-const CORRUPTIONS: [(&str, &str); 22] = [
+const CORRUPTIONS: [(&str, &str); 25] = [
     (
         "UPDATE accounts SET spent_nanos = granted_nanos + 1 WHERE kind = 'prepaid'",
         "spent is more than granted",
@@ -102,7 +102,7 @@ const CORRUPTIONS: [(&str, &str); 22] = [
         "what the journal issued",
     ),
     ("UPDATE accounts SET spent_nanos = spent_nanos - 1", "what the journal charged"),
-    ("UPDATE accounts SET spent_nanos = spent_nanos - 1", "what the receipts charge"),
+    ("UPDATE accounts SET spent_nanos = spent_nanos - 1", "the receipts after them charge"),
     ("UPDATE receipts SET hold_nanos = charge_nanos - 1 WHERE charge_nanos > 0", "above its hold"),
     ("UPDATE receipts SET uncollected_nanos = uncollected_nanos + 1 WHERE seq = 4", "are not the cost"),
     ("UPDATE receipts SET charge_nanos = 7 WHERE seq = 2", "is not in the journal"),
@@ -120,12 +120,16 @@ const CORRUPTIONS: [(&str, &str); 22] = [
     ("UPDATE receipts SET account = randomblob(16) WHERE seq = 2", "a receipt names an unknown account"),
     ("UPDATE grants SET account = randomblob(16)", "a grant or a key names an unknown account"),
     ("DELETE FROM accounts", "a journal row names an unknown account"),
-    ("UPDATE receipts SET call = (SELECT call FROM receipts WHERE seq = 3) WHERE seq = 2", "more than once"),
+    ("UPDATE receipts SET input_tokens = 1 WHERE seq = 2", "not the sum of its receipts"),
+    ("UPDATE usage_hours SET bucket = bucket + 24", "not the sum of its hours"),
+    ("UPDATE usage_totals SET tokens = 1", "not the sum of its days"),
+    ("UPDATE usage_totals SET charge_nanos = 0", "the receipts after them charge"),
 ];
 
 #[tokio::test]
 async fn every_planted_corruption_is_found() {
     let books = history().await;
+    books.ledger.roll_up().await.unwrap();
     let (path, Books { folder: _folder, ledger }) = (books.path(), books);
     Ledger::close(ledger).await;
     let whole = std::fs::read(&path).unwrap();

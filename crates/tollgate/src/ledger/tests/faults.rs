@@ -13,7 +13,8 @@ use crate::ledger::memory::MemoryStore;
 use crate::ledger::registry::{InviteRow, Opening, Registry};
 use crate::ledger::sqlite::{SqliteReceipts, SqliteStore};
 use crate::ledger::store::{
-    Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, SettingsStore, Settlement, Treasury,
+    Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, PlanRow, PlanStore, RollupStore,
+    SettingsStore, Settlement, Treasury,
 };
 use crate::ledger::{Ledger, LedgerError, Unavailable};
 
@@ -46,18 +47,6 @@ where
     }
 }
 
-impl<S: KeyStore, F> KeyStore for Rigged<S, F> {
-    fn keys(&mut self) -> Result<Vec<KeyRow>, LedgerError> {
-        self.store.keys()
-    }
-    fn create_key(&mut self, row: &KeyRow) -> Result<(), LedgerError> {
-        self.store.create_key(row)
-    }
-    fn revoke_key(&mut self, key: KeyId, at_ms: i64) -> Result<(), LedgerError> {
-        self.store.revoke_key(key, at_ms)
-    }
-}
-
 impl<S: Registry, F> Registry for Rigged<S, F> {
     fn open_account(&mut self, opening: &Opening<'_>) -> Result<(), LedgerError> {
         self.store.open_account(opening)
@@ -75,6 +64,32 @@ impl<S: Registry, F> Registry for Rigged<S, F> {
         self.store.revoke_invite(id, at_ms)
     }
 }
+
+impl<S: KeyStore, F> KeyStore for Rigged<S, F> {
+    fn keys(&mut self) -> Result<Vec<KeyRow>, LedgerError> {
+        self.store.keys()
+    }
+    fn create_key(&mut self, row: &KeyRow) -> Result<(), LedgerError> {
+        self.store.create_key(row)
+    }
+    fn revoke_key(&mut self, key: KeyId, at_ms: i64) -> Result<(), LedgerError> {
+        self.store.revoke_key(key, at_ms)
+    }
+}
+
+impl<S: PlanStore, F> PlanStore for Rigged<S, F> {
+    fn plans(&mut self) -> Result<Vec<PlanRow>, LedgerError> {
+        self.store.plans()
+    }
+    fn save_plan(&mut self, row: &PlanRow) -> Result<(), LedgerError> {
+        self.store.save_plan(row)
+    }
+    fn delete_plan(&mut self, name: &str) -> Result<(), LedgerError> {
+        self.store.delete_plan(name)
+    }
+}
+
+impl<S, F> RollupStore for Rigged<S, F> {}
 
 impl<S: SettingsStore, F> SettingsStore for Rigged<S, F> {
     fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>, LedgerError> {
@@ -115,7 +130,8 @@ async fn a_full_disk_loses_nothing() {
         store.limit_pages(limit.load(Ordering::Acquire))?;
         store.settle(batch, at_ms)
     };
-    let ledger = Ledger::start(Box::new(Rigged { store, settle }), Box::new(receipts), clock()).unwrap();
+    let ledger =
+        Ledger::start(Box::new(Rigged { store, settle }), Box::new(receipts), None, clock()).unwrap();
     let books = Books { folder, ledger };
     let ada = books.account(1_000_000).await;
     let mut admissions: Vec<_> = (0..300).map(|_| books.ledger.try_admit(&ada).unwrap()).collect();
@@ -176,7 +192,7 @@ async fn a_commit_that_seemed_to_fail_is_charged_once() {
         Ok(booked)
     };
     let rigged = Rigged { store: store.clone(), settle };
-    let ledger = Ledger::start(Box::new(rigged), Box::new(store.clone()), clock()).unwrap();
+    let ledger = Ledger::start(Box::new(rigged), Box::new(store.clone()), None, clock()).unwrap();
     let ada = account(&ledger, domain::AccountKind::Prepaid, 1_000).await;
     let mut admission = ledger.try_admit(&ada).unwrap();
     admission.hold(money(100)).unwrap();
@@ -203,7 +219,7 @@ async fn a_try_that_is_under_way_decides_whether_a_late_answer_is_charged() {
             }
         };
         let rigged = Rigged { store: store.clone(), settle };
-        let ledger = Ledger::start(Box::new(rigged), Box::new(store), clock()).unwrap();
+        let ledger = Ledger::start(Box::new(rigged), Box::new(store), None, clock()).unwrap();
         let ada = account(&ledger, domain::AccountKind::Prepaid, 1_000).await;
         let mut admission = ledger.try_admit(&ada).unwrap();
         admission.hold(money(100)).unwrap();
@@ -233,7 +249,7 @@ async fn commands_run_while_the_store_fails() {
             _ => Err(LedgerError::Damaged("switched off".to_owned())),
         };
     let rigged = Rigged { store: store.clone(), settle };
-    let ledger = Ledger::start(Box::new(rigged), Box::new(store), clock()).unwrap();
+    let ledger = Ledger::start(Box::new(rigged), Box::new(store), None, clock()).unwrap();
     let ada = account(&ledger, domain::AccountKind::Prepaid, 1_000).await;
     let mut admission = ledger.try_admit(&ada).unwrap();
     admission.hold(money(100)).unwrap();

@@ -10,6 +10,7 @@ mod registry;
 mod restarts;
 mod stored;
 mod treasury;
+mod usage;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -122,5 +123,7 @@ pub(super) fn receipt(account: AccountId, call: u128, cost: i64) -> Receipt {
         attempts: 1,
         finish_reason: None,
         upstream_id: None,
+        session: None,
+        label: None,
     }
 }

@@ -27,6 +27,8 @@ fn full_receipt(call: u128) -> Receipt {
         attempts: 3,
         finish_reason: Some("length".to_owned()),
         upstream_id: Some("chatcmpl-\u{1F980}".to_owned()),
+        session: Some("conversation 7".to_owned()),
+        label: Some("nightly-report".to_owned()),
         ..receipt(ADA, call, 40)
     }
 }
@@ -45,7 +47,7 @@ fn a_receipt_is_read_as_it_was_written() {
                 .unwrap();
         }
         for (receipt, charge, uncollected) in [(&receipts[0], 30, 10), (&receipts[1], 0, 0)] {
-            let stored = test.receipts().receipt(ADA, receipt.call).unwrap().unwrap();
+            let stored = test.receipts().receipt(receipt.call).unwrap().unwrap();
             assert_eq!(stored.receipt, *receipt);
             assert_eq!((stored.hold, stored.settled_at_ms), (money(30), 88));
             assert_eq!((stored.charge, stored.uncollected), (money(charge), money(uncollected)));
@@ -71,13 +73,16 @@ fn an_account_sees_its_own_receipts_newest_first() {
             let stored = receipts.receipts(account, page).unwrap();
             stored.into_iter().map(|stored| stored.receipt.call.to_bits()).collect::<Vec<_>>()
         };
-        assert_eq!(list(ADA, 10, None), [5, 4, 3, 2, 1]);
-        assert_eq!(list(ADA, 2, None), [5, 4]);
-        assert_eq!(list(ADA, 2, Some(4)), [3, 2]);
-        assert_eq!(list(ADA, 10, Some(1)), [0; 0]);
+        assert_eq!(list(ADA, 10, None), [2, 4, 5, 1, 3]);
+        assert_eq!(list(ADA, 2, None), [2, 4]);
+        assert_eq!(list(ADA, 2, Some(4)), [5, 1]);
+        assert_eq!(list(ADA, 10, Some(3)), [0; 0]);
+        assert_eq!(list(ADA, 10, Some(7)), [0; 0], "no such call");
         assert_eq!(list(ADA, 0, None), [0; 0]);
         assert_eq!(list(BOB, u32::MAX, None), [6]);
-        assert_eq!(receipts.receipt(ADA, CallId::from_bits(6)).unwrap(), None, "another account's call");
+        let found = receipts.receipt(CallId::from_bits(6)).unwrap();
+        assert_eq!(found.map(|stored| stored.receipt.account), Some(BOB), "by its call alone");
+        assert_eq!(receipts.receipt(CallId::from_bits(7)).unwrap(), None);
     });
 }
 

@@ -6,11 +6,8 @@ use tempfile::TempDir;
 use super::{money, receipt};
 use crate::ledger::account::{AccountRow, Terms};
 use crate::ledger::memory::MemoryStore;
-use crate::ledger::registry::Registry;
 use crate::ledger::sqlite::{SqliteReceipts, SqliteStore};
-use crate::ledger::store::{
-    Booked, GrantRow, KeyStore, NewGrant, SettingsStore, Settlement, Treasury, UsageStore,
-};
+use crate::ledger::store::{Booked, GrantRow, NewGrant, Settlement, Store, Treasury, UsageStore};
 use crate::ledger::{LedgerError, Page, audit};
 
 pub(super) const ADA: AccountId = AccountId::from_bits(0xADA);
@@ -39,12 +36,12 @@ pub(super) fn sqlite(folder: TempDir) -> Pair<SqliteStore, SqliteReceipts> {
 }
 
 pub(super) trait TestStore {
-    fn store(&mut self) -> &mut dyn crate::ledger::store::Store;
+    fn store(&mut self) -> &mut dyn Store;
     fn receipts(&mut self) -> &mut dyn UsageStore;
 }
 
-impl<S: Treasury + Registry + KeyStore + SettingsStore + Send, R: UsageStore> TestStore for Pair<S, R> {
-    fn store(&mut self) -> &mut dyn crate::ledger::store::Store {
+impl<S: Store, R: UsageStore> TestStore for Pair<S, R> {
+    fn store(&mut self) -> &mut dyn Store {
         &mut self.store
     }
 
@@ -70,9 +67,9 @@ pub(super) fn new_account(id: AccountId, kind: AccountKind) -> AccountRow {
         name: "Ada".to_owned(),
         kind,
         terms,
-        identity: None,
         granted: Money::ZERO,
         spent: Money::ZERO,
+        identity: None,
         created_at_ms: 5,
     }
 }

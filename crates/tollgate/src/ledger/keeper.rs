@@ -1,0 +1,157 @@
+//! The thread that keeps the rollups of usage: it folds new receipts into them, deletes old receipts, and rebuilds.
+//!
+//! It reads and computes on a connection of its own. What it stores it hands to the writer, a little at a time, which
+//! takes it between two batches of calls. So no call waits longer for it than for the calls before it.
+
+use std::io;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use super::LedgerError;
+use super::sqlite::usage;
+use super::usage::Rebuilt;
+use super::writer::{self, Command};
+use crate::clock::Clock;
+
+/// Tasks that can wait for the keeper. They come from operators.
+const TASKS_MAX: usize = 8;
+
+/// How often receipts are folded when nobody says. Questions read what is not folded yet one by one, so this bounds
+/// their work; folding more seldom saves some commits.
+const ROLLUP_EVERY_DEFAULT: Duration = Duration::from_secs(10);
+
+/// How usage is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsagePolicy {
+    /// How often new receipts are folded.
+    pub rollup_every: Duration,
+    /// How many whole UTC days receipts are kept beside the current one; `None` is for ever.
+    pub retention_days: Option<u32>,
+}
+
+impl Default for UsagePolicy {
+    /// Keeps everything.
+    fn default() -> UsagePolicy {
+        UsagePolicy { rollup_every: ROLLUP_EVERY_DEFAULT, retention_days: None }
+    }
+}
+
+/// What the keeper can be told.
+pub(super) enum Task {
+    /// From now on, keep usage like this.
+    Follow(UsagePolicy),
+    /// Do now what is due at the next interval.
+    Keep(oneshot::Sender<Result<(), LedgerError>>),
+    /// Compute every row anew.
+    Rebuild(oneshot::Sender<Result<Rebuilt, LedgerError>>),
+    /// End.
+    Close,
+}
+
+struct Keeper {
+    connection: Connection,
+    commands: mpsc::Sender<Command>,
+    tasks: mpsc::Receiver<Task>,
+    policy: UsagePolicy,
+    clock: Clock,
+}
+
+/// Starts the keeper. It ends when it is told to, or with its last sender.
+pub(super) fn start(
+    connection: Connection,
+    commands: mpsc::Sender<Command>,
+    clock: Clock,
+) -> io::Result<mpsc::Sender<Task>> {
+    let (tasks, tasks_in) = mpsc::channel(TASKS_MAX);
+    let keeper = Keeper { connection, commands, tasks: tasks_in, policy: UsagePolicy::default(), clock };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    std::thread::Builder::new()
+        .name("usage-keeper".to_owned())
+        .spawn(move || runtime.block_on(keeper.run()))?;
+    Ok(tasks)
+}
+
+impl Keeper {
+    async fn run(mut self) {
+        let mut failing = false;
+        loop {
+            match timeout(self.policy.rollup_every, self.tasks.recv()).await {
+                Err(_) => {
+                    let kept = self.keep().await;
+                    if let Err(error) = &kept
+                        && !failing
+                    {
+                        warn!(%error, "usage is not rolled up: questions about it take longer until it is");
+                    }
+                    failing = kept.is_err();
+                }
+                Ok(Some(Task::Follow(policy))) => self.policy = policy,
+                Ok(Some(Task::Keep(answer))) => {
+                    // Whoever asked may have left; here and below.
+                    let _ = answer.send(self.keep().await);
+                }
+                Ok(Some(Task::Rebuild(answer))) => {
+                    let _ = answer.send(self.rebuild().await);
+                }
+                Ok(Some(Task::Close) | None) => break,
+            }
+        }
+        // The connection goes before the queue does, so that the writer's is the last to close.
+        let Keeper { connection, .. } = self;
+        drop(connection);
+    }
+
+    /// Folds every receipt that is not in the rollups, then deletes those that are too old.
+    async fn keep(&mut self) -> Result<(), LedgerError> {
+        while let Some(change) = usage::next_fold(&self.connection, usage::IN_BACKGROUND)? {
+            self.on_database(move |database| usage::store(database, &change)).await?;
+        }
+        let Some(days) = self.policy.retention_days else { return Ok(()) };
+        let horizon = usage::horizon(self.clock.now_ms(), days);
+        if usage::State::read(&self.connection)?.keep_from_ms < horizon {
+            self.on_database(move |database| usage::move_horizon(database, horizon)).await?;
+        }
+        while let Some(up_to) = usage::expired(&self.connection)? {
+            self.on_database(move |database| usage::prune(database, up_to)).await?;
+        }
+        Ok(())
+    }
+
+    async fn rebuild(&mut self) -> Result<Rebuilt, LedgerError> {
+        self.keep().await?;
+        let mut rebuilt = Rebuilt::default();
+        for day in usage::days_to_check(&self.connection)? {
+            let mending = usage::mend_day(&self.connection, day)?;
+            self.mend(mending, &mut rebuilt).await?;
+        }
+        let mending = usage::mend_totals(&self.connection)?;
+        self.mend(mending, &mut rebuilt).await?;
+        info!(receipts = rebuilt.receipts, mended = rebuilt.mended, "the rollups of usage were rebuilt");
+        Ok(rebuilt)
+    }
+
+    async fn mend(&self, mending: usage::Mending, rebuilt: &mut Rebuilt) -> Result<(), LedgerError> {
+        rebuilt.receipts += mending.receipts;
+        rebuilt.mended += mending.rows;
+        for change in mending.changes {
+            self.on_database(move |database| usage::store(database, &change)).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs `work` on the writer's connection, between two batches of calls.
+    async fn on_database<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        writer::ask(&self.commands, move |store| match store.database() {
+            Some(database) => work(database),
+            None => Err(LedgerError::Invalid("this store keeps no usage")),
+        })
+        .await
+    }
+}

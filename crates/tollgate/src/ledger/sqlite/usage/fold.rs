@@ -1,0 +1,155 @@
+//! Folds receipts beyond the watermark into rows of rollups.
+
+use std::collections::BTreeMap;
+
+use domain::{Histogram, Money, Usage};
+use rusqlite::{Connection, Row};
+
+use super::State;
+use super::rows::{Change, KeyOf, Rolled, Rollup, Slot, Total, is_error, stored_row, stored_total};
+use crate::ledger::receipt::output_milli_tokens_per_second;
+use crate::ledger::sqlite::columns::{read_count, read_money, read_optional_count};
+use crate::ledger::usage::Sums;
+
+/// How much one change may hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    receipts: i64,
+    /// Rows of hours. There are at most as many of days and of keys.
+    hours: usize,
+}
+
+/// Beside calls: the writer stores such a change in as long as it settles one batch of calls.
+pub(crate) const IN_BACKGROUND: Size = Size { receipts: 10_000, hours: 256 };
+
+/// While nobody waits: some ten megabytes at a time.
+pub(crate) const AT_ONCE: Size = Size { receipts: 100_000, hours: 20_000 };
+
+const HOURS_OF_DAY: i64 = 24;
+
+/// The columns that rollups are made of.
+pub(super) const COLUMNS: &str = "seq, account, key, started_at_ms, model, coalesce(provider, '') AS provider, outcome,
+    status, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, charge_nanos, uncollected_nanos,
+    first_token_us, total_us";
+
+/// The next step of the rollups; `None` when every receipt is in them.
+pub(crate) fn next_fold(connection: &Connection, size: Size) -> rusqlite::Result<Option<Change>> {
+    let State { rolled_seq, .. } = State::read(connection)?;
+    let sql = format!("SELECT {COLUMNS} FROM receipts WHERE seq > ?1 ORDER BY seq LIMIT ?2");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut receipts = statement.query([rolled_seq, size.receipts])?;
+    let mut fold = Fold::default();
+    let mut to_seq = rolled_seq;
+    while let Some(receipt) = receipts.next()? {
+        fold.add(receipt)?;
+        to_seq = receipt.get("seq")?;
+        if fold.hours.len() >= size.hours {
+            break;
+        }
+    }
+    if to_seq == rolled_seq {
+        return Ok(None);
+    }
+    fold.onto_stored(connection, rolled_seq, to_seq).map(Some)
+}
+
+/// Rows of hours as they come together. Those of days are made of them.
+#[derive(Debug, Default)]
+pub(super) struct Fold {
+    hours: BTreeMap<Slot, Rolled>,
+}
+
+impl Fold {
+    /// Adds a receipt, read by its [`COLUMNS`].
+    pub(super) fn add(&mut self, receipt: &Row<'_>) -> rusqlite::Result<()> {
+        let seq = receipt.get("seq")?;
+        let empty = || Rolled { first_seq: seq, last_seq: seq, sums: Sums::default() };
+        let rolled = self.hours.entry(hour_of(receipt)?).or_insert_with(empty);
+        rolled.first_seq = rolled.first_seq.min(seq);
+        rolled.last_seq = rolled.last_seq.max(seq);
+        add_receipt(&mut rolled.sums, receipt)
+    }
+
+    /// The rows of both rollups.
+    pub(super) fn rows(self) -> BTreeMap<Slot, Rolled> {
+        let mut rows: BTreeMap<Slot, Rolled> = BTreeMap::new();
+        for (hour, rolled) in &self.hours {
+            let bucket = hour.bucket.div_euclid(HOURS_OF_DAY);
+            let day = Slot { rollup: Rollup::Days, bucket, ..hour.clone() };
+            rows.entry(day).and_modify(|sum| sum.add(rolled)).or_insert_with(|| rolled.clone());
+        }
+        rows.extend(self.hours);
+        rows
+    }
+
+    /// The whole rows: what was folded, added to what is stored.
+    fn onto_stored(self, connection: &Connection, from_seq: i64, to_seq: i64) -> rusqlite::Result<Change> {
+        let mut totals: BTreeMap<KeyOf, Total> = BTreeMap::new();
+        let mut rows = BTreeMap::new();
+        for (slot, mut rolled) in self.rows() {
+            if slot.rollup == Rollup::Days {
+                let total = totals.entry((slot.account, slot.key)).or_default();
+                total.add(&Total::of(&slot.outcome, &rolled.sums));
+            }
+            if let Some(stored) = stored_row(connection, &slot)? {
+                rolled.add(&stored);
+            }
+            rows.insert(slot, Some(rolled));
+        }
+        let totals = totals.into_iter().map(|(key, mut total)| {
+            if let Some(stored) = stored_total(connection, key)? {
+                total.add(&stored);
+            }
+            Ok((key, Some(total)))
+        });
+        Ok(Change { from_seq, to_seq, rows, totals: totals.collect::<rusqlite::Result<_>>()? })
+    }
+}
+
+fn hour_of(receipt: &Row<'_>) -> rusqlite::Result<Slot> {
+    Ok(Slot {
+        rollup: Rollup::Hours,
+        account: receipt.get("account")?,
+        bucket: Rollup::Hours.bucket(receipt.get("started_at_ms")?),
+        key: receipt.get("key")?,
+        model: receipt.get("model")?,
+        provider: receipt.get("provider")?,
+        outcome: receipt.get("outcome")?,
+        status: receipt.get("status")?,
+    })
+}
+
+/// Adds a receipt, read by its [`COLUMNS`], to sums.
+pub(super) fn add_receipt(sums: &mut Sums, receipt: &Row<'_>) -> rusqlite::Result<()> {
+    let usage = Usage {
+        input: read_count(receipt, "input_tokens")?,
+        cached_input: read_count(receipt, "cached_input_tokens")?,
+        output: read_count(receipt, "output_tokens")?,
+        reasoning: read_count(receipt, "reasoning_tokens")?,
+    };
+    let first_token_us = read_optional_count(receipt, "first_token_us")?;
+    // A call without output has no speed, rather than one of nothing.
+    let speed = match usage.output {
+        0 => None,
+        output => output_milli_tokens_per_second(output, first_token_us, read_count(receipt, "total_us")?),
+    };
+    if let Some(first_token_us) = first_token_us {
+        sums.first_token.record(first_token_us);
+    }
+    if let Some(speed) = speed {
+        sums.speed.record(speed);
+    }
+    let charge: Money = read_money(receipt, "charge_nanos")?;
+    let uncollected = read_money(receipt, "uncollected_nanos")?;
+    let errors = u64::from(is_error(receipt.get_ref("outcome")?.as_str()?));
+    sums.add_counts(&Sums {
+        requests: 1,
+        errors,
+        usage,
+        charge,
+        uncollected,
+        first_token: Histogram::new(),
+        speed: Histogram::new(),
+    });
+    Ok(())
+}
