@@ -55,6 +55,10 @@ id!(
     /// A grant of credit.
     GrantId, "grant"
 );
+id!(
+    /// An invite to sign up (not its code).
+    InviteId, "invite"
+);
 
 /// The text is no identifier of that kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

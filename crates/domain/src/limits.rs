@@ -57,11 +57,10 @@ impl Limits {
     pub const NONE: Limits =
         Limits { requests: None, tokens: None, concurrent: None, quotas: PerPeriod::new([Quota::NONE; 4]) };
 
-    /// Its quotas of money alone.
+    /// Whether any quota of money is set.
     #[must_use]
-    pub fn spend_only(&self) -> Limits {
-        let spend = |period| Quota { spend: self.quotas[period].spend, ..Quota::NONE };
-        Limits { quotas: PerPeriod::from_fn(spend), ..Limits::NONE }
+    pub fn cap_spend(&self) -> bool {
+        self.quotas.iter().any(|(_, quota)| quota.spend.is_some())
     }
 
     /// The stricter of each limit.

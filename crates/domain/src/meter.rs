@@ -197,6 +197,19 @@ impl Meter {
         self.spans_at(wall_ms).iter().map(|(period, span)| (period, *span)).filter_map(left).min()
     }
 
+    /// The spend quota that does not cover `needed` at `wall_ms`: of several, the one with the least left.
+    #[must_use]
+    pub fn spend_short_of(&self, limits: &Limits, needed: Money, wall_ms: i64) -> Option<Exceeded> {
+        let short = |(period, span): (Period, &Span)| {
+            let cap = limits.quotas[period].spend?;
+            let left = span.spend_left(cap);
+            let frees_at_ms = period.end_of(span.start_ms);
+            (needed > left).then_some((left, Exceeded::Spend { period, cap, left, needed, frees_at_ms }))
+        };
+        let nearest = self.spans_at(wall_ms).iter().filter_map(short).min_by_key(|(left, _)| *left);
+        nearest.map(|(_, exceeded)| exceeded)
+    }
+
     /// Where the rate limits stand.
     #[must_use]
     pub fn standing(&self, limits: &Limits, now: Now) -> Standing {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use domain::PlanName;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -16,14 +17,15 @@ use tracing::{info, warn};
 use crate::admin::{self, AdminState};
 use crate::catalog::{self, Catalogue};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, SignupConfig};
 use crate::gateway::{Gateway, Worker};
 use crate::idempotency;
 use crate::keys::{AdminKey, Entropy, KeyRing, Secret};
 use crate::ledger::{Ledger, LedgerError, StoreConfig};
-use crate::limits::PlanBook;
+use crate::limits::{PlanBook, load_meters};
 use crate::serve::{Workers, serve_here};
 use crate::signals::Signals;
+use crate::signup::Desk;
 use crate::telemetry::{Scrape, Telemetry};
 use crate::upstream::{BadProvider, Upstreams};
 
@@ -72,14 +74,21 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// `[signup]` names a plan that does not exist, or is no trial.
+    #[error("[signup] plan = \"{0}\": there is no such trial plan")]
+    SignupPlan(PlanName),
     /// The system gave no thread or runtime.
     #[error("cannot start a worker: {0}")]
     Worker(#[source] io::Error),
 }
 
-/// Opens the store, loads keys and catalogue, and listens. Nothing is accepted before [`Running::run`].
+/// Opens the store, loads keys, plans, meters and catalogue, and listens. Nothing is accepted before [`Running::run`].
 pub async fn start(config: Config) -> Result<Running, StartError> {
-    let clock = Clock::System;
+    start_at(config, Clock::System).await
+}
+
+/// The same, by a clock that a test may move.
+pub async fn start_at(config: Config, clock: Clock) -> Result<Running, StartError> {
     let entropy = Entropy::System;
     raise_file_limit();
     let ledger = Ledger::open(StoreConfig::Sqlite(config.store.path.clone()), clock.clone())?;
@@ -94,12 +103,21 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     catalog::load_copies(&catalogue, &sync_upstreams, &ledger).await;
     let (public, listen) = bind(config.server.listen).await?;
     let (admin, admin_listen) = bind(config.admin.listen).await?;
-    let plans = PlanBook::default();
+    let plans = PlanBook::open(&ledger, config.plans.iter().cloned()).await?;
+    warn_of_missing_plans(&plans, &ledger);
+    load_meters(&ledger, &keys).await?;
+    let desk = |signup: &SignupConfig| {
+        let known = plans.get(&signup.plan).is_some_and(|plan| plan.trial.is_some());
+        let desk = || Arc::new(Desk::new(signup, &plans, &ledger, &keys, &clock));
+        known.then(desk).ok_or_else(|| StartError::SignupPlan(signup.plan.clone()))
+    };
+    let signup = config.signup.as_ref().map(desk).transpose()?;
     let gateway = Arc::new(Gateway {
         config,
         ledger,
         keys,
         plans,
+        signup,
         catalogue,
         telemetry,
         clock,
@@ -233,6 +251,12 @@ async fn drain(gateway: &Gateway) -> bool {
     warn!("calls are still open at the drain deadline: they end with an error event");
     gateway.stop.cancel();
     gateway.ledger.drain(SETTLE_TIME_MAX).await
+}
+
+fn warn_of_missing_plans(plans: &PlanBook, ledger: &Ledger) {
+    for (plan, accounts) in plans.missing(&ledger.accounts()) {
+        warn!(%plan, accounts, "this plan does not exist: calls of its accounts are refused until it does, or until they have another");
+    }
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

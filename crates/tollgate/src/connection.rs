@@ -1,5 +1,6 @@
 //! The connections of one runtime: HTTP/1.1 or HTTP/2 on each, and an end to those that are idle.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -23,6 +24,10 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How long its answer is waited for.
 const PING_TIME_MAX: Duration = Duration::from_secs(20);
+
+/// The address at the other end of a request's connection, among the request's extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// Serves the connections that it is given, each in a task of its own.
 pub(crate) struct Connections {
@@ -69,10 +74,14 @@ impl Connections {
         };
         // Without it, small writes wait for the peer's delayed acknowledgement: 40 ms stalls in streams.
         let _ = stream.set_nodelay(true);
+        let peer = stream.peer_addr().map(|address| Peer(address.ip()));
         let activity = Activity::new();
         let stream = WriteDeadline::new(stream, self.stall_max, activity.clone(), self.stop.clone());
         let (router, requests) = (self.router.clone(), activity.clone());
-        let service = service_fn(move |request: Request<Incoming>| {
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            if let Ok(peer) = peer {
+                request.extensions_mut().insert(peer);
+            }
             let busy = requests.begin();
             let answer = router.clone().oneshot(request);
             async move { answer.await.map(|answer: Response<_>| answer.map(|body| busy.until_end_of(body))) }

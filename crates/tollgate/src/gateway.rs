@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::keys::KeyRing;
 use crate::ledger::Ledger;
 use crate::limits::PlanBook;
+use crate::signup::Desk;
 use crate::telemetry::Telemetry;
 use crate::upstream::Upstreams;
 
@@ -26,6 +27,8 @@ pub struct Gateway {
     pub keys: KeyRing,
     /// The sets of limits that accounts are on.
     pub plans: PlanBook,
+    /// Where visitors sign up, if they may.
+    pub signup: Option<Arc<Desk>>,
     /// Models, offers and prices.
     pub catalogue: Arc<Catalogue>,
     /// What calls are reported to.

@@ -19,6 +19,7 @@ pub mod limits;
 pub mod pipeline;
 pub mod serve;
 pub mod signals;
+pub mod signup;
 pub mod telemetry;
 pub mod upstream;
 pub mod usd;

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::http::field::Name;
 use crate::http::{Admin, Caller, OnceBody};
-use crate::ledger::{NewAccount, Terms};
+use crate::ledger::{NewAccount, NewTrial, Terms};
 
 use super::show_account::find;
 use super::view::AccountView;
@@ -46,7 +46,7 @@ impl From<Kind> for AccountKind {
 
 /// Create an account
 ///
-/// It has no credit and no keys yet.
+/// It has no keys yet, and no credit, unless its plan is a trial: then the trial starts now.
 #[utoipa::path(
     post,
     path = "/admin/accounts",
@@ -61,12 +61,14 @@ pub(super) async fn create_account(
     OnceBody(AccountBody { name, plan, kind }, once): OnceBody<AccountBody>,
 ) -> Result<Response, AdminError> {
     once.with(async move {
-        let kind = kind.unwrap_or(Kind::Prepaid).into();
-        let plan = plan
-            .map(|name| state.plans.named(&name).ok_or_else(|| AdminError::no_such_plan(&name)))
-            .transpose()?;
-        let terms = Terms { plan, trial_ends_at_ms: None };
-        let row = state.ledger.create_account(NewAccount { name: name.into_string(), kind, terms }).await?;
+        let plan = plan.map(|name| state.plan(&name)).transpose()?;
+        let (name, kind) = (name.into_string(), kind.unwrap_or(Kind::Prepaid).into());
+        if let Some((plan, trial)) = plan.as_ref().and_then(|plan| Some((plan, plan.trial?))) {
+            let new = NewTrial { name, kind, plan: plan.name.clone(), trial };
+            return Ok(Json(AccountView::of(&*state.ledger.open_trial(new).await?)));
+        }
+        let terms = Terms { plan: plan.map(|plan| plan.name.clone()), trial_ends_at_ms: None };
+        let row = state.ledger.create_account(NewAccount { name, kind, terms }).await?;
         Ok(Json(AccountView::of(&*find(&state, row.id)?)))
     })
     .await

@@ -3,10 +3,11 @@
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
-use domain::{AccountId, KeyId};
+use domain::{AccountId, InviteId, KeyId, PlanName};
 
 use crate::http::{Admin, ApiError, Caller, Named};
 use crate::ledger::LedgerError;
+use crate::limits::PlanError;
 
 /// Why an admin request was refused.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub enum AdminError {
     NotFound(String),
     /// The path exists, the method does not.
     NoMethod(Method),
+    /// A plan was not changed.
+    Plan(PlanError),
     /// The ledger refused or failed.
     Ledger(LedgerError),
 }
@@ -46,6 +49,15 @@ impl AdminError {
 impl From<LedgerError> for AdminError {
     fn from(error: LedgerError) -> AdminError {
         AdminError::Ledger(error)
+    }
+}
+
+impl From<PlanError> for AdminError {
+    fn from(error: PlanError) -> AdminError {
+        match error {
+            PlanError::Ledger(error) => AdminError::Ledger(error),
+            other => AdminError::Plan(other),
+        }
     }
 }
 
@@ -81,19 +93,40 @@ impl From<AdminError> for ApiError {
                 "method_not_allowed",
                 format!("{method} is not possible here."),
             ),
+            AdminError::Plan(error) => from_plan(&error),
             AdminError::Ledger(error) => from_ledger(&error),
         }
     }
+}
+
+fn from_plan(error: &PlanError) -> ApiError {
+    let conflict = |code| ApiError::invalid(StatusCode::CONFLICT, code, sentence(&error.to_string()));
+    match error {
+        PlanError::Unknown => PlanName::unknown(),
+        PlanError::Configured(_) => conflict("plan_in_configuration"),
+        PlanError::BuiltIn(_) => conflict("plan_built_in"),
+        PlanError::InUse { .. } => conflict("plan_in_use"),
+        PlanError::TooMany => conflict("too_many_plans"),
+        PlanError::Ledger(error) => from_ledger(error),
+    }
+}
+
+/// An error's text as a sentence: with a capital and a full stop.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(chars).chain(['.']).collect()
 }
 
 fn from_ledger(error: &LedgerError) -> ApiError {
     match error {
         LedgerError::UnknownAccount => AccountId::unknown(),
         LedgerError::UnknownKey => KeyId::unknown(),
+        LedgerError::UnknownInvite => InviteId::unknown(),
         LedgerError::Conflict => ApiError::invalid(
             StatusCode::CONFLICT,
             "reference_conflict",
-            "This reference was used before for a grant of another amount.",
+            "This reference was used before for another grant.",
         )
         .param("reference"),
         LedgerError::TooLarge => ApiError::invalid(

@@ -24,6 +24,9 @@ pub(super) struct GrantBody {
     amount: Amount,
     /// The caller's name for it. The same again gives the same answer and no second grant.
     reference: Reference,
+    /// Whether somebody paid for it, which is so unless it is `false`. Paid credit ends a trial: the account keeps its
+    /// keys and its credit, and has no plan from then on. Other credit is a gift, and a trial goes on.
+    paid: Option<bool>,
 }
 
 /// 1 to 255 bytes without control characters.
@@ -69,10 +72,13 @@ pub(super) async fn grant_credit(
     _: Caller<Admin>,
     State(state): State<AdminState>,
     PathId(account): PathId<AccountId>,
-    OnceBody(GrantBody { amount, reference }, once): OnceBody<GrantBody>,
+    OnceBody(GrantBody { amount, reference, paid }, once): OnceBody<GrantBody>,
 ) -> Result<Response, AdminError> {
     once.with(async move {
-        let grant = state.ledger.grant(account, amount.money(), &reference.0).await?;
+        let grant = match paid {
+            Some(false) => state.ledger.give(account, amount.money(), &reference.0).await?,
+            _ => state.ledger.grant(account, amount.money(), &reference.0).await?,
+        };
         Ok(Json(GrantView::of(&grant)))
     })
     .await

@@ -1,24 +1,32 @@
-//! The admin API: accounts, credit, keys and receipts, on a listener of its own.
+//! The admin API: accounts, plans, credit, keys and receipts, on a listener of its own.
 //!
 //! One endpoint per file. Every route but `/healthz` needs the admin key, and every request must name a host that is
 //! surely this machine, so that no page in an operator's browser can reach it under a name of its own.
 
 mod auth;
+mod change_account;
 mod create_account;
+mod create_invite;
 mod create_key;
+mod delete_plan;
 mod error;
 mod grant_credit;
 mod healthz;
 mod host;
 mod list_accounts;
 mod list_activity;
+mod list_invites;
 mod list_keys;
+mod list_plans;
 mod list_receipts;
 mod metrics;
 mod openapi;
 mod rebuild_usage;
+mod revoke_invite;
 mod revoke_key;
+mod set_plan;
 mod show_account;
+mod show_plan;
 mod show_receipt;
 mod show_usage;
 #[cfg(test)]
@@ -30,6 +38,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use domain::Plan;
 
 pub use error::AdminError;
 
@@ -54,6 +63,22 @@ pub struct AdminState {
     pub hosts: Arc<[String]>,
     /// What Prometheus reads.
     pub scrape: Arc<Scrape>,
+}
+
+impl AdminState {
+    /// The plan of that name, which a request names as `plan`.
+    fn plan(&self, name: &str) -> Result<Arc<Plan>, AdminError> {
+        let plan = name.parse().ok().and_then(|name| self.plans.get(&name));
+        plan.ok_or_else(|| AdminError::no_such_plan(name))
+    }
+
+    /// The same, of a plan that has to be a trial.
+    fn trial_plan(&self, name: &str) -> Result<Arc<Plan>, AdminError> {
+        let plan = self.plan(name)?;
+        let no_trial = || AdminError::invalid("plan", format!("The plan '{}' is no trial.", plan.name));
+        plan.trial.ok_or_else(no_trial)?;
+        Ok(plan)
+    }
 }
 
 impl fmt::Debug for AdminState {
@@ -96,10 +121,18 @@ fn locked() -> Routes<AdminState> {
         .admin(endpoint!(create_account::create_account))
         .admin(endpoint!(list_accounts::list_accounts))
         .admin(endpoint!(show_account::show_account))
+        .admin(endpoint!(change_account::change_account))
         .admin(endpoint!(grant_credit::grant_credit))
         .admin(endpoint!(create_key::create_key))
         .admin(endpoint!(list_keys::list_keys))
         .admin(endpoint!(revoke_key::revoke_key))
+        .admin(endpoint!(list_plans::list_plans))
+        .admin(endpoint!(show_plan::show_plan))
+        .admin(endpoint!(set_plan::set_plan))
+        .admin(endpoint!(delete_plan::delete_plan))
+        .admin(endpoint!(create_invite::create_invite))
+        .admin(endpoint!(list_invites::list_invites))
+        .admin(endpoint!(revoke_invite::revoke_invite))
         .admin(endpoint!(list_receipts::list_receipts))
         .admin(endpoint!(show_receipt::show_receipt))
         .admin(endpoint!(metrics::metrics))

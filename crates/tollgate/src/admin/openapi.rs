@@ -12,12 +12,14 @@ static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| render(&document(&ABOUT, sup
 /// What the description says of the whole, and its groups of endpoints in the order of reading.
 pub(super) const ABOUT: About = About {
     title: "Tollgate, admin API",
-    text: "For operators: accounts, credit, keys and receipts. Money is a string of decimal US dollars, times are RFC \
+    text: "For operators: accounts, plans, credit, keys and receipts. Money is a string of decimal US dollars, times are RFC \
            3339 in UTC, errors have OpenAI's shape. Requests must name `localhost`, an IP address or a host listed in \
            `[admin] hosts`.",
     tags: &[
         ("Accounts", "Who pays, and their credit."),
         ("Keys", "What clients show."),
+        ("Plans", "What accounts and keys may use."),
+        ("Invites", "Who may sign up."),
         ("Receipts", "The record of every call."),
         ("Usage", "What calls came to."),
         ("Health", "For probes."),

@@ -1,4 +1,4 @@
-//! `tollgate account`: create, list, show.
+//! `tollgate account`: create, list, show, set-plan.
 
 use clap::{Args, Subcommand};
 use domain::AccountId;
@@ -24,7 +24,8 @@ const EXAMPLES: &str = "\
 Examples:
   tollgate account create team-blue
   tollgate account create my-own-use --metered
-  tollgate account list --json";
+  tollgate account list --json
+  tollgate account set-plan acct_0198… free";
 
 #[derive(Debug, Subcommand)]
 enum Action {
@@ -49,6 +50,18 @@ enum Action {
         /// The account's id: acct_…
         account: AccountId,
     },
+    /// Put an account on another plan, at once. A trial plan starts its trial, without credit.
+    #[command(after_help = EXAMPLES)]
+    SetPlan {
+        /// The account's id: acct_…
+        account: AccountId,
+        /// The plan's name.
+        #[arg(required_unless_present = "none")]
+        plan: Option<String>,
+        /// No plan, and so no limits.
+        #[arg(long, conflicts_with = "plan")]
+        none: bool,
+    },
 }
 
 /// Does it.
@@ -64,6 +77,10 @@ pub(super) async fn account(args: &AccountArgs, out: &mut Out) -> Result<(), Fai
         Action::Show { account } => {
             remote.get(&format!("/admin/accounts/{account}")).await?.show(out, describe)
         }
+        Action::SetPlan { account, plan, .. } => {
+            let path = format!("/admin/accounts/{account}");
+            remote.patch(&path, &json!({ "plan": plan })).await?.show(out, describe)
+        }
     }
 }
 
@@ -74,6 +91,7 @@ pub(super) fn describe(account: &AccountView) -> String {
         ("name", account.name.clone()),
         ("kind", account.kind.clone()),
         ("plan", account.plan.clone().unwrap_or_default()),
+        ("trial end", account.trial_ends_at.clone().unwrap_or_else(|| "no trial".to_owned())),
         ("created", account.created_at.clone()),
         ("granted", account.balance.granted.clone()),
         ("available", account.balance.available.clone()),

@@ -39,6 +39,9 @@ enum Action {
         /// Your name for this grant; by default a new one, and then a repeated command grants again.
         #[arg(long)]
         reference: Option<String>,
+        /// Nobody paid for it: it ends no trial.
+        #[arg(long)]
+        gift: bool,
     },
     /// Show the balance of an account.
     #[command(after_help = EXAMPLES)]
@@ -52,9 +55,9 @@ enum Action {
 pub(super) async fn credit(args: &CreditArgs, out: &mut Out) -> Result<(), Failure> {
     let remote = args.remote.connect()?;
     match &args.action {
-        Action::Grant { account, amount, reference } => {
+        Action::Grant { account, amount, reference, gift } => {
             let reference = reference.clone().unwrap_or_else(|| format!("cli-{}", Uuid::now_v7()));
-            let body = json!({ "amount": amount.to_string(), "reference": reference });
+            let body = json!({ "amount": amount.to_string(), "reference": reference, "paid": !gift });
             remote.post(&format!("/admin/accounts/{account}/grants"), &body).await?.show(out, describe)
         }
         Action::Show { account } => {

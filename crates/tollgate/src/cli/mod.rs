@@ -11,8 +11,10 @@ mod check;
 mod credit;
 mod failure;
 mod http;
+mod invite;
 mod key;
 mod out;
+mod plan;
 mod query;
 mod receipt;
 mod remote;
@@ -57,10 +59,14 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Accounts: who pays.
     Account(account::AccountArgs),
+    /// Plans: what accounts and their keys may use.
+    Plan(plan::PlanArgs),
     /// Keys: who may call.
     Key(key::KeyArgs),
     /// Credit: what an account may spend.
     Credit(credit::CreditArgs),
+    /// Invites: who may sign up.
+    Invite(invite::InviteArgs),
     /// Receipts: what calls cost.
     Receipt(receipt::ReceiptArgs),
     /// Activity: calls one by one, with filters.
@@ -101,8 +107,10 @@ fn dispatch(command: Command, out: &mut Out) -> Result<(), Failure> {
         Command::Check(args) => block_on(check::check(&args, out)),
         Command::Audit(args) => audit::audit(&args, out),
         Command::Account(args) => block_on(account::account(&args, out)),
+        Command::Plan(args) => block_on(plan::plan(&args, out)),
         Command::Key(args) => block_on(key::key(&args, out)),
         Command::Credit(args) => block_on(credit::credit(&args, out)),
+        Command::Invite(args) => block_on(invite::invite(&args, out)),
         Command::Receipt(args) => block_on(receipt::receipt(&args, out)),
         Command::Activity(args) => block_on(activity::activity(&args, out)),
         Command::Usage(args) => block_on(usage::usage(&args, out)),

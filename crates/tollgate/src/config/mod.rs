@@ -9,12 +9,14 @@ mod env;
 mod error;
 mod log;
 mod model;
+mod plan;
 mod policy;
 mod provider;
 mod route;
 mod secret;
 mod section;
 mod server;
+mod signup;
 mod telemetry;
 #[cfg(test)]
 mod tests;
@@ -24,6 +26,7 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use domain::Plan;
 use toml::Table;
 
 pub use base_url::BaseUrl;
@@ -36,6 +39,7 @@ pub use provider::ProviderConfig;
 pub use route::{OfferRef, RouteConfig, RouteStrategy};
 pub use secret::ApiKey;
 pub use server::{AdminConfig, ServerConfig, StoreConfig};
+pub use signup::{IssuerConfig, SignupConfig, VerifierConfig};
 pub use telemetry::{OtlpConfig, TelemetryConfig};
 
 use section::Section;
@@ -72,6 +76,10 @@ pub struct Config {
     pub models: Vec<ModelConfig>,
     /// The configured routes, by name.
     pub routes: Vec<RouteConfig>,
+    /// Sign-up by visitors, where it is enabled.
+    pub signup: Option<SignupConfig>,
+    /// The configured plans, by name.
+    pub plans: Vec<Plan>,
     /// Where relative paths of the store begin.
     pub data_dir: PathBuf,
     /// The file that was read.
@@ -146,6 +154,8 @@ impl Config {
         let routes = route::read_routes(root.section("routes")?, &providers)?;
         let telemetry =
             root.read("telemetry", |section| telemetry::read_telemetry(section, &env, &mut warnings))?;
+        let signup = root.read("signup", signup::read_signup)?;
+        let plans = plan::read_plans(root.section("plans")?)?;
         root.finish()?;
 
         server.listen = address(overrides.listen, "TOLLGATE_LISTEN", &env)?.unwrap_or(server.listen);
@@ -164,6 +174,8 @@ impl Config {
             providers,
             models,
             routes,
+            plans,
+            signup,
             data_dir,
             file,
             warnings,

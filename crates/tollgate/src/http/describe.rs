@@ -101,7 +101,7 @@ fn security(role: Role) -> Vec<SecurityRequirement> {
 fn role_answers(role: Role) -> &'static [&'static str] {
     match role {
         Role::Public => &[],
-        Role::Key => &["401"],
+        Role::Key => &["401", "403"],
         Role::Management => &["401", "403"],
         Role::Admin => &["401"],
     }

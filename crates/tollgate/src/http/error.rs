@@ -48,6 +48,11 @@ impl ApiError {
         ApiError::new(status, "invalid_request_error", code, message)
     }
 
+    /// Not at the moment, and soon again.
+    pub(super) fn unavailable(code: &'static str, message: &str) -> Self {
+        ApiError::server(StatusCode::SERVICE_UNAVAILABLE, code, message).after(Some(Duration::from_secs(1)))
+    }
+
     fn server(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         ApiError::new(status, "server_error", code, message)
     }
@@ -83,10 +88,10 @@ impl IntoResponse for ApiError {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(wait) = self.retry_after {
-            // Whole seconds, rounded up: a client that waits them is never early.
+            // Rounded up to whole seconds and to milliseconds: a client that waits them is never early.
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-            let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            let millis = u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
             headers.insert("retry-after-ms", HeaderValue::from(millis));
         }
         if let Some(should) = self.should_retry {
@@ -109,11 +114,11 @@ impl From<Refusal> for ApiError {
                 "management_key_required",
                 "Only a management key may do this, and this key is none.",
             ),
-            Refusal::Busy => unavailable("overloaded", "Too many calls are in flight. Try again shortly."),
+            Refusal::Busy => ApiError::unavailable("overloaded", "Too many calls are in flight. Try again shortly."),
             Refusal::LedgerFailing => {
-                unavailable(BILLING_UNAVAILABLE, "Credit cannot be reserved at the moment. Nothing was charged.")
+                ApiError::unavailable(BILLING_UNAVAILABLE, "Credit cannot be reserved at the moment. Nothing was charged.")
             }
-            Refusal::Closing => unavailable("shutting_down", "The gateway is stopping. Try again shortly."),
+            Refusal::Closing => ApiError::unavailable("shutting_down", "The gateway is stopping. Try again shortly."),
             Refusal::ContentType(got) => ApiError::invalid(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
@@ -188,21 +193,20 @@ impl From<&Failure> for ApiError {
             Failure::Cut => bad_gateway("upstream_cut", "The provider's answer was cut off before its end."),
             Failure::Stall => timed_out("The provider went silent in the middle of its answer."),
             Failure::Timeout => timed_out("The call took longer than the total deadline of its provider."),
-            Failure::Shutdown => unavailable("shutting_down", "The gateway was stopped during the call."),
-            Failure::ClientGone => bad_gateway("client_gone", "The client left."),
-            Failure::Unsettled => {
-                unavailable(BILLING_UNAVAILABLE, "The answer could not be recorded, so it is not complete.")
+            Failure::Shutdown => {
+                ApiError::unavailable("shutting_down", "The gateway was stopped during the call.")
             }
+            Failure::ClientGone => bad_gateway("client_gone", "The client left."),
+            Failure::Unsettled => ApiError::unavailable(
+                BILLING_UNAVAILABLE,
+                "The answer could not be recorded, so it is not complete.",
+            ),
         }
     }
 }
 
 fn unauthorized(message: &str) -> ApiError {
     ApiError::invalid(StatusCode::UNAUTHORIZED, "invalid_api_key", message)
-}
-
-fn unavailable(code: &'static str, message: &str) -> ApiError {
-    ApiError::server(StatusCode::SERVICE_UNAVAILABLE, code, message).after(Some(Duration::from_secs(1)))
 }
 
 fn bad_gateway(code: &'static str, message: impl Into<String>) -> ApiError {
@@ -237,7 +241,7 @@ fn no_route(error: ResolveError) -> ApiError {
         ResolveError::NotServed(message) => {
             ApiError::invalid(StatusCode::BAD_REQUEST, "model_not_supported", message).param("model")
         }
-        ResolveError::NotLoaded(provider) => unavailable(
+        ResolveError::NotLoaded(provider) => ApiError::unavailable(
             "catalogue_not_loaded",
             &format!("The catalogue of '{provider}' has not been read yet. Try again shortly."),
         ),

@@ -5,6 +5,7 @@ use domain::decimal::NANOS_PER_UNIT;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use crate::admin::view::parse_rfc3339;
 use crate::ledger::check_name;
 
 /// The largest amount that a body may name: a billion dollars. More is a slip of the keyboard.
@@ -44,6 +45,29 @@ impl Amount {
     #[must_use]
     pub fn money(self) -> Money {
         self.0
+    }
+}
+
+/// A time in UTC such as `2026-01-31T12:00:00Z`, with or without milliseconds.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(try_from = "String")]
+#[schema(value_type = String, format = DateTime, examples("2026-01-31T12:00:00Z"))]
+pub struct Moment(i64);
+
+impl Moment {
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn ms(self) -> i64 {
+        self.0
+    }
+}
+
+impl TryFrom<String> for Moment {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Moment, String> {
+        let ms = parse_rfc3339(&text);
+        ms.map(Moment).ok_or_else(|| "no time in UTC such as 2026-01-31T12:00:00Z".to_owned())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Ids in paths and queries. An id that nobody has, one that is none, and one of another account get one answer.
 
-use domain::{AccountId, CallId, KeyId};
+use domain::{AccountId, CallId, InviteId, KeyId, PlanName};
 use hyper::StatusCode;
 
 use super::ApiError;
@@ -18,9 +18,21 @@ impl Named for KeyId {
     }
 }
 
+impl Named for InviteId {
+    fn unknown() -> ApiError {
+        not_found("invite_not_found", "There is no such invite.")
+    }
+}
+
 impl Named for CallId {
     fn unknown() -> ApiError {
         not_found("not_found", "There is no such call.")
+    }
+}
+
+impl Named for PlanName {
+    fn unknown() -> ApiError {
+        not_found("plan_not_found", "There is no such plan.")
     }
 }
 

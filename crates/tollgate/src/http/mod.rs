@@ -27,6 +27,7 @@ mod openapi;
 mod router;
 pub(crate) mod routes;
 mod scope;
+mod signup;
 mod usage;
 pub(crate) mod usage_reply;
 

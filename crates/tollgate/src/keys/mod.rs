@@ -83,10 +83,18 @@ impl KeyRing {
 
     /// Makes a key for an account, durably and then in memory. Its secret is in the answer and nowhere else.
     pub async fn create(&self, account: AccountId, name: &str) -> Result<(Arc<Key>, Secret), LedgerError> {
-        check_name(name)?;
         if self.ledger.account(account).is_none() {
             return Err(LedgerError::UnknownAccount);
         }
+        let (row, secret) = self.draft(account, name)?;
+        let row = self.ledger.on_writer(move |store| store.create_key(&row).map(|()| row)).await?;
+        let key = self.keep(row);
+        Ok((key, secret))
+    }
+
+    /// A key that is not stored yet, of an account that may not be either.
+    pub(crate) fn draft(&self, account: AccountId, name: &str) -> Result<(KeyRow, Secret), LedgerError> {
+        check_name(name)?;
         let secret = Secret::generate(&self.entropy)?;
         let clock = self.ledger.clock();
         let row = KeyRow {
@@ -98,9 +106,12 @@ impl KeyRing {
             created_at_ms: clock.now_ms(),
             revoked_at_ms: None,
         };
-        let row = self.ledger.on_writer(move |store| store.create_key(&row).map(|()| row)).await?;
-        let key = self.write().put(row);
-        Ok((key, secret))
+        Ok((row, secret))
+    }
+
+    /// Takes a stored key into memory.
+    pub(crate) fn keep(&self, row: KeyRow) -> Arc<Key> {
+        self.write().put(row)
     }
 
     /// Revokes a key of an account: at once in memory, then durably. After an error, ask again.

@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 use domain::{AccountId, AccountKind, Balance, Escrow, Hold, Money, PlanName, Refused, Settled};
 
 use super::LedgerError;
+use super::registry::{IdentityKind, IdentityMark};
 use crate::limits::SharedMeter;
 
 /// The longest name of an account or a key, in bytes.
@@ -46,6 +47,8 @@ pub struct AccountRow {
     pub granted: Money,
     /// All that was ever charged to it.
     pub spent: Money,
+    /// Who signed up for it; `None` where the operator made it.
+    pub identity: Option<IdentityMark>,
     /// When it was created, in milliseconds since the Unix epoch.
     pub created_at_ms: i64,
 }
@@ -59,6 +62,8 @@ pub struct Account {
     pub name: String,
     /// How it pays.
     pub kind: AccountKind,
+    /// How the person who signed up for it was known; `None` where the operator made it.
+    pub identity: Option<IdentityKind>,
     /// When it was created, in milliseconds since the Unix epoch.
     pub created_at_ms: i64,
     /// What it used, and what its limits still allow.
@@ -76,6 +81,7 @@ impl Account {
             id: row.id,
             name: row.name.clone(),
             kind: row.kind,
+            identity: row.identity.map(|identity| identity.kind),
             created_at_ms: row.created_at_ms,
             meter: SharedMeter::default(),
             terms: ArcSwap::from_pointee(row.terms.clone()),
@@ -99,6 +105,12 @@ impl Account {
     #[must_use]
     pub fn terms(&self) -> Arc<Terms> {
         self.terms.load_full()
+    }
+
+    /// When its trial ended, in milliseconds since the Unix epoch, if that is over at `now_ms`.
+    #[must_use]
+    pub fn trial_over(&self, now_ms: impl FnOnce() -> i64) -> Option<i64> {
+        self.terms.load().trial_ends_at_ms.filter(|ends_at_ms| now_ms() >= *ends_at_ms)
     }
 
     pub(super) fn set_terms(&self, terms: Terms) {

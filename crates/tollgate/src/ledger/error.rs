@@ -16,8 +16,17 @@ pub enum LedgerError {
     /// No such key.
     #[error("no such key")]
     UnknownKey,
+    /// No such invite.
+    #[error("no such invite")]
+    UnknownInvite,
+    /// The invite was used, revoked or has expired.
+    #[error("the invite is no longer good")]
+    InviteSpent,
+    /// The identity has an account.
+    #[error("this identity has an account already")]
+    Registered,
     /// The reference was used before, for another amount.
-    #[error("this reference was used before, for another amount")]
+    #[error("this reference was used before, for another grant")]
     Conflict,
     /// The account's total would not fit.
     #[error("the account's total would be too large")]

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use domain::{AccountId, CallId, GrantId, KeyId};
+use domain::{AccountId, CallId, GrantId, InviteId, KeyId};
 use uuid::{ContextV7, Timestamp, Uuid};
 
 use crate::clock::Clock;
@@ -22,6 +22,10 @@ pub(crate) fn account_id(clock: &Clock) -> AccountId {
 
 pub(crate) fn grant_id(clock: &Clock) -> GrantId {
     GrantId::from_bits(uuid(clock))
+}
+
+pub(crate) fn invite_id(clock: &Clock) -> InviteId {
+    InviteId::from_bits(uuid(clock))
 }
 
 pub(crate) fn key_id(clock: &Clock) -> KeyId {

@@ -1,17 +1,20 @@
 //! The store in memory: the model that every other store is tested against.
 
+mod registry;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use domain::{AccountId, AccountKind, CallId, KeyId, Settled};
+use domain::{AccountId, AccountKind, CallId, InviteId, KeyId, Settled};
 
 use super::LedgerError;
 use super::account::{AccountRow, Terms};
 use super::answers::{AnswerEntry, KEPT_MS, KeptAnswer, NewAnswer, Place};
 use super::receipt::{Page, StoredReceipt};
+use super::registry::InviteRow;
 use super::store::{
-    AnswerStore, Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, RollupStore, SettingsStore,
-    Settlement, Treasury, UsageStore,
+    AnswerStore, Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, PlanRow, PlanStore,
+    RollupStore, SettingsStore, Settlement, Treasury, UsageStore,
 };
 
 /// A store in memory. Clones are the same store.
@@ -28,9 +31,11 @@ struct Tables {
     /// Settled calls in their order.
     settled: Vec<CallId>,
     keys: BTreeMap<KeyId, KeyRow>,
+    plans: BTreeMap<String, PlanRow>,
     settings: HashMap<String, Vec<u8>>,
     catalogues: HashMap<String, CatalogueCopy>,
     answers: HashMap<Place, (NewAnswer, i64)>,
+    invites: BTreeMap<InviteId, InviteRow>,
 }
 
 impl MemoryStore {
@@ -57,29 +62,7 @@ impl Treasury for MemoryStore {
     }
 
     fn grant(&mut self, grant: &NewGrant<'_>) -> Result<GrantRow, LedgerError> {
-        let mut tables = self.tables();
-        let name = (grant.account, grant.reference.to_owned());
-        if let Some(earlier) = tables.grants.get(&name) {
-            let same = earlier.amount == grant.amount;
-            return if same {
-                Ok(GrantRow { repeated: true, ..earlier.clone() })
-            } else {
-                Err(LedgerError::Conflict)
-            };
-        }
-        let account = tables.accounts.get_mut(&grant.account).ok_or(LedgerError::UnknownAccount)?;
-        account.granted = account.granted.checked_add(grant.amount).ok_or(LedgerError::TooLarge)?;
-        let row = GrantRow {
-            id: grant.id,
-            account: grant.account,
-            amount: grant.amount,
-            reference: grant.reference.to_owned(),
-            balance: account.granted.saturating_sub(account.spent),
-            created_at_ms: grant.at_ms,
-            repeated: false,
-        };
-        tables.grants.insert(name, row.clone());
-        Ok(row)
+        self.tables().grant(grant)
     }
 
     fn settle(&mut self, batch: &[Settlement], at_ms: i64) -> Result<Vec<Booked>, LedgerError> {
@@ -92,6 +75,29 @@ impl Treasury for MemoryStore {
         tables.receipts.extend(draft.receipts.into_iter().map(|stored| (stored.receipt.call, stored)));
         tables.answers.extend(draft.answers);
         Ok(booked)
+    }
+}
+
+impl Tables {
+    fn grant(&mut self, grant: &NewGrant<'_>) -> Result<GrantRow, LedgerError> {
+        let name = (grant.account, grant.reference.to_owned());
+        if let Some(earlier) = self.grants.get(&name) {
+            let same = (earlier.amount, earlier.paid) == (grant.amount, grant.paid);
+            return if same {
+                Ok(GrantRow { repeated: true, ..earlier.clone() })
+            } else {
+                Err(LedgerError::Conflict)
+            };
+        }
+        let account = self.accounts.get_mut(&grant.account).ok_or(LedgerError::UnknownAccount)?;
+        account.granted = account.granted.checked_add(grant.amount).ok_or(LedgerError::TooLarge)?;
+        let balance = account.granted.saturating_sub(account.spent);
+        if let Some(terms) = grant.terms {
+            account.terms = terms.clone();
+        }
+        let row = grant.row(balance);
+        self.grants.insert(name, row.clone());
+        Ok(row)
     }
 }
 
@@ -114,7 +120,8 @@ impl Draft {
                 let stored = self.answers.get(&place).or_else(|| tables.answers.get(&place));
                 stored.is_some_and(|(stored, _)| stored.call == Some(receipt.call))
             });
-            return Ok(Booked { settled, at_ms: stored.settled_at_ms, repeated: true, kept });
+            let (tokens, at_ms) = (stored.receipt.tokens(), stored.settled_at_ms);
+            return Ok(Booked { settled, tokens, at_ms, repeated: true, kept });
         }
         let stored = tables.accounts.get(&receipt.account).ok_or(LedgerError::UnknownAccount)?;
         let account = self.accounts.entry(receipt.account).or_insert_with(|| stored.clone());
@@ -138,7 +145,7 @@ impl Draft {
         if let Some(answer) = kept {
             self.answers.insert(answer.mark.place, (answer.clone(), at_ms + KEPT_MS));
         }
-        Ok(Booked { settled, at_ms, repeated: false, kept: kept.is_some() })
+        Ok(Booked { settled, tokens: receipt.tokens(), at_ms, repeated: false, kept: kept.is_some() })
     }
 }
 
@@ -161,6 +168,22 @@ impl KeyStore for MemoryStore {
 }
 
 impl RollupStore for MemoryStore {}
+
+impl PlanStore for MemoryStore {
+    fn plans(&mut self) -> Result<Vec<PlanRow>, LedgerError> {
+        Ok(self.tables().plans.values().cloned().collect())
+    }
+
+    fn save_plan(&mut self, row: &PlanRow) -> Result<(), LedgerError> {
+        self.tables().plans.insert(row.name.clone(), row.clone());
+        Ok(())
+    }
+
+    fn delete_plan(&mut self, name: &str) -> Result<(), LedgerError> {
+        self.tables().plans.remove(name);
+        Ok(())
+    }
+}
 
 impl SettingsStore for MemoryStore {
     fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>, LedgerError> {

@@ -13,9 +13,12 @@ mod error;
 pub mod ids;
 mod keeper;
 mod memory;
+mod openings;
 mod patience;
+mod plans_in_use;
 mod reader;
 mod receipt;
+mod registry;
 mod sqlite;
 pub(crate) mod store;
 #[cfg(test)]
@@ -41,7 +44,10 @@ pub use answers::Scope;
 pub use audit::{AuditReport, audit};
 pub use error::{LedgerError, OpenError, SettleError, Unavailable};
 pub use keeper::UsagePolicy;
+pub use openings::{NewTrial, SignUp, TRIAL_REFERENCE};
+pub use plans_in_use::plans_not_stored;
 pub use receipt::{BILLING_UNAVAILABLE, DIALECTS, Page, Receipt, StoredReceipt};
+pub use registry::{INVITES_PAGE_MAX, IdentityKind, IdentityMark, InviteRow};
 pub use store::{CatalogueCopy, GrantRow, KeyRow};
 
 use crate::clock::Clock;
@@ -216,6 +222,7 @@ impl Ledger {
             terms: new.terms,
             granted: Money::ZERO,
             spent: Money::ZERO,
+            identity: None,
             created_at_ms: self.shared.clock.now_ms(),
         };
         let shared = Arc::clone(&self.shared);
@@ -228,24 +235,52 @@ impl Ledger {
         .await
     }
 
-    /// Changes the terms of an account, durably and then in memory. Calls in flight keep theirs.
-    pub async fn set_terms(&self, account: AccountId, terms: Terms) -> Result<(), LedgerError> {
+    /// Changes the terms of an account, durably and then in memory: `change` makes the new ones of those at the time. Calls
+    /// in flight keep theirs.
+    pub async fn change_terms(
+        &self,
+        account: AccountId,
+        change: impl FnOnce(Terms) -> Terms + Send + 'static,
+    ) -> Result<Arc<Account>, LedgerError> {
         let account = self.account(account).ok_or(LedgerError::UnknownAccount)?;
         self.on_writer(move |store| {
+            let terms = change(Terms::clone(&account.terms()));
             store.set_terms(account.id, &terms)?;
             account.set_terms(terms);
-            Ok(())
+            Ok(account)
         })
         .await
     }
 
-    /// Grants credit, durably and then in memory. The same reference and amount again is answered as the first time;
-    /// with another amount it is a [`LedgerError::Conflict`]. References are 1 to 255 bytes and unique per account.
+    /// Grants credit that somebody paid for, durably and then in memory. It ends a trial: the account keeps its keys
+    /// and what is left of its credit, and has no plan from then on. The same reference and amount again is answered as
+    /// the first time; with another amount it is a [`LedgerError::Conflict`]. References are 1 to 255 bytes and unique
+    /// per account.
     pub async fn grant(
         &self,
         account: AccountId,
         amount: Money,
         reference: &str,
+    ) -> Result<GrantRow, LedgerError> {
+        self.credit(account, amount, reference, true).await
+    }
+
+    /// Grants credit that nobody paid for. As [`Ledger::grant`], and a trial goes on.
+    pub async fn give(
+        &self,
+        account: AccountId,
+        amount: Money,
+        reference: &str,
+    ) -> Result<GrantRow, LedgerError> {
+        self.credit(account, amount, reference, false).await
+    }
+
+    async fn credit(
+        &self,
+        account: AccountId,
+        amount: Money,
+        reference: &str,
+        paid: bool,
     ) -> Result<GrantRow, LedgerError> {
         if amount.is_zero() {
             return Err(LedgerError::Invalid("a grant is more than nothing"));
@@ -257,10 +292,25 @@ impl Ledger {
         let (reference, clock) = (reference.to_owned(), self.shared.clock.clone());
         self.on_writer(move |store| {
             let (id, at_ms) = (ids::grant_id(&clock), clock.now_ms());
-            let grant = NewGrant { id, account: account.id, amount, reference: &reference, at_ms };
+            let converted = (paid && account.terms().trial_ends_at_ms.is_some()).then(Terms::default);
+            let grant = NewGrant {
+                id,
+                account: account.id,
+                amount,
+                reference: &reference,
+                paid,
+                terms: converted.as_ref(),
+                at_ms,
+            };
             let row = store.grant(&grant)?;
-            if !row.repeated && !account.grant(amount) {
+            if row.repeated {
+                return Ok(row);
+            }
+            if !account.grant(amount) {
                 return Err(LedgerError::TooLarge);
+            }
+            if let Some(terms) = converted {
+                account.set_terms(terms);
             }
             Ok(row)
         })
@@ -287,9 +337,8 @@ impl Ledger {
         reader::ask(&self.shared.reads, move |store| store.receipts(account, page)).await
     }
 
-    /// What every key has used in the periods of now. Receipts beyond the last rollup are folded first.
-    pub async fn counts(&self) -> Result<Vec<KeyCounts>, LedgerError> {
-        let now_ms = self.shared.clock.now_ms();
+    /// What every key has used in the periods that hold `now_ms`. Receipts beyond the last rollup are folded first.
+    pub async fn counts(&self, now_ms: i64) -> Result<Vec<KeyCounts>, LedgerError> {
         self.on_writer(move |store| {
             let Some(database) = store.database() else { return Ok(Vec::new()) };
             sqlite::usage::catch_up(database)?;

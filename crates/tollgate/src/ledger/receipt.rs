@@ -97,6 +97,11 @@ impl Receipt {
         !settled.charge.is_zero() || (complete && self.rule != BillingRule::Waived)
     }
 
+    /// What limits and quotas count: the tokens of prompt and answer.
+    pub(super) fn tokens(&self) -> u64 {
+        self.usage.input.saturating_add(self.usage.output)
+    }
+
     /// What the call comes to under a hold of `held`.
     #[must_use]
     pub fn settled(&self, held: Money) -> Settled {

@@ -8,6 +8,7 @@ use super::LedgerError;
 use super::account::{AccountRow, Terms};
 use super::answers::{AnswerEntry, KeptAnswer, NewAnswer, Place};
 use super::receipt::{Page, Receipt, StoredReceipt};
+use super::registry::Registry;
 
 /// Money: accounts, grants, settlements.
 pub(crate) trait Treasury {
@@ -20,7 +21,8 @@ pub(crate) trait Treasury {
     /// Changes the terms of an account.
     fn set_terms(&mut self, account: AccountId, terms: &Terms) -> Result<(), LedgerError>;
 
-    /// Grants credit once per account and reference. Again with the same amount, it answers as the first time.
+    /// Grants credit once per account and reference, and with it changes the account's terms, where the grant says so.
+    /// Again with the same amount, paid or not as before, it answers as the first time.
     fn grant(&mut self, grant: &NewGrant<'_>) -> Result<GrantRow, LedgerError>;
 
     /// Stores a batch of settlements, all or none, and answers for each in its order.
@@ -40,6 +42,18 @@ pub(crate) trait KeyStore {
 
     /// Marks a key as revoked. The first time stays.
     fn revoke_key(&mut self, key: KeyId, at_ms: i64) -> Result<(), LedgerError>;
+}
+
+/// Plans that operators made by the admin API.
+pub(crate) trait PlanStore {
+    /// Every stored plan.
+    fn plans(&mut self) -> Result<Vec<PlanRow>, LedgerError>;
+
+    /// Stores a plan, in the place of the one of its name.
+    fn save_plan(&mut self, row: &PlanRow) -> Result<(), LedgerError>;
+
+    /// Deletes the plan of that name, if it is there.
+    fn delete_plan(&mut self, name: &str) -> Result<(), LedgerError>;
 }
 
 /// The few values that outlive a restart and are no money.
@@ -91,11 +105,14 @@ pub(crate) trait RollupStore {
 
 /// All that the writer thread needs.
 pub(crate) trait Store:
-    Treasury + KeyStore + SettingsStore + AnswerStore + RollupStore + Send
+    Treasury + Registry + KeyStore + PlanStore + SettingsStore + AnswerStore + RollupStore + Send
 {
 }
 
-impl<T: Treasury + KeyStore + SettingsStore + AnswerStore + RollupStore + Send> Store for T {}
+impl<T> Store for T where
+    T: Treasury + Registry + KeyStore + PlanStore + SettingsStore + AnswerStore + RollupStore + Send
+{
+}
 
 /// A grant to make.
 #[derive(Clone, Copy, Debug)]
@@ -108,8 +125,28 @@ pub(crate) struct NewGrant<'a> {
     pub(crate) amount: Money,
     /// The caller's name for it, unique within the account.
     pub(crate) reference: &'a str,
+    /// Whether somebody paid for it.
+    pub(crate) paid: bool,
+    /// The terms that the account has from then on, if they change.
+    pub(crate) terms: Option<&'a Terms>,
     /// When.
     pub(crate) at_ms: i64,
+}
+
+impl NewGrant<'_> {
+    /// The grant as it is stored, with what is available right after it.
+    pub(crate) fn row(&self, balance: Money) -> GrantRow {
+        GrantRow {
+            id: self.id,
+            account: self.account,
+            amount: self.amount,
+            reference: self.reference.to_owned(),
+            paid: self.paid,
+            balance,
+            created_at_ms: self.at_ms,
+            repeated: false,
+        }
+    }
 }
 
 /// A grant as stored.
@@ -123,6 +160,8 @@ pub struct GrantRow {
     pub amount: Money,
     /// The caller's name for it.
     pub reference: String,
+    /// Whether somebody paid for it.
+    pub paid: bool,
     /// Granted less spent, right after it. Holds of calls in flight at the time are not deducted.
     pub balance: Money,
     /// When, in milliseconds since the Unix epoch.
@@ -158,6 +197,8 @@ impl Settlement {
 pub(crate) struct Booked {
     /// The charge that is stored.
     pub(crate) settled: Settled,
+    /// The tokens that are stored, of prompt and answer.
+    pub(crate) tokens: u64,
     /// When it was stored.
     pub(crate) at_ms: i64,
     /// Whether the call was stored before this batch.
@@ -183,6 +224,17 @@ pub struct KeyRow {
     pub created_at_ms: i64,
     /// When it was revoked, in milliseconds since the Unix epoch.
     pub revoked_at_ms: Option<i64>,
+}
+
+/// A plan as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PlanRow {
+    /// Its name.
+    pub(crate) name: String,
+    /// The rest of it, as the JSON of [`crate::limits::PlanFields`].
+    pub(crate) body: String,
+    /// When it was stored, in milliseconds since the Unix epoch.
+    pub(crate) updated_at_ms: i64,
 }
 
 /// A provider's listing, as it sent it.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use domain::{Hold, Money, Outcome, Settled, Used};
+use domain::{Hold, Money, Settled, Used};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{error, info};
@@ -13,7 +13,6 @@ use tracing::{error, info};
 use super::LedgerError;
 use super::account::Account;
 use super::admission::{Charged, Waiting};
-use super::receipt::Receipt;
 use super::store::{Booked, Settlement, Store};
 use crate::clock::Clock;
 use crate::telemetry::{ClosedCall, Telemetry};
@@ -202,15 +201,16 @@ impl Writer {
     }
 
     /// Moves the money in memory as it was moved in the store, trues up the meters, reports the call, and answers it.
+    ///
+    /// A call that had been stored before this batch has been paid and counted then: what this admission holds and
+    /// reserves goes back.
     fn finish(&self, settlement: Settlement, waits: Waiting, booked: Booked) {
         let spend = if booked.repeated { Money::ZERO } else { booked.settled.charge };
         if let Some(hold) = waits.hold {
             waits.account.settle(hold, spend);
         }
-        if let Some(reservation) = waits.reservation {
-            let Receipt { usage, outcome, .. } = &settlement.receipt;
-            let tokens = usage.input.saturating_add(usage.output);
-            reservation.end(Used { tokens, spend, counted: *outcome != Outcome::Refused });
+        if let Some(reservation) = waits.reservation.filter(|_| !booked.repeated) {
+            reservation.end(Used { tokens: booked.tokens, spend, counted: true });
         }
         let Settled { charge, uncollected } = booked.settled;
         // Before the answer, so that whoever has it finds it counted.

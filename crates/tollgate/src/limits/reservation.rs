@@ -1,6 +1,6 @@
 //! What one call has taken from the meters of its account and its key, until it ends.
 
-use domain::{Ask, Exceeded, Money, Now, Taken, Used};
+use domain::{Ask, Exceeded, Now, Taken, Used};
 
 use super::{CallLimits, SharedMeter};
 use crate::clock::Clock;
@@ -46,39 +46,27 @@ impl Reservation {
         clock: &Clock,
     ) -> Result<Reservation, Limited> {
         let now = clock.now();
-        let limited = |by| move |exceeded| Limited { by, exceeded };
-        let from_account =
-            account.lock().admit(&limits.account, ask, now).map_err(limited(LimitedBy::Account))?;
+        // Locked until both have answered, so that what the key refuses is never seen on the account by other keys' calls.
+        let mut whole = account.lock();
+        let from_account = whole
+            .admit(&limits.account, ask, now)
+            .map_err(|exceeded| Limited { by: LimitedBy::Account, exceeded })?;
         // Both count the call in the same periods, also where the wall clock has stepped back.
         let same_start = Now { wall_ms: from_account.started_ms(), ..now };
-        let admitted = key.lock().admit(&limits.key, ask, same_start).map_err(limited(LimitedBy::Key));
+        let admitted = key.lock().admit(&limits.key, ask, same_start);
         match admitted {
             Ok(from_key) => Ok(Reservation {
                 clock: clock.clone(),
                 account: account.clone(),
                 key: key.clone(),
-                started_ms: same_start.wall_ms,
+                started_ms: from_key.started_ms(),
                 taken: Some((from_account, from_key)),
             }),
-            Err(limited) => {
-                account.lock().cancel(from_account, now);
-                Err(limited)
+            Err(exceeded) => {
+                whole.cancel(from_account, now);
+                Err(Limited { by: LimitedBy::Key, exceeded })
             }
         }
-    }
-
-    /// The cap on money that does not cover `needed`: of the account or else of the key.
-    #[must_use]
-    pub fn spend_cap(
-        account: &SharedMeter,
-        key: &SharedMeter,
-        limits: &CallLimits,
-        needed: Money,
-        clock: &Clock,
-    ) -> Option<Limited> {
-        let caps = CallLimits { account: limits.account.spend_only(), key: limits.key.spend_only() };
-        let ask = Ask { tokens: 0, spend: needed };
-        Reservation::take(account, key, &caps, ask, clock).err()
     }
 
     /// When the call started, for the periods that it counts in: milliseconds since the Unix epoch.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use domain::{Count, Limits, Meter, Money, Now, PerPeriod, Standing};
+use domain::{Count, Exceeded, Limits, Meter, Money, Now, PerPeriod, Standing};
 
 /// The meter of one key or account. Clones are the same meter, and equal to nothing else.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +31,16 @@ impl SharedMeter {
     /// The most that a call may reserve now; `None` is no bound.
     #[must_use]
     pub fn spend_left(&self, limits: &Limits, wall_ms: i64) -> Option<Money> {
+        if !limits.cap_spend() {
+            return None;
+        }
         self.lock().spend_left(limits, wall_ms)
+    }
+
+    /// The cap on money that does not cover `needed`, with the least left.
+    #[must_use]
+    pub fn spend_short_of(&self, limits: &Limits, needed: Money, wall_ms: i64) -> Option<Exceeded> {
+        self.lock().spend_short_of(limits, needed, wall_ms)
     }
 
     /// What was used in each of the periods that hold `wall_ms`.

@@ -18,11 +18,15 @@ pub struct Principal {
     pub account: Arc<Account>,
 }
 
-/// Reads the credential and looks it up. An unknown, a malformed and a revoked key get the same answer.
+/// Reads the credential and looks it up. An unknown, a malformed and a revoked key get the same answer. The key of an
+/// account whose trial is over gets another one: whoever has it is told what to do.
 pub fn authenticate(gateway: &Gateway, headers: &HeaderMap) -> Result<Principal, Refusal> {
     let secret = credential(headers)?;
     let key = gateway.keys.authenticate(secret).ok_or(Refusal::BadKey)?;
     let account = gateway.ledger.account(key.account).ok_or(Refusal::BadKey)?;
+    if let Some(ended_at_ms) = account.trial_over(|| gateway.clock.now_ms()) {
+        return Err(Refusal::TrialOver { ended_at_ms });
+    }
     Ok(Principal { key, account })
 }
 

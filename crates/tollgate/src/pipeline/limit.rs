@@ -7,12 +7,8 @@ use super::{Principal, Refusal};
 use crate::gateway::Gateway;
 use crate::limits::Allowance;
 
-/// The allowance of a call that begins now. An account whose trial is over, and one whose plan is gone, have none.
+/// The allowance of a call that begins now. An account whose plan is gone has none.
 pub(super) fn allowance(gateway: &Gateway, principal: &Principal) -> Result<Allowance, Refusal> {
-    let ends_at_ms = principal.account.terms().trial_ends_at_ms;
-    if let Some(ended_at_ms) = ends_at_ms.filter(|&end| end <= gateway.clock.now_ms()) {
-        return Err(Refusal::TrialOver { ended_at_ms });
-    }
     gateway.plans.allowance(&principal.account, &principal.key).map_err(|missing| Refusal::NoPlan(missing.0))
 }
 

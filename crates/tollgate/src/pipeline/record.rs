@@ -7,8 +7,8 @@ use std::time::Duration;
 use domain::outcome::{Billable, bill};
 use domain::usage::estimate_tokens;
 use domain::{
-    AccountId, AccountKind, Ask, BillingRule, CallId, Exceeded, Money, Offer, Outcome, Price, Refused, Route,
-    Standing, Usage, UsageSource,
+    AccountId, AccountKind, Ask, BillingRule, CallId, Exceeded, Limits, Money, Offer, Outcome, Price,
+    Refused, Route, Standing, Usage, UsageSource,
 };
 use hyper::header::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
@@ -26,7 +26,7 @@ use crate::http::ApiError;
 use crate::idempotency::Once;
 use crate::keys::Key;
 use crate::ledger::{Admission, Receipt, Unavailable};
-use crate::limits::{Allowance, Limited, Reservation};
+use crate::limits::{Allowance, Limited, LimitedBy, Reservation, SharedMeter};
 use crate::telemetry::{CallTrace, Telemetry};
 
 /// One call on its way from admission to settlement.
@@ -136,17 +136,19 @@ impl Record {
         caps.into_iter().chain([account.budget()]).flatten().min()
     }
 
-    /// The cap that does not cover `needed`, where one is nearer than the balance.
+    /// The cap that does not cover `needed`, where one is nearer than the balance: of several, the nearest.
     pub(super) fn cap_below(&self, needed: Money) -> Option<Limited> {
         let account = self.admission.account();
-        let cap = Reservation::spend_cap(
-            &account.meter,
-            &self.key.meter,
-            &self.allowance.limits,
-            needed,
-            &self.clock,
-        )?;
-        let Exceeded::Spend { left, .. } = cap.exceeded else { return None };
+        let wall_ms = self.clock.now_ms();
+        let short_of = |by, meter: &SharedMeter, limits: &Limits| {
+            let exceeded = meter.spend_short_of(limits, needed, wall_ms)?;
+            let Exceeded::Spend { left, .. } = exceeded else { return None };
+            Some((left, Limited { by, exceeded }))
+        };
+        let limits = &self.allowance.limits;
+        let of_account = short_of(LimitedBy::Account, &account.meter, &limits.account);
+        let of_key = short_of(LimitedBy::Key, &self.key.meter, &limits.key);
+        let (left, cap) = of_account.into_iter().chain(of_key).min_by_key(|(left, _)| *left)?;
         account.budget().is_none_or(|balance| left < balance).then_some(cap)
     }
 
@@ -288,6 +290,8 @@ impl Record {
     pub(super) async fn refuse(mut self, error: &ApiError) {
         self.receipt.status = error.status.as_u16();
         self.receipt.error_code = error.code().map(str::to_owned);
+        // It never began, so nothing of it counts, and its place is free now and not after a commit.
+        self.admission.give_back();
         let closed = self.close(Outcome::Refused, None);
         // Nothing is charged, so the answer does not depend on the receipt.
         let _ = closed.settle().await;

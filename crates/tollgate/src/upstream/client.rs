@@ -44,7 +44,7 @@ const CATALOGUE_TIME_MAX: Duration = Duration::from_secs(15);
 const BILL_TO: HeaderName = HeaderName::from_static("x-hf-bill-to");
 
 /// What opens connections, TLS included.
-type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
+pub(crate) type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
 
 /// A pooled HTTP client.
 pub(crate) type HttpClient = Client<Connector, Full<Bytes>>;
@@ -193,7 +193,7 @@ pub(crate) fn http_client(connect_max: Duration) -> HttpClient {
 }
 
 /// Opens connections, each within `connect_max`.
-fn connector(connect_max: Duration) -> Connector {
+pub(crate) fn connector(connect_max: Duration) -> Connector {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     // Without it, small writes wait for the peer's delayed acknowledgement: 40 ms stalls in streams.

@@ -4,5 +4,5 @@ mod client;
 mod secrets;
 
 pub use client::{BadProvider, SendError, Upstream, Upstreams};
-pub(crate) use client::{HttpClient, http_client};
+pub(crate) use client::{Connector, HttpClient, connector, http_client};
 pub use secrets::Secrets;

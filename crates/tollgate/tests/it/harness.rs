@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tollgate::app;
+use tollgate::clock::Clock;
 use tollgate::config::{Config, Env, Overrides, Sources};
 use tollgate::first_start::make_owner;
 use tollgate::ledger::audit;
@@ -49,6 +50,8 @@ pub(crate) struct Setup {
     pub(crate) toml: String,
     /// The base URL of Hugging Face, if it is not the simulator's.
     pub(crate) upstream: Option<String>,
+    /// What the gateway takes for the time.
+    pub(crate) clock: Clock,
     /// The folder that another gateway left.
     pub(crate) folder: Option<TempDir>,
     /// Whether to wait until the gateway is ready.
@@ -63,6 +66,7 @@ impl Default for Setup {
             sim: SimConfig::default(),
             toml: String::new(),
             upstream: None,
+            clock: Clock::System,
             folder: None,
             wait: true,
         }
@@ -95,7 +99,7 @@ impl Gateway {
         let sim = HfSim::start(setup.sim).expect("the simulator");
         let folder = setup.folder.unwrap_or_else(|| tempfile::tempdir().expect("a folder"));
         let config = config(&setup.upstream.unwrap_or_else(|| sim.base_url()), &folder, &setup.toml);
-        let running = app::start(config).await.expect("the gateway");
+        let running = app::start_at(config, setup.clock).await.expect("the gateway");
         let owner = make_owner(&running, "test", setup.kind).await.expect("an account");
         let credit: Money = setup.credit.parse().expect("an amount");
         if !credit.is_zero() {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response};
-use domain::{BillingRule, CallId, KeyId, Money, Outcome, Price, Usage, UsageSource};
+use domain::{BillingRule, CallId, KeyId, Limits, Money, Outcome, Plan, Price, Usage, UsageSource};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Sources};
 use crate::keys::{AdminKey, Entropy, KeyRing};
 use crate::ledger::{Ledger, Receipt, StoreConfig};
-use crate::limits::PlanBook;
+use crate::limits::{PlanBook, TRIAL_PLAN, trial_plan};
 use crate::serve::Places;
 use crate::telemetry::{Metrics, Scrape};
 
@@ -46,7 +46,7 @@ fn state(ledger: &Ledger, keys: &KeyRing, admin_key: AdminKey) -> AdminState {
     AdminState {
         ledger: ledger.clone(),
         keys: keys.clone(),
-        plans: PlanBook::default(),
+        plans: plans(),
         admin_key,
         hosts: Arc::new(["gateway.internal".to_owned()]),
         scrape: Arc::new(scrape(ledger)),
@@ -99,6 +99,12 @@ impl Admin {
     }
 }
 
+/// A plan without limits, and the built-in trial.
+fn plans() -> PlanBook {
+    let team = Plan { trial: None, account: Limits::NONE, ..trial_plan("team".parse().unwrap()) };
+    PlanBook::new([team, trial_plan(TRIAL_PLAN.parse().unwrap())])
+}
+
 fn request(method: &str, path: &str) -> axum::http::request::Builder {
     Request::builder()
         .method(method)
@@ -144,10 +150,11 @@ fn receipt(account: domain::AccountId, call: CallId) -> Receipt {
 #[tokio::test]
 async fn an_account_gets_credit_and_a_key_and_loses_the_key() {
     let admin = Admin::start().await;
-    let (status, account) = admin.ask("POST", "/admin/accounts", r#"{"name":"blue"}"#).await;
+    let (status, account) = admin.ask("POST", "/admin/accounts", r#"{"name":"blue","plan":"team"}"#).await;
     let id = account["id"].as_str().unwrap().to_owned();
     let zero = json!({"granted": "0.00", "available": "0.00", "held": "0.00", "spent": "0.00"});
-    let created = json!({"id": id, "name": "blue", "kind": "prepaid", "plan": null,
+    let created = json!({"id": id, "name": "blue", "kind": "prepaid", "plan": "team", "trial_ends_at": null,
+                         "identity": null,
                          "created_at": "2026-01-31T12:00:00.000Z", "balance": zero});
     assert_eq!((status, &account), (200, &created));
 

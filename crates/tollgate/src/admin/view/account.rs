@@ -19,6 +19,10 @@ pub struct AccountView {
     pub kind: String,
     /// The name of its set of limits.
     pub plan: Option<String>,
+    /// When its trial ends, if it is on one.
+    pub trial_ends_at: Option<String>,
+    /// How the person who signed up for it was known: `invite` or `oidc`; `null` where the operator made it.
+    pub identity: Option<String>,
     /// When it was created.
     pub created_at: String,
     /// Its money now.
@@ -49,6 +53,8 @@ pub struct GrantView {
     pub amount: String,
     /// The caller's name for it.
     pub reference: String,
+    /// Whether somebody paid for it, which ends a trial.
+    pub paid: bool,
     /// Granted less spent right after it.
     pub balance: String,
     /// When.
@@ -59,11 +65,14 @@ impl AccountView {
     /// The account as it is now.
     #[must_use]
     pub fn of(account: &Account) -> AccountView {
+        let terms = account.terms();
         AccountView {
             id: account.id.to_string(),
             name: account.name.clone(),
             kind: account.kind.as_str().to_owned(),
-            plan: account.terms().plan.as_ref().map(ToString::to_string),
+            plan: terms.plan.as_ref().map(ToString::to_string),
+            trial_ends_at: terms.trial_ends_at_ms.map(rfc3339),
+            identity: account.identity.map(|kind| kind.as_str().to_owned()),
             created_at: rfc3339(account.created_at_ms),
             balance: BalanceView::of(&account.balance()),
         }
@@ -92,6 +101,7 @@ impl GrantView {
             account_id: grant.account.to_string(),
             amount: grant.amount.to_string(),
             reference: grant.reference.clone(),
+            paid: grant.paid,
             balance: grant.balance.to_string(),
             created_at: rfc3339(grant.created_at_ms),
         }

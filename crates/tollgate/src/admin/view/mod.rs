@@ -3,8 +3,10 @@
 //! Money is a string of decimal US dollars. Times are RFC 3339 in UTC, durations milliseconds.
 
 mod account;
+mod invite;
 mod key;
 mod number;
+mod plan;
 mod receipt;
 pub(crate) mod time;
 mod usage;
@@ -13,10 +15,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use account::{AccountView, BalanceView, GrantView};
+pub use invite::{InviteView, NewInviteView};
 pub use key::{KeyView, NewKeyView};
 pub use number::Thousandths;
+pub use plan::PlanView;
 pub use receipt::{PriceView, ReceiptView, TokensView};
-pub use time::rfc3339;
+pub use time::{parse_rfc3339, rfc3339};
 pub use usage::{ActivityView, PointView, QuantilesView, RebuiltView, UsageView};
 
 /// A page of a list.

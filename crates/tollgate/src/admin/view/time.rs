@@ -1,6 +1,6 @@
 //! Times as RFC 3339.
 
-use domain::calendar::{DAY_MS, civil_date};
+use domain::calendar::{DAY_MS, civil_date, days_from_civil};
 
 /// Milliseconds since the Unix epoch as `2026-01-31T12:00:00.000Z`.
 #[must_use]
@@ -12,9 +12,39 @@ pub fn rfc3339(ms: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
 }
 
+/// The milliseconds since the Unix epoch of a time in UTC such as `2026-01-31T12:00:00Z`, with or without milliseconds.
+/// `None` for every other text.
+#[must_use]
+pub fn parse_rfc3339(text: &str) -> Option<i64> {
+    let (seconds, millis) = text.strip_suffix('Z')?.split_at_checked(19)?;
+    let millis = match millis.strip_prefix('.') {
+        Some(millis) if millis.len() == 3 => number(millis)?,
+        None if millis.is_empty() => 0,
+        _ => return None,
+    };
+    let parts = seconds.as_bytes();
+    if [parts[4], parts[7], parts[10], parts[13], parts[16]] != *b"--T::" {
+        return None;
+    }
+    let part = |range: std::ops::Range<usize>| number(seconds.get(range)?);
+    let (year, month, day) = (part(0..4)?, part(5..7)?, part(8..10)?);
+    let (hour, minute, second) = (part(11..13)?, part(14..16)?, part(17..19)?);
+    let ms = days_from_civil(year, month, day) * DAY_MS
+        + hour * 3_600_000
+        + minute * 60_000
+        + second * 1000
+        + millis;
+    // What is no date, such as the 30th of February, reads back as another one.
+    (rfc3339(ms)[..19] == *seconds).then_some(ms)
+}
+
+fn number(digits: &str) -> Option<i64> {
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
 #[cfg(test)]
 mod tests {
-    use super::rfc3339;
+    use super::{parse_rfc3339, rfc3339};
 
     #[test]
     fn times_are_written_in_utc() {
@@ -29,6 +59,7 @@ mod tests {
             (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
         ] {
             assert_eq!(rfc3339(ms), text);
+            assert_eq!(parse_rfc3339(text), Some(ms));
         }
     }
 

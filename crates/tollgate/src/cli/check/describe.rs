@@ -1,8 +1,11 @@
 //! The configuration in words: what each section comes to, without secrets.
 
-use domain::Pricing;
+use domain::{Plan, Pricing};
 
 use crate::config::{Config, ModelConfig, ProviderConfig, RouteConfig};
+use crate::limits::LimitFields;
+
+use super::super::plan::in_words;
 
 /// Names and sentences, in the order of the file.
 pub(super) fn describe(config: &Config) -> Vec<(String, String)> {
@@ -28,7 +31,21 @@ pub(super) fn describe(config: &Config) -> Vec<(String, String)> {
     rows.extend(config.providers.iter().map(|row| (format!("provider {}", row.id), provider(row))));
     rows.extend(config.models.iter().map(|row| (format!("model {}", row.id), model(row))));
     rows.extend(config.routes.iter().map(|row| (format!("route {}", row.name), route(row))));
+    rows.extend(config.plans.iter().map(|row| (format!("plan {}", row.name), plan(row))));
     rows
+}
+
+fn plan(row: &Plan) -> String {
+    let models = row.models.as_ref().map_or_else(
+        || "all models".to_owned(),
+        |models| format!("the models {}", models.patterns().collect::<Vec<_>>().join(", ")),
+    );
+    let trial = row
+        .trial
+        .map(|trial| format!(", a trial of {} days with ${}", trial.days, trial.credit))
+        .unwrap_or_default();
+    let [account, key] = [&row.account, &row.key].map(|limits| in_words(&LimitFields::from(limits)));
+    format!("{models}{trial}; the account: {account}; each key: {key}")
 }
 
 fn provider(row: &ProviderConfig) -> String {

@@ -32,7 +32,7 @@ fn the_example_as_it_stands_changes_nothing() {
     };
     assert_eq!(seen(&example), seen(&none));
     assert_eq!(example.telemetry, none.telemetry);
-    assert!(example.models.is_empty() && example.routes.is_empty());
+    assert!(example.models.is_empty() && example.routes.is_empty() && example.plans.is_empty());
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn the_settings_of_the_example_are_the_defaults() {
 
     let bare = resolve("[providers.local]\nbase_url = \"http://127.0.0.1:8081/v1\"", &[]).unwrap();
     assert_eq!(format!("{local:?}"), format!("{:?}", bare.providers[1]));
-    assert_eq!((example.models.len(), example.routes.len()), (2, 1));
+    assert_eq!((example.models.len(), example.routes.len(), example.plans.len()), (2, 1, 2));
 
     let mut otlp = example.telemetry.otlp.unwrap();
     otlp.headers.clear();
@@ -69,19 +69,23 @@ fn the_example_tells_every_key() {
         "[usage]",
         "[store]",
         "[telemetry]",
+        "[signup]",
+        "[signup.oidc]",
         provider,
         &format!("{provider}\n[providers.p.timeouts]"),
         "[models.m]\nprovider = \"hf\"",
         "[models.m]\nprovider = \"hf\"\n[models.m.price]\ninput = \"1\"\noutput = \"1\"",
         "[routes.r]\noffers = [\"hf/m\"]",
+        "[plans.p]",
+        "[plans.p.key]",
+        "[plans.p.trial]\ndays = 1",
     ] {
         let told = resolve(&format!("{section}\nqqqq = 1"), &[]).unwrap_err();
         let (_, known) = told.split_once("known here: ").expect(&told);
         for key in known.split(", ") {
             assert!(
-                uncommented()
-                    .lines()
-                    .any(|line| !line.starts_with('#') && line.contains(&format!("{key} ="))),
+                uncommented().lines().any(|line| !line.starts_with('#')
+                    && (line.contains(&format!("{key} =")) || line.ends_with(&format!(".{key}]")))),
                 "{key}"
             );
         }

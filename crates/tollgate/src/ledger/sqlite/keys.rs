@@ -1,7 +1,7 @@
 //! Keys in SQLite.
 
 use domain::KeyId;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::SqliteStore;
 use super::columns::ColumnId;
@@ -28,20 +28,7 @@ impl KeyStore for SqliteStore {
     }
 
     fn create_key(&mut self, row: &KeyRow) -> Result<(), LedgerError> {
-        self.connection.execute(
-            "INSERT INTO keys (id, account, name, prefix, digest, created_at_ms, revoked_at_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![
-                row.id.column(),
-                row.account.column(),
-                row.name,
-                row.prefix,
-                row.digest,
-                row.created_at_ms,
-                row.revoked_at_ms
-            ],
-        )?;
-        Ok(())
+        insert(&self.connection, row)
     }
 
     fn revoke_key(&mut self, key: KeyId, at_ms: i64) -> Result<(), LedgerError> {
@@ -51,4 +38,22 @@ impl KeyStore for SqliteStore {
         )?;
         if changed == 1 { Ok(()) } else { Err(LedgerError::UnknownKey) }
     }
+}
+
+/// Writes a new key, within the caller's transaction.
+pub(super) fn insert(connection: &Connection, row: &KeyRow) -> Result<(), LedgerError> {
+    connection.execute(
+        "INSERT INTO keys (id, account, name, prefix, digest, created_at_ms, revoked_at_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            row.id.column(),
+            row.account.column(),
+            row.name,
+            row.prefix,
+            row.digest,
+            row.created_at_ms,
+            row.revoked_at_ms
+        ],
+    )?;
+    Ok(())
 }

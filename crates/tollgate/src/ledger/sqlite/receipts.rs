@@ -79,11 +79,13 @@ pub(super) fn insert(
 
 /// What the receipt of a settled call came to.
 pub(super) fn booked(connection: &Connection, account: AccountId, call: CallId) -> rusqlite::Result<Booked> {
-    let sql = "SELECT charge_nanos, uncollected_nanos, settled_at_ms FROM receipts WHERE account = ?1 AND call = ?2";
+    let sql = "SELECT charge_nanos, uncollected_nanos, input_tokens, output_tokens, settled_at_ms
+               FROM receipts WHERE account = ?1 AND call = ?2";
     connection.prepare_cached(sql)?.query_row([account.column(), call.column()], |row| {
         let charge = read_money(row, "charge_nanos")?;
         let settled = Settled { charge, uncollected: read_money(row, "uncollected_nanos")? };
-        Ok(Booked { settled, at_ms: row.get("settled_at_ms")?, repeated: true, kept: false })
+        let tokens = read_count(row, "input_tokens")?.saturating_add(read_count(row, "output_tokens")?);
+        Ok(Booked { settled, tokens, at_ms: row.get("settled_at_ms")?, repeated: true, kept: false })
     })
 }
 

@@ -8,18 +8,19 @@ use super::refusal;
 use crate::ledger::OpenError;
 
 /// The schema, step by step. A step is never changed once released.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../../migrations/sqlite/0001_ledger.sql"),
     include_str!("../../migrations/sqlite/0002_usage.sql"),
     include_str!("../../migrations/sqlite/0003_plans.sql"),
     include_str!("../../migrations/sqlite/0004_idempotency.sql"),
+    include_str!("../../migrations/sqlite/0005_signup.sql"),
 ];
 
 /// Marks a database as ours in its header: "TOLL".
 pub(crate) const APPLICATION_ID: u32 = 0x544F_4C4C;
 
 /// The version that this release writes.
-pub(crate) const VERSION: u32 = 4;
+pub(crate) const VERSION: u32 = 5;
 
 /// Applies the steps that are missing, each in a transaction.
 pub(super) fn bring_up_to_date(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
@@ -53,7 +54,8 @@ pub(crate) fn version(path: &Path, connection: &Connection) -> Result<Option<u32
 /// Checks the tables that balances and keys are loaded from. They are small. The history behind them grows without
 /// bound, and is checked by the audit.
 pub(super) fn check(path: &Path, connection: &Connection) -> Result<(), OpenError> {
-    for table in ["accounts", "grants", "keys", "settings", "usage_totals", "usage_state"] {
+    for table in ["accounts", "grants", "keys", "settings", "plans", "invites", "usage_totals", "usage_state"]
+    {
         let mut found = String::new();
         connection
             .pragma(None, "quick_check", table, |row| {

@@ -10,6 +10,7 @@ use super::columns::{ColumnId, ISSUED, REVENUE, read_money, read_optional_word, 
 use super::{answers, receipts};
 use crate::ledger::LedgerError;
 use crate::ledger::account::{AccountRow, Terms};
+use crate::ledger::registry::{IdentityKind, IdentityMark};
 use crate::ledger::store::{Booked, GrantRow, NewGrant, Settlement, Treasury};
 
 const INSERT_JOURNAL: &str =
@@ -18,7 +19,8 @@ const INSERT_JOURNAL: &str =
 impl Treasury for SqliteStore {
     fn accounts(&mut self) -> Result<Vec<AccountRow>, LedgerError> {
         let mut statement = self.connection.prepare(
-            "SELECT id, name, kind, plan, trial_ends_at_ms, granted_nanos, spent_nanos, created_at_ms
+            "SELECT id, name, kind, plan, trial_ends_at_ms, granted_nanos, spent_nanos, identity_kind, identity,
+                    created_at_ms
              FROM accounts ORDER BY id",
         )?;
         let rows = statement.query_map([], account_row)?;
@@ -26,59 +28,22 @@ impl Treasury for SqliteStore {
     }
 
     fn create_account(&mut self, row: &AccountRow) -> Result<(), LedgerError> {
-        self.connection.execute(
-            "INSERT INTO accounts
-                 (id, name, kind, plan, trial_ends_at_ms, granted_nanos, spent_nanos, created_at_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, ?6)",
-            params![
-                row.id.column(),
-                row.name,
-                row.kind.as_str(),
-                row.terms.plan.as_ref().map(PlanName::as_str),
-                row.terms.trial_ends_at_ms,
-                row.created_at_ms
-            ],
-        )?;
-        Ok(())
+        insert_account(&self.connection, row)
     }
 
     fn set_terms(&mut self, account: AccountId, terms: &Terms) -> Result<(), LedgerError> {
-        let changed = self.connection.execute(
-            "UPDATE accounts SET plan = ?1, trial_ends_at_ms = ?2 WHERE id = ?3",
-            params![terms.plan.as_ref().map(PlanName::as_str), terms.trial_ends_at_ms, account.column()],
-        )?;
-        if changed == 1 { Ok(()) } else { Err(LedgerError::UnknownAccount) }
+        update_terms(&self.connection, account, terms)
     }
 
     fn grant(&mut self, grant: &NewGrant<'_>) -> Result<GrantRow, LedgerError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if let Some(earlier) = earlier_grant(&transaction, grant)? {
-            return if earlier.amount == grant.amount { Ok(earlier) } else { Err(LedgerError::Conflict) };
+            let same = (earlier.amount, earlier.paid) == (grant.amount, grant.paid);
+            return if same { Ok(earlier) } else { Err(LedgerError::Conflict) };
         }
-        let (granted, spent) = totals(&transaction, grant.account)?;
-        let granted = granted.checked_add(grant.amount).ok_or(LedgerError::TooLarge)?;
-        let balance = granted.saturating_sub(spent);
-        let (id, account, amount) = (grant.id.column(), grant.account.column(), grant.amount.nanos());
-        transaction.execute(
-            "INSERT INTO grants (id, account, reference, amount_nanos, balance_nanos, created_at_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![id, account, grant.reference, amount, balance.nanos(), grant.at_ms],
-        )?;
-        transaction.execute(INSERT_JOURNAL, params!["grant", id, ISSUED, account, amount, grant.at_ms])?;
-        transaction.execute(
-            "UPDATE accounts SET granted_nanos = ?1 WHERE id = ?2",
-            params![granted.nanos(), account],
-        )?;
+        let row = insert_grant(&transaction, grant)?;
         transaction.commit()?;
-        Ok(GrantRow {
-            id: grant.id,
-            account: grant.account,
-            amount: grant.amount,
-            reference: grant.reference.to_owned(),
-            balance,
-            created_at_ms: grant.at_ms,
-            repeated: false,
-        })
+        Ok(row)
     }
 
     fn settle(&mut self, batch: &[Settlement], at_ms: i64) -> Result<Vec<Booked>, LedgerError> {
@@ -90,6 +55,59 @@ impl Treasury for SqliteStore {
         transaction.commit()?;
         Ok(booked)
     }
+}
+
+/// Writes a new account, within the caller's transaction.
+pub(super) fn insert_account(connection: &Connection, row: &AccountRow) -> Result<(), LedgerError> {
+    connection.execute(
+        "INSERT INTO accounts
+             (id, name, kind, plan, trial_ends_at_ms, granted_nanos, spent_nanos, identity_kind, identity, created_at_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, ?6, ?7, ?8)",
+        params![
+            row.id.column(),
+            row.name,
+            row.kind.as_str(),
+            row.terms.plan.as_ref().map(PlanName::as_str),
+            row.terms.trial_ends_at_ms,
+            row.identity.map(|identity| identity.kind.as_str()),
+            row.identity.map(|identity| identity.digest),
+            row.created_at_ms
+        ],
+    )?;
+    Ok(())
+}
+
+/// Writes a grant whose reference is new, within the caller's transaction.
+pub(super) fn insert_grant(connection: &Connection, grant: &NewGrant<'_>) -> Result<GrantRow, LedgerError> {
+    let (granted, spent) = totals(connection, grant.account)?;
+    let granted = granted.checked_add(grant.amount).ok_or(LedgerError::TooLarge)?;
+    let row = grant.row(granted.saturating_sub(spent));
+    let (id, account, amount) = (grant.id.column(), grant.account.column(), grant.amount.nanos());
+    connection.execute(
+        "INSERT INTO grants (id, account, reference, amount_nanos, balance_nanos, paid, created_at_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![id, account, grant.reference, amount, row.balance.nanos(), grant.paid, grant.at_ms],
+    )?;
+    connection.execute(INSERT_JOURNAL, params!["grant", id, ISSUED, account, amount, grant.at_ms])?;
+    connection
+        .execute("UPDATE accounts SET granted_nanos = ?1 WHERE id = ?2", params![granted.nanos(), account])?;
+    if let Some(terms) = grant.terms {
+        update_terms(connection, grant.account, terms)?;
+    }
+    Ok(row)
+}
+
+/// Changes the terms of an account.
+pub(super) fn update_terms(
+    connection: &Connection,
+    account: AccountId,
+    terms: &Terms,
+) -> Result<(), LedgerError> {
+    let changed = connection.execute(
+        "UPDATE accounts SET plan = ?1, trial_ends_at_ms = ?2 WHERE id = ?3",
+        params![terms.plan.as_ref().map(PlanName::as_str), terms.trial_ends_at_ms, account.column()],
+    )?;
+    if changed == 1 { Ok(()) } else { Err(LedgerError::UnknownAccount) }
 }
 
 /// What a batch charges one account.
@@ -125,7 +143,8 @@ fn book_calls(
         if let Some(answer) = kept {
             answers::insert(connection, answer, at_ms)?;
         }
-        booked.push(Booked { settled, at_ms, repeated: false, kept: kept.is_some() });
+        let tokens = receipt.tokens();
+        booked.push(Booked { settled, tokens, at_ms, repeated: false, kept: kept.is_some() });
         if settled.charge.is_zero() {
             continue;
         }
@@ -186,7 +205,7 @@ fn totals(connection: &Connection, account: AccountId) -> Result<(Money, Money),
 fn earlier_grant(connection: &Connection, grant: &NewGrant<'_>) -> Result<Option<GrantRow>, LedgerError> {
     let earlier = connection
         .query_row(
-            "SELECT id, amount_nanos, balance_nanos, created_at_ms FROM grants
+            "SELECT id, amount_nanos, balance_nanos, paid, created_at_ms FROM grants
              WHERE account = ?1 AND reference = ?2",
             params![grant.account.column(), grant.reference],
             |row| {
@@ -195,6 +214,7 @@ fn earlier_grant(connection: &Connection, grant: &NewGrant<'_>) -> Result<Option
                     account: grant.account,
                     amount: read_money(row, "amount_nanos")?,
                     reference: grant.reference.to_owned(),
+                    paid: row.get("paid")?,
                     balance: read_money(row, "balance_nanos")?,
                     created_at_ms: row.get("created_at_ms")?,
                     repeated: true,
@@ -206,6 +226,12 @@ fn earlier_grant(connection: &Connection, grant: &NewGrant<'_>) -> Result<Option
 }
 
 fn account_row(row: &Row<'_>) -> rusqlite::Result<AccountRow> {
+    let identity = match row.get("identity")? {
+        Some(digest) => {
+            Some(IdentityMark { kind: read_word(row, "identity_kind", IdentityKind::parse)?, digest })
+        }
+        None => None,
+    };
     Ok(AccountRow {
         id: ColumnId::read(row, "id")?,
         name: row.get("name")?,
@@ -216,6 +242,7 @@ fn account_row(row: &Row<'_>) -> rusqlite::Result<AccountRow> {
         },
         granted: read_money(row, "granted_nanos")?,
         spent: read_money(row, "spent_nanos")?,
+        identity,
         created_at_ms: row.get("created_at_ms")?,
     })
 }

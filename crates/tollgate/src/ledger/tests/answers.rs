@@ -50,13 +50,24 @@ fn stock(store: &mut dyn Treasury) {
         name: "Ada".to_owned(),
         kind: domain::AccountKind::Prepaid,
         terms: Terms::default(),
+        identity: None,
         granted: money(0),
         spent: money(0),
         created_at_ms: 1,
     };
     store.create_account(&row).unwrap();
     let id = domain::GrantId::from_bits(1);
-    store.grant(&NewGrant { id, account: ADA, amount: money(1_000), reference: "first", at_ms: 1 }).unwrap();
+    store
+        .grant(&NewGrant {
+            id,
+            account: ADA,
+            amount: money(1_000),
+            reference: "first",
+            paid: true,
+            terms: None,
+            at_ms: 1,
+        })
+        .unwrap();
 }
 
 fn answered(call: u128, cost: i64, key: u8, complete: bool) -> Settlement {

@@ -4,17 +4,18 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use domain::{AccountId, KeyId, Money};
+use domain::{AccountId, InviteId, KeyId, Money};
 use rusqlite::Connection;
 
 use super::{Books, PATIENCE, account, clock, money, receipt};
 use crate::ledger::account::{AccountRow, Terms};
 use crate::ledger::answers::{AnswerEntry, NewAnswer};
 use crate::ledger::memory::MemoryStore;
+use crate::ledger::registry::{InviteRow, Opening, Registry};
 use crate::ledger::sqlite::{SqliteReceipts, SqliteStore};
 use crate::ledger::store::{
-    AnswerStore, Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, RollupStore, SettingsStore,
-    Settlement, Treasury,
+    AnswerStore, Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, PlanRow, PlanStore,
+    RollupStore, SettingsStore, Settlement, Treasury,
 };
 use crate::ledger::{Ledger, LedgerError, Unavailable};
 
@@ -47,6 +48,24 @@ where
     }
 }
 
+impl<S: Registry, F> Registry for Rigged<S, F> {
+    fn open_account(&mut self, opening: &Opening<'_>) -> Result<(), LedgerError> {
+        self.store.open_account(opening)
+    }
+    fn create_invite(&mut self, row: &InviteRow) -> Result<(), LedgerError> {
+        self.store.create_invite(row)
+    }
+    fn invite(&mut self, digest: &[u8; 32]) -> Result<Option<InviteRow>, LedgerError> {
+        self.store.invite(digest)
+    }
+    fn invites(&mut self, before: Option<InviteId>, limit: u32) -> Result<Vec<InviteRow>, LedgerError> {
+        self.store.invites(before, limit)
+    }
+    fn revoke_invite(&mut self, id: InviteId, at_ms: i64) -> Result<InviteRow, LedgerError> {
+        self.store.revoke_invite(id, at_ms)
+    }
+}
+
 impl<S: KeyStore, F> KeyStore for Rigged<S, F> {
     fn keys(&mut self) -> Result<Vec<KeyRow>, LedgerError> {
         self.store.keys()
@@ -56,6 +75,18 @@ impl<S: KeyStore, F> KeyStore for Rigged<S, F> {
     }
     fn revoke_key(&mut self, key: KeyId, at_ms: i64) -> Result<(), LedgerError> {
         self.store.revoke_key(key, at_ms)
+    }
+}
+
+impl<S: PlanStore, F> PlanStore for Rigged<S, F> {
+    fn plans(&mut self) -> Result<Vec<PlanRow>, LedgerError> {
+        self.store.plans()
+    }
+    fn save_plan(&mut self, row: &PlanRow) -> Result<(), LedgerError> {
+        self.store.save_plan(row)
+    }
+    fn delete_plan(&mut self, name: &str) -> Result<(), LedgerError> {
+        self.store.delete_plan(name)
     }
 }
 

@@ -8,6 +8,7 @@ mod faults;
 mod files;
 mod model;
 mod questions;
+mod registry;
 mod restarts;
 mod stored;
 mod treasury;

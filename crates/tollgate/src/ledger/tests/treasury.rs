@@ -69,6 +69,7 @@ pub(super) fn new_account(id: AccountId, kind: AccountKind) -> AccountRow {
         terms,
         granted: Money::ZERO,
         spent: Money::ZERO,
+        identity: None,
         created_at_ms: 5,
     }
 }
@@ -81,7 +82,7 @@ pub(super) fn grant(
 ) -> Result<GrantRow, LedgerError> {
     let id =
         GrantId::from_bits(u128::from_be_bytes(*b"grant of credits") ^ account.to_bits() ^ digest(reference));
-    store.grant(&NewGrant { id, account, amount: money(nanos), reference, at_ms: 9 })
+    store.grant(&NewGrant { id, account, amount: money(nanos), reference, paid: true, terms: None, at_ms: 9 })
 }
 
 fn digest(text: &str) -> u128 {

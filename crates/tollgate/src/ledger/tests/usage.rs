@@ -48,7 +48,7 @@ async fn sums(ledger: &Ledger, account: &Account, interval: Interval) -> Sums {
 
 /// What every interval and the journal say of an account.
 async fn assert_all_agree(ledger: &Ledger, account: &Account, requests: u64) {
-    let totals = ledger.counts().await.unwrap();
+    let totals = ledger.counts(NOW_MS).await.unwrap();
     let of_account = totals.iter().filter(|counts| counts.account == account.id);
     let spend: i64 = of_account.map(|counts| counts.counts[Period::Total].spend.nanos()).sum();
     assert_eq!(spend, account.balance().spent.nanos());
@@ -136,7 +136,7 @@ async fn counts_are_those_of_the_current_periods_and_leave_out_what_was_refused(
     for (call, hours_ago) in [(1, 0), (4, 2 * 24), (7, 3 * 24), (13, 20 * 24), (16, 365 * 24), (10, 0)] {
         settle_calls(&books.ledger, &ada, call, &[hours_ago]).await;
     }
-    let counts = books.ledger.counts().await.unwrap();
+    let counts = books.ledger.counts(NOW_MS).await.unwrap();
     assert_eq!(counts.len(), 1);
     assert_eq!((counts[0].account, counts[0].key), (ada.id, KeyId::from_bits(1)));
     let requests: Vec<_> = counts[0].counts.iter().map(|(_, count)| count.requests).collect();
