@@ -6,6 +6,7 @@
 pub mod calendar;
 pub mod decimal;
 pub mod escrow;
+pub mod exceeded;
 pub mod histogram;
 pub mod hold;
 pub mod ids;
@@ -25,12 +26,13 @@ pub mod rights;
 pub mod usage;
 
 pub use escrow::{AccountKind, Balance, Escrow, Hold, Refused, Settled};
+pub use exceeded::Exceeded;
 pub use histogram::Histogram;
 pub use hold::CallBound;
 pub use ids::{AccountId, CallId, GrantId, KeyId};
 pub use limit::{Bucket, Limit};
 pub use limits::{LimitName, Limits, Quota};
-pub use meter::{Ask, Count, Exceeded, Meter, Now, Standing, Taken, Used, Window};
+pub use meter::{Ask, Count, Meter, Now, Standing, Taken, Used, Window};
 pub use models::Models;
 pub use money::Money;
 pub use network::{Network, Networks};

@@ -8,6 +8,7 @@
 //! that steps back opens no quota twice. One that was far ahead is put right by opening the meter anew from the store.
 
 use crate::calendar::DAY_MS;
+use crate::exceeded::Exceeded;
 use crate::limit::{Bucket, Draw, Limit};
 use crate::limits::Limits;
 use crate::money::Money;
@@ -69,82 +70,6 @@ impl Taken {
     #[must_use]
     pub fn ask(&self) -> Ask {
         self.ask
-    }
-}
-
-/// Why a call may not start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exceeded {
-    /// Too many requests lately.
-    Requests {
-        /// The limit.
-        limit: Limit,
-        /// When there is room again, if nobody else takes it.
-        retry_after_ns: u64,
-    },
-    /// Too many tokens lately.
-    Tokens {
-        /// The limit.
-        limit: Limit,
-        /// When there is room again, if nobody else takes it.
-        retry_after_ns: u64,
-    },
-    /// Too many calls are open.
-    Concurrent {
-        /// The most that may be open.
-        limit: u32,
-    },
-    /// The period's requests are used up.
-    RequestQuota {
-        /// The period.
-        period: Period,
-        /// The quota.
-        limit: u64,
-        /// Requests so far.
-        used: u64,
-        /// When the next period starts, in milliseconds since the Unix epoch; `None` is never.
-        frees_at_ms: Option<i64>,
-    },
-    /// The period's tokens do not cover the call.
-    TokenQuota {
-        /// The period.
-        period: Period,
-        /// The quota.
-        limit: u64,
-        /// Tokens used so far, and reserved by open calls.
-        used: u64,
-        /// Tokens that the call asked for.
-        needed: u64,
-        /// When the next period starts, in milliseconds since the Unix epoch; `None` is never.
-        frees_at_ms: Option<i64>,
-    },
-    /// The period's money does not cover the call.
-    Spend {
-        /// The period.
-        period: Period,
-        /// The cap.
-        cap: Money,
-        /// What is neither spent nor reserved by open calls.
-        left: Money,
-        /// Money that the call asked for.
-        needed: Money,
-        /// When the next period starts, in milliseconds since the Unix epoch; `None` is never.
-        frees_at_ms: Option<i64>,
-    },
-}
-
-impl Exceeded {
-    /// A stable word for it.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Exceeded::Requests { .. } => "request_rate",
-            Exceeded::Tokens { .. } => "token_rate",
-            Exceeded::Concurrent { .. } => "concurrent_calls",
-            Exceeded::RequestQuota { .. } => "request_quota",
-            Exceeded::TokenQuota { .. } => "token_quota",
-            Exceeded::Spend { .. } => "spend_cap",
-        }
     }
 }
 
@@ -333,6 +258,7 @@ impl Span {
         }
         if let Some(cap) = quota.spend {
             let left = self.spend_left(cap);
+            // A call that is free is covered even where the cap was lowered to less than was spent.
             if ask.spend > left {
                 return Err(Exceeded::Spend { period, cap, left, needed: ask.spend, frees_at_ms });
             }

@@ -9,7 +9,7 @@ pub const PATTERNS_MAX: usize = 100;
 pub const PATTERN_LEN_MAX: usize = 200;
 
 /// A set of models, as patterns: an exact id (`openai/gpt-oss-20b`), the start of ids (`openai/*`), or all (`*`).
-/// Upper and lower case differ.
+/// Upper and lower case of ASCII letters count as the same, as they do wherever the gateway looks up a model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Models(Box<[Box<str>]>);
 
@@ -53,8 +53,8 @@ impl Models {
     #[must_use]
     pub fn allows(&self, model: &str) -> bool {
         self.patterns().any(|pattern| match pattern.strip_suffix('*') {
-            Some(start) => model.starts_with(start),
-            None => model == pattern,
+            Some(start) => starts_with(model, start),
+            None => model.eq_ignore_ascii_case(pattern),
         })
     }
 
@@ -62,12 +62,17 @@ impl Models {
     #[must_use]
     pub fn is_within(&self, bound: &Models) -> bool {
         self.patterns().all(|own| match own.strip_suffix('*') {
-            Some(start) => {
-                bound.patterns().filter_map(|most| most.strip_suffix('*')).any(|most| start.starts_with(most))
-            }
+            Some(start) => bound
+                .patterns()
+                .filter_map(|most| most.strip_suffix('*'))
+                .any(|most| starts_with(start, most)),
             None => bound.allows(own),
         })
     }
+}
+
+fn starts_with(text: &str, start: &str) -> bool {
+    text.as_bytes().get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start.as_bytes()))
 }
 
 fn is_pattern(text: &str) -> bool {

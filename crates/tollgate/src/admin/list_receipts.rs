@@ -24,7 +24,7 @@ pub(super) struct ReceiptsQuery {
     /// The account's id.
     account: String,
     /// Receipts on a page; 50 when nobody says.
-    #[param(minimum = 1, maximum = 1000)]
+    #[param(minimum = 1, maximum = 999)]
     limit: Option<u32>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,

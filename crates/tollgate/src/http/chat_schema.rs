@@ -73,11 +73,13 @@ pub(super) struct ChatAnswer {
     usage: Option<Value>,
 }
 
-/// A stream of `data:` lines, each with a chunk in OpenAI's shape, and `data: [DONE]` at its end.
+/// An event of a stream.
 #[derive(ToSchema)]
-#[schema(value_type = String)]
 #[expect(dead_code, reason = "it describes what the pipeline streams")]
-pub(super) struct ChatEvent(String);
+pub(super) struct ChatEvent {
+    /// The JSON of a chunk in OpenAI's shape, or of an error; `[DONE]` at the end of a whole answer.
+    data: String,
+}
 
 #[cfg(test)]
 mod tests {

@@ -95,7 +95,7 @@ class Reader {
   curl(method, path, operation) {
     const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
     const needed = (operation.parameters || []).filter((one) => one.in === 'query' && one.required);
-    const query = needed.map((one) => `${one.name}=${encodeURIComponent(String(this.example(one.schema)))}`).join('&');
+    const query = needed.map((one) => `${one.name}={${one.name}}`).join('&');
     const lines = [`curl ${quoted(location.origin + path + (query ? '?' + query : ''))}`];
     if (method !== 'get' && method !== 'post') lines.push(`-X ${method.toUpperCase()}`);
     const key = KEYS[operation['x-tollgate-role']];
