@@ -38,6 +38,10 @@ pub(crate) struct Options {
     /// Two short rounds: shows that everything works, not figures worth keeping
     #[arg(long)]
     quick: bool,
+    /// Instead of all that: a ledger with a year of a million calls, how fast questions about it are answered, and what
+    /// they cost calls that are served meanwhile. Takes some minutes
+    #[arg(long, conflicts_with_all = ["quick", "json"])]
+    usage: bool,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -51,6 +55,10 @@ const DESCRIPTORS_MIN: u64 = 4096;
 
 /// Builds optimised programs, this one included, then measures with them.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    if options.usage {
+        let program = ["run", "--profile", "dist", "-p", "tollgate", "--example", "year_of_calls"];
+        return run_command(workspace.cargo().args(program));
+    }
     if options.built {
         let report = Contest::hold(workspace, if options.quick { Plan::quick() } else { Plan::full() })?;
         if options.json {

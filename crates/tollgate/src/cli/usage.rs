@@ -37,6 +37,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Compute the rollups anew from the receipts that are still there.
+    #[command(after_help = EXAMPLES)]
     Rebuild,
 }
 

@@ -142,3 +142,45 @@ async fn files_are_private_to_their_owner() {
     ledger.close().await;
     assert!(!home.join("ledger.db-wal").exists(), "a clean end leaves no log behind");
 }
+
+/// A database of the first release: its receipts are there, whole and rolled up.
+#[tokio::test]
+async fn a_database_of_the_first_schema_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let first = rusqlite::Connection::open(&path).unwrap();
+    first.execute_batch(include_str!("../../migrations/sqlite/0001_ledger.sql")).unwrap();
+    first
+        .execute_batch(
+            "PRAGMA application_id = 0x544F4C4C; PRAGMA user_version = 1;
+             INSERT INTO accounts VALUES (x'0000000000000000000000000000000A', 'Ada', 'prepaid', NULL, 100, 7, 5);
+             INSERT INTO grants VALUES (x'0000000000000000000000000000000B', x'0000000000000000000000000000000A',
+                                        'first', 100, 100, 5);
+             INSERT INTO journal VALUES
+                 ('grant', x'0000000000000000000000000000000B', x'00000000000000000000000000000001',
+                  x'0000000000000000000000000000000A', 100, 5),
+                 ('charge', x'0000000000000000000000000000000C', x'0000000000000000000000000000000A',
+                  x'00000000000000000000000000000002', 7, 88);
+             INSERT INTO receipts VALUES (3, x'0000000000000000000000000000000A',
+                 x'0000000000000000000000000000000C', x'0000000000000000000000000000000D', 77, 88, 'chat', 1, 'asked',
+                 'served', 'huggingface', 'novita', 'why', 10, 4, 5, 1, 'reported', 0, 1, 2, 3, 7, 9, 7, 0, 'complete',
+                 'reported', 200, NULL, 11, 12, 1, 'stop', 'upstream')",
+        )
+        .unwrap();
+    drop(first);
+    let ledger = super::open(path);
+    let books = super::Books { folder, ledger };
+    let stored = books.ledger.anyones_receipt(domain::CallId::from_bits(0xC)).await.unwrap().unwrap();
+    let receipt = &stored.receipt;
+    assert_eq!((receipt.started_at_ms, stored.settled_at_ms, stored.charge.nanos()), (77, 88, 7));
+    assert_eq!(
+        (receipt.upstream_id.as_deref(), receipt.finish_reason.as_deref()),
+        (Some("upstream"), Some("stop"))
+    );
+    assert_eq!((receipt.first_token_us, receipt.total_us), (Some(11), 12));
+    assert_eq!((&receipt.session, &receipt.label), (&None, &None));
+    let counts = books.ledger.counts().await.unwrap();
+    assert_eq!(counts[0].key, domain::KeyId::from_bits(0xD));
+    assert_eq!(counts[0].counts[domain::Period::Total].spend.nanos(), 7);
+    books.close().await;
+}

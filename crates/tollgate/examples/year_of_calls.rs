@@ -1,0 +1,286 @@
+//! What usage costs on a long history: fills a ledger with a year of calls, times the questions that people ask about
+//! it, and compares calls beside such questions with calls alone. `cargo xtask bench --usage` runs it optimised.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use domain::calendar::DAY_MS;
+use domain::{AccountId, AccountKind, BillingRule, KeyId, Money, Outcome, Price, Usage, UsageSource};
+use futures_util::future::join_all;
+use hf_sim::{HfSim, SimConfig};
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::json;
+use tollgate::app;
+use tollgate::clock::Clock;
+use tollgate::config::{Config, Env, Overrides, Sources};
+use tollgate::first_start::make_owner;
+use tollgate::ledger::usage::{Calls, Cursor, Ended, GroupBy, Interval, SeriesQuery};
+use tollgate::ledger::{Ledger, NewAccount, Receipt, StoreConfig, ids};
+
+type Outcomes<T> = Result<T, Box<dyn Error>>;
+
+/// Calls that are settled together.
+const BATCH: u64 = 4_096;
+
+/// Runs of each question; the slowest counts.
+const RUNS: usize = 5;
+
+/// Questions that are open while calls are measured.
+const QUESTIONS: usize = 50;
+
+/// Calls per measurement: enough for a steady median.
+const CHATS: usize = 1_000;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Outcomes<()> {
+    let calls: u64 = std::env::args().nth(1).map_or(Ok(1_000_000), |text| text.parse())?;
+    let folder = tempfile::tempdir()?;
+    let account = history(&folder.path().join("tollgate.db"), calls).await?;
+    beside_calls(folder.path(), account).await
+}
+
+/// Fills the ledger, rolls it up, and times the questions.
+async fn history(path: &Path, calls: u64) -> Outcomes<AccountId> {
+    let clock = Clock::System;
+    let ledger = Ledger::open(StoreConfig::Sqlite(path.to_owned()), clock.clone())?;
+    let new = NewAccount { name: "busy".to_owned(), kind: AccountKind::Metered, plan: None };
+    let account = ledger.create_account(new).await?.id;
+    let now_ms = clock.now_ms();
+    let begun = Instant::now();
+    let busy = ledger.account(account).ok_or("no account")?;
+    let mut made = 0;
+    while made < calls {
+        let until = (made + BATCH).min(calls);
+        let mut settling = Vec::new();
+        for call in made..until {
+            let mut admission = ledger.try_admit(&busy)?;
+            admission.hold(nanos(100_000)).map_err(|refused| format!("{refused:?}"))?;
+            let at_ms = now_ms - 365 * DAY_MS + i64::try_from(call * 31_536_000_000 / calls)?;
+            settling.push(admission.settle(receipt(account, &clock, call, at_ms)));
+        }
+        join_all(settling).await;
+        made = until;
+    }
+    tell("settle, per 1,000 calls", begun.elapsed() / u32::try_from(calls / 1_000)?.max(1));
+    timed("roll up what the background has left", ledger.roll_up()).await?;
+    timed("rebuild", ledger.rebuild_usage()).await?;
+    questions(&ledger, account, now_ms, calls).await?;
+    ledger.close().await;
+    Ok(account)
+}
+
+async fn questions(ledger: &Ledger, account: AccountId, now_ms: i64, calls: u64) -> Outcomes<()> {
+    let all = Calls { account: Some(account), ..Calls::default() };
+    let failed =
+        Calls { ended: Some(Ended::Class(5)), from_ms: Some(now_ms - 200 * DAY_MS + 1), ..all.clone() };
+    let rare = Calls { model: Some("rare".to_owned()), ..all.clone() };
+    let deep = Cursor::parse(&format!("act_{:x}", calls / 10)).ok_or("no cursor")?;
+    for (name, calls, cursor) in [
+        ("activity: first page and total", &all, None),
+        ("activity: a page deep in the year and total", &all, Some(deep)),
+        ("activity: failures of 200 days and total", &failed, None),
+        ("activity: a model used once in 100,000 calls and total", &rare, None),
+    ] {
+        slowest(name, async || {
+            ledger.activity(calls.clone(), cursor, 50).await?;
+            ledger.activity_total(calls.clone()).await?;
+            Ok(())
+        })
+        .await?;
+    }
+    for (name, days, interval, group_by) in [
+        ("usage: a week by hour", 7, Interval::Hour, GroupBy::None),
+        ("usage: a year by day", 365, Interval::Day, GroupBy::None),
+        ("usage: a year by month and model", 365, Interval::Month, GroupBy::Model),
+        ("usage: a year by day and key", 365, Interval::Day, GroupBy::Key),
+    ] {
+        let query = SeriesQuery { calls: last_days(&all, now_ms, days), interval, group_by };
+        slowest(name, async || ledger.series(query.clone()).await.map(|_| ()).map_err(Into::into)).await?;
+    }
+    Ok(())
+}
+
+/// Calls through a gateway on that ledger, alone and beside questions.
+async fn beside_calls(folder: &Path, account: AccountId) -> Outcomes<()> {
+    let sim = HfSim::start(SimConfig::default())?;
+    let any = "127.0.0.1:0".parse()?;
+    let config = Config::resolve(Sources {
+        file: Some((
+            PathBuf::from("bench.toml"),
+            format!("[providers.huggingface]\nbase_url = \"{}\"\n", sim.base_url()),
+        )),
+        env: Env::of(&[("HF_TOKEN", "hf_of_the_bench"), ("TOLLGATE_ADMIN_KEY", "admin-key-of-the-bench")]),
+        overrides: Overrides {
+            listen: Some(any),
+            admin_listen: Some(any),
+            data_dir: Some(folder.to_owned()),
+        },
+    })?;
+    let running = app::start(config).await?;
+    let owner = make_owner(&running, "bench", AccountKind::Metered).await?;
+    let (url, ledger) = (running.url(), running.gateway.ledger.clone());
+    let secret = owner.secret.expose().to_owned();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = running.run(async {
+        let _ = stopped.await;
+    });
+    let measuring = async move {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        while chat(&client, &url, &secret).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let alone = measure(&client, &url, &secret).await?;
+        let asking = join_all((0..QUESTIONS).map(|_| ask_for_ever(&ledger, account)));
+        let beside = tokio::select! {
+            beside = measure(&client, &url, &secret) => beside?,
+            _ = asking => return Err("the questions ended".into()),
+        };
+        line(&format!("calls alone:           {alone:?}"));
+        line(&format!("calls beside {QUESTIONS} questions: {beside:?}"));
+        drop(stop);
+        Ok(())
+    };
+    let (measured, _) = tokio::join!(measuring, serving);
+    measured
+}
+
+/// Asks for series without a pause. Questions wait for one another, as they have one thread.
+async fn ask_for_ever(ledger: &Ledger, account: AccountId) {
+    let all = Calls { account: Some(account), ..Calls::default() };
+    let now_ms = Clock::System.now_ms();
+    let calls = last_days(&all, now_ms, 365);
+    let query = SeriesQuery { calls, interval: Interval::Month, group_by: GroupBy::Model };
+    while ledger.series(query.clone()).await.is_ok() {}
+}
+
+/// Median and 99th percentile, and what the threads that serve and settle calls took of a processor, each per call.
+#[derive(Debug)]
+#[expect(dead_code, reason = "it is printed")]
+struct Measured {
+    p50: Duration,
+    p99: Duration,
+    processor: Duration,
+}
+
+async fn measure(client: &Http, url: &str, secret: &str) -> Outcomes<Measured> {
+    let (mut times, before) = (Vec::with_capacity(CHATS), processor_time()?);
+    for _ in 0..CHATS {
+        let begun = Instant::now();
+        chat(client, url, secret).await?;
+        times.push(begun.elapsed());
+        // About a hundred calls per second: latency without a queue.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let processor = (processor_time()? - before) / u32::try_from(CHATS)?;
+    times.sort_unstable();
+    Ok(Measured { p50: times[CHATS / 2], p99: times[CHATS * 99 / 100], processor })
+}
+
+type Http = Client<HttpConnector, Full<Bytes>>;
+
+async fn chat(client: &Http, url: &str, secret: &str) -> Outcomes<()> {
+    let body = json!({"model": "openai/gpt-oss-120b", "max_tokens": 16,
+                      "messages": [{"role": "user", "content": "[[sim tokens=16]]"}]});
+    let request = Request::post(format!("{url}/v1/chat/completions"))
+        .header(AUTHORIZATION, format!("Bearer {secret}"))
+        .header(CONTENT_TYPE, "application/json")
+        .body(Full::new(Bytes::from(body.to_string())))?;
+    let response = client.request(request).await?;
+    let status = response.status();
+    let body = response.into_body().collect().await?.to_bytes();
+    if status == 200 { Ok(()) } else { Err(format!("{status}: {}", String::from_utf8_lossy(&body)).into()) }
+}
+
+/// What the workers and the ledger's writer have used. The kernel counts each thread in nanoseconds.
+fn processor_time() -> Outcomes<Duration> {
+    let mut used = Duration::ZERO;
+    for task in std::fs::read_dir("/proc/self/task")? {
+        let task = task?.path();
+        let name = std::fs::read_to_string(task.join("comm"))?;
+        if name.starts_with("worker-") || name.starts_with("ledger-writer") {
+            let counted = std::fs::read_to_string(task.join("schedstat"))?;
+            used += Duration::from_nanos(counted.split(' ').next().unwrap_or_default().parse()?);
+        }
+    }
+    Ok(used)
+}
+
+/// The `n`-th call of the year: eight keys, six models and one that is rare, two providers, one failure in fifty.
+fn receipt(account: AccountId, clock: &Clock, n: u64, at_ms: i64) -> Receipt {
+    let spread = n.wrapping_mul(2_654_435_761) >> 7;
+    let failed = spread.is_multiple_of(50);
+    let model = if n % 100_000 == 77 { "rare".to_owned() } else { format!("org/model-{}", spread % 6) };
+    let output = spread % 900;
+    Receipt {
+        call: ids::call_id(clock),
+        account,
+        key: KeyId::from_bits(u128::from(spread % 8)),
+        started_at_ms: at_ms,
+        dialect: "chat",
+        stream: true,
+        model_asked: model.clone(),
+        model_served: Some(model),
+        provider: Some(Arc::from(if spread % 6 < 4 { "huggingface" } else { "local" })),
+        inference_provider: Some("novita".to_owned()),
+        route_reason: "found in the catalogue of huggingface; fastest".to_owned(),
+        usage: Usage { input: spread % 4_000, cached_input: spread % 1_000, output, reasoning: 0 },
+        usage_source: UsageSource::Reported,
+        usage_suspect: false,
+        price: Some(Price::FREE),
+        cost: Some(nanos(i64::try_from(output).unwrap_or(0))),
+        outcome: if failed { Outcome::UpstreamError } else { Outcome::Complete },
+        rule: BillingRule::Reported,
+        status: if failed { 502 } else { 200 },
+        error_code: None,
+        first_token_us: Some(50_000 + spread % 1_000_000),
+        total_us: 2_000_000 + spread % 5_000_000,
+        attempts: 1,
+        finish_reason: Some("stop".to_owned()),
+        upstream_id: Some("chatcmpl-0123456789abcdef".to_owned()),
+        session: spread.is_multiple_of(3).then(|| format!("session-{}", n / 50)),
+        label: None,
+    }
+}
+
+fn last_days(calls: &Calls, now_ms: i64, days: i64) -> Calls {
+    Calls { from_ms: Some(now_ms - days * DAY_MS), to_ms: Some(now_ms), ..calls.clone() }
+}
+
+fn nanos(nanos: i64) -> Money {
+    Money::saturating_from(u128::from(nanos.unsigned_abs()))
+}
+
+async fn timed<T, E>(name: &str, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    let begun = Instant::now();
+    let done = work.await;
+    tell(name, begun.elapsed());
+    done
+}
+
+async fn slowest(name: &str, ask: impl AsyncFn() -> Outcomes<()>) -> Outcomes<()> {
+    let mut slowest = Duration::ZERO;
+    for _ in 0..RUNS {
+        let begun = Instant::now();
+        ask().await?;
+        slowest = slowest.max(begun.elapsed());
+    }
+    tell(name, slowest);
+    Ok(())
+}
+
+fn tell(name: &str, took: Duration) {
+    line(&format!("{name}: {:.1} ms", took.as_secs_f64() * 1e3));
+}
+
+#[expect(clippy::print_stdout, reason = "it is a program that tells its figures")]
+fn line(text: &str) {
+    println!("{text}");
+}
