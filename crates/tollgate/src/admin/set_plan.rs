@@ -34,9 +34,9 @@ pub(super) async fn set_plan(
     Path(name): Path<String>,
     JsonBody(fields): JsonBody<PlanFields>,
 ) -> Result<Json<PlanView>, AdminError> {
-    let name: PlanName = name.parse().map_err(|why: InvalidPlanName| {
-        AdminError::invalid("plan", format!("A plan's name {why}."))
-    })?;
+    let name: PlanName = name
+        .parse()
+        .map_err(|why: InvalidPlanName| AdminError::invalid("plan", format!("A plan's name {why}.")))?;
     let plan = fields.named(name).map_err(|why| AdminError::invalid(&why.field, format!("{why}.")))?;
     let entry = state.plans.set(&state.ledger, plan).await?;
     Ok(Json(PlanView::of(&entry)))

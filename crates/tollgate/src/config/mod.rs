@@ -152,7 +152,20 @@ impl Config {
         check_admin(&server, &admin, &mut warnings)?;
         let log = LogConfig::from_env(&env)?;
         let file = file.map(|(path, _)| path);
-        Ok(Config { server, admin, store, log, providers, models, routes, plans, signup, data_dir, file, warnings })
+        Ok(Config {
+            server,
+            admin,
+            store,
+            log,
+            providers,
+            models,
+            routes,
+            plans,
+            signup,
+            data_dir,
+            file,
+            warnings,
+        })
     }
 }
 

@@ -12,8 +12,8 @@ use super::account::{AccountRow, Terms};
 use super::receipt::{Page, StoredReceipt};
 use super::registry::InviteRow;
 use super::store::{
-    Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, PlanRow, PlanStore, RollupStore, SettingsStore, Settlement,
-    Treasury, UsageStore,
+    Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, PlanRow, PlanStore, RollupStore,
+    SettingsStore, Settlement, Treasury, UsageStore,
 };
 
 /// A store in memory. Clones are the same store.

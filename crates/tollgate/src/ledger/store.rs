@@ -88,7 +88,10 @@ pub(crate) trait RollupStore {
 }
 
 /// All that the writer thread needs.
-pub(crate) trait Store: Treasury + Registry + KeyStore + PlanStore + SettingsStore + RollupStore + Send {}
+pub(crate) trait Store:
+    Treasury + Registry + KeyStore + PlanStore + SettingsStore + RollupStore + Send
+{
+}
 
 impl<T: Treasury + Registry + KeyStore + PlanStore + SettingsStore + RollupStore + Send> Store for T {}
 

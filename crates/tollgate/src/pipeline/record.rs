@@ -8,8 +8,8 @@ use std::time::Duration;
 use domain::outcome::{Billable, bill};
 use domain::usage::estimate_tokens;
 use domain::{
-    AccountKind, Ask, BillingRule, CallId, Exceeded, Limits, Money, Offer, Outcome, Price, Refused, Route, Standing,
-    Usage, UsageSource,
+    AccountKind, Ask, BillingRule, CallId, Exceeded, Limits, Money, Offer, Outcome, Price, Refused, Route,
+    Standing, Usage, UsageSource,
 };
 use tokio::time::Instant;
 use tracing::{debug, info};

@@ -53,7 +53,8 @@ pub(crate) fn version(path: &Path, connection: &Connection) -> Result<Option<u32
 /// Checks the tables that balances and keys are loaded from. They are small. The history behind them grows without
 /// bound, and is checked by the audit.
 pub(super) fn check(path: &Path, connection: &Connection) -> Result<(), OpenError> {
-    for table in ["accounts", "grants", "keys", "settings", "plans", "invites", "usage_totals", "usage_state"] {
+    for table in ["accounts", "grants", "keys", "settings", "plans", "invites", "usage_totals", "usage_state"]
+    {
         let mut found = String::new();
         connection
             .pragma(None, "quick_check", table, |row| {

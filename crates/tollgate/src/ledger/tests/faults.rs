@@ -13,8 +13,8 @@ use crate::ledger::memory::MemoryStore;
 use crate::ledger::registry::{InviteRow, Opening, Registry};
 use crate::ledger::sqlite::{SqliteReceipts, SqliteStore};
 use crate::ledger::store::{
-    Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, PlanRow, PlanStore, RollupStore, SettingsStore, Settlement,
-    Treasury,
+    Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, PlanRow, PlanStore, RollupStore,
+    SettingsStore, Settlement, Treasury,
 };
 use crate::ledger::{Ledger, LedgerError, Unavailable};
 
