@@ -264,3 +264,60 @@ fn stored(row: &PlanRow) -> Option<Plan> {
     let fields: PlanFields = serde_json::from_str(&row.body).ok()?;
     fields.named(row.name.parse().ok()?).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::{AccountId, AccountKind, KeyId, Limit, Limits, Money, Rights};
+
+    use super::*;
+    use crate::ledger::{AccountRow, Terms};
+    use crate::limits::SharedMeter;
+
+    fn account(plan: Option<&str>) -> Account {
+        let plan = plan.map(|name| name.parse().unwrap());
+        let row = AccountRow {
+            id: AccountId::from_bits(1),
+            name: "ada".to_owned(),
+            kind: AccountKind::Prepaid,
+            terms: Terms { plan, trial_ends_at_ms: None },
+            granted: Money::ZERO,
+            spent: Money::ZERO,
+            identity: None,
+            created_at_ms: 0,
+        };
+        Account::open(&row).unwrap()
+    }
+
+    fn of_rate(per_minute: u64) -> Limits {
+        Limits { requests: Some(Limit::new(per_minute, per_minute).unwrap()), ..Limits::NONE }
+    }
+
+    fn key(limits: Limits) -> Key {
+        Key {
+            id: KeyId::from_bits(1),
+            account: AccountId::from_bits(1),
+            name: "key".to_owned(),
+            prefix: "tg-1".to_owned(),
+            created_at_ms: 0,
+            revoked_at_ms: None,
+            rights: Rights::default(),
+            limits,
+            meter: SharedMeter::default(),
+        }
+    }
+
+    #[test]
+    fn a_key_can_be_stricter_than_its_plan_and_never_looser() {
+        let name: PlanName = "p".parse().unwrap();
+        let plan = Plan { name, account: of_rate(50), key: of_rate(10), models: None, trial: None };
+        let book = PlanBook::new([plan]);
+        for (own, effective) in [(Limits::NONE, 10), (of_rate(5), 5), (of_rate(99), 10)] {
+            let allowed = book.allowance(&account(Some("p")), &key(own)).unwrap().limits;
+            assert_eq!((allowed.account, allowed.key), (of_rate(50), of_rate(effective)));
+        }
+        let planless = book.allowance(&account(None), &key(of_rate(99))).unwrap().limits;
+        assert_eq!((planless.account, planless.key), (Limits::NONE, of_rate(99)));
+        let missing = book.allowance(&account(Some("q")), &key(Limits::NONE)).unwrap_err();
+        assert_eq!(missing.0.as_str(), "q");
+    }
+}

@@ -74,11 +74,11 @@ async fn each_limit_says_whose_it_is_and_when_it_frees() {
         },
         Row { limit: "tokens_total = 100", says: " of its 100 tokens in all", ..QUOTA },
         Row {
-            limit: "spend_per_day = \"0.00008\"",
-            says: " left until 2026-01-31T00:00:00.000Z of its cap of $0.00008 a day. Ask for a higher cap",
+            limit: "spend_per_day = \"0.00015\"",
+            says: " left until 2026-01-31T00:00:00.000Z of its cap of $0.00015 a day. Ask for a higher cap",
             ..MONEY
         },
-        Row { limit: "spend_total = \"0.00008\"", says: " left of its cap of $0.00008 in all. Ask", ..MONEY },
+        Row { limit: "spend_total = \"0.00015\"", says: " left of its cap of $0.00015 in all. Ask", ..MONEY },
     ];
     let plan =
         |(at, row): (usize, &Row)| format!("[plans.account{at}]\n{0}\n[plans.key{at}.key]\n{0}\n", row.limit);

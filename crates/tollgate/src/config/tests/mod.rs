@@ -1,6 +1,7 @@
 //! What the configuration accepts, refuses and says.
 
 mod example;
+mod plans;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
