@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use domain::PlanName;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -16,7 +17,7 @@ use tracing::{info, warn};
 use crate::admin::{self, AdminState};
 use crate::catalog::{self, Catalogue};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, SignupConfig};
 use crate::gateway::{Gateway, Worker};
 use crate::keys::{AdminKey, Entropy, KeyRing, Secret};
 use crate::ledger::{Ledger, LedgerError, StoreConfig};
@@ -68,6 +69,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// `[signup]` names a plan that does not exist, or is no trial.
+    #[error("[signup] plan = \"{0}\": there is no such trial plan")]
+    SignupPlan(PlanName),
     /// The system gave no thread or runtime.
     #[error("cannot start a worker: {0}")]
     Worker(#[source] io::Error),
@@ -94,8 +98,12 @@ pub async fn start_at(config: Config, clock: Clock) -> Result<Running, StartErro
     let plans = PlanBook::open(&ledger, config.plans.iter().cloned()).await?;
     warn_of_missing_plans(&plans, &ledger);
     load_meters(&ledger, &keys).await?;
-    let desk = |signup| Arc::new(Desk::new(signup, &plans, &ledger, &keys, &clock));
-    let signup = config.signup.as_ref().map(desk);
+    let desk = |signup: &SignupConfig| {
+        let known = plans.get(&signup.plan).is_some_and(|plan| plan.trial.is_some());
+        let desk = || Arc::new(Desk::new(signup, &plans, &ledger, &keys, &clock));
+        known.then(desk).ok_or_else(|| StartError::SignupPlan(signup.plan.clone()))
+    };
+    let signup = config.signup.as_ref().map(desk).transpose()?;
     let admin_state = AdminState {
         ledger: ledger.clone(),
         keys: keys.clone(),
@@ -225,6 +233,9 @@ async fn drain(gateway: &Gateway) -> bool {
 fn warn_of_missing_plans(plans: &PlanBook, ledger: &Ledger) {
     for (plan, accounts) in plans.missing(&ledger.accounts()) {
         warn!(%plan, accounts, "this plan does not exist: calls of its accounts are refused until it does, or until they have another");
+    }
+    for (plan, trial) in plans.missing_successors() {
+        warn!(%plan, %trial, "trials are to become this plan, which does not exist: what they become is refused until it does");
     }
 }
 

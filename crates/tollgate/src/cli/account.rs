@@ -91,7 +91,7 @@ pub(super) fn describe(account: &AccountView) -> String {
         ("name", account.name.clone()),
         ("kind", account.kind.clone()),
         ("plan", account.plan.clone().unwrap_or_default()),
-        ("trial ends", account.trial_ends_at.clone().unwrap_or_else(|| "no trial".to_owned())),
+        ("trial end", account.trial_ends_at.clone().unwrap_or_else(|| "no trial".to_owned())),
         ("created", account.created_at.clone()),
         ("granted", account.balance.granted.clone()),
         ("available", account.balance.available.clone()),

@@ -105,7 +105,7 @@ fn an_operator_makes_a_plan_and_puts_an_account_on_it() {
     assert!(made.contains("each key  spend_per_day $1.00\n") && made.contains("models    all\n"), "{made}");
     assert_eq!(gateway.run(&["plan", "show", "free"]), made);
     let plans = gateway.run(&["plan", "list"]);
-    assert!(plans.contains("free   api") && plans.contains("trial  built_in"), "{plans}");
+    assert!(plans.contains("free   api") && plans.contains("spend_per_day $1.00"), "{plans}");
     let account = gateway.json(&["account", "create", "team-blue"]);
     let id = account["id"].as_str().unwrap();
     assert_eq!(gateway.json(&["account", "set-plan", id, "free"])["plan"], "free");

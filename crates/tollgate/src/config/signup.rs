@@ -29,7 +29,7 @@ pub enum VerifierConfig {
     /// By codes that the operator makes.
     Invite,
     /// By ID tokens of an issuer.
-    Oidc(IssuerConfig),
+    Oidc(Box<IssuerConfig>),
 }
 
 /// `[signup.oidc]`: an issuer, and whom its tokens must be for.
@@ -69,7 +69,7 @@ pub(super) fn read_signup(section: &mut Section) -> Result<Option<SignupConfig>,
     let issuer = section.read("oidc", read_issuer)?;
     let verifier = match (by_issuer, issuer) {
         (false, _) => VerifierConfig::Invite,
-        (true, Some(issuer)) => VerifierConfig::Oidc(issuer),
+        (true, Some(issuer)) => VerifierConfig::Oidc(Box::new(issuer)),
         (true, None) => {
             return Err(section.missing("oidc", "verifier = \"oidc\" needs [signup.oidc] with an issuer"));
         }

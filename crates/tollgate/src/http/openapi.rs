@@ -1,14 +1,17 @@
 //! `GET /openapi.json`: the description of the public listener, made from its routes.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
+use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, HeaderName};
 use bytes::Bytes;
 
 use super::document::{About, document, render};
 use super::router;
+use crate::gateway::Worker;
 
-static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| render(&document(&ABOUT, router::routes())));
+static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| render(&document(&ABOUT, router::routes_of(false))));
+static WITH_SIGNUP: LazyLock<Bytes> = LazyLock::new(|| render(&document(&ABOUT, router::routes_of(true))));
 
 /// What the description says of the whole, and its groups of endpoints in the order of reading.
 pub(super) const ABOUT: About = About {
@@ -34,6 +37,7 @@ pub(super) const ABOUT: About = About {
     tag = "Description",
     responses((status = 200, body = serde_json::Value))
 )]
-pub(super) async fn show() -> ([(HeaderName, &'static str); 1], Bytes) {
-    ([(CONTENT_TYPE, "application/json")], DOCUMENT.clone())
+pub(super) async fn show(State(worker): State<Arc<Worker>>) -> ([(HeaderName, &'static str); 1], Bytes) {
+    let document = if worker.gateway.signup.is_some() { &WITH_SIGNUP } else { &DOCUMENT };
+    ([(CONTENT_TYPE, "application/json")], Bytes::clone(document))
 }

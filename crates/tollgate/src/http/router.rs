@@ -11,7 +11,7 @@ use crate::gateway::Worker;
 
 /// The public API on one worker.
 pub fn router(worker: Arc<Worker>) -> Router {
-    routes()
+    routes_of(worker.gateway.signup.is_some())
         .into_router()
         .fallback(layers::no_such_route)
         .method_not_allowed_fallback(layers::no_such_method)
@@ -20,13 +20,17 @@ pub fn router(worker: Arc<Worker>) -> Router {
         .with_state(worker)
 }
 
-/// The routes of the public listener.
-pub(super) fn routes() -> Routes<Arc<Worker>> {
+/// The routes of the public listener, of a gateway that takes sign-ups or of one that does not.
+pub(super) fn routes_of(takes_signups: bool) -> Routes<Arc<Worker>> {
+    if takes_signups { routes().public(endpoint!(signup::create)) } else { routes() }
+}
+
+/// The routes of every gateway.
+fn routes() -> Routes<Arc<Worker>> {
     Routes::new()
         .public(endpoint!(health::live))
         .public(endpoint!(health::ready))
         .public(endpoint!(openapi::show))
-        .public(endpoint!(signup::create))
         .public(endpoint!(docs::show))
         .key(endpoint!(chat::create))
         .key(endpoint!(models::list))

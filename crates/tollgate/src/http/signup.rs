@@ -22,7 +22,7 @@ use crate::connection::Peer;
 use crate::gateway::Worker;
 use crate::signup::{Desk, Opened, Proof, SignupError};
 
-/// Where visitors sign up, if they may. Otherwise there is no such route.
+/// Where visitors sign up.
 pub(super) struct Open(Arc<Desk>);
 
 impl FromRequestParts<Arc<Worker>> for Open {
@@ -87,8 +87,7 @@ struct SignupKeyView {
 
 /// Sign up
 ///
-/// Opens a trial account with its credit and a key, once per identity. There is no such route where the operator did not
-/// enable it.
+/// Opens a trial account with its credit and a key, once per identity.
 #[utoipa::path(
     post,
     path = "/v1/signup",
@@ -96,8 +95,7 @@ struct SignupKeyView {
     request_body = SignupBody,
     responses(
         (status = 201, body = SignupView),
-        (status = 401, description = "The code or the token proves nothing."),
-        (status = 404, description = "Sign-up is not enabled."),
+        (status = 403, description = "The code or the token proves nothing."),
         (status = 409, description = "This identity has an account already."),
         (status = 429, description = "Too many sign-ups failed; `Retry-After` says how long to wait."),
         (status = 500),
@@ -172,14 +170,16 @@ impl From<SignupError> for ApiError {
                 format!("To sign up here, send '{asked}'."),
             )
             .param(asked),
-            SignupError::BadInvite => ApiError::invalid(
-                StatusCode::UNAUTHORIZED,
+            SignupError::BadInvite => ApiError::new(
+                StatusCode::FORBIDDEN,
+                "permission_error",
                 "invalid_invite_code",
                 "The invite code is unknown, used, revoked or expired. Ask the operator for a new one.",
             )
             .param("invite_code"),
-            SignupError::BadToken(why) => ApiError::invalid(
-                StatusCode::UNAUTHORIZED,
+            SignupError::BadToken(why) => ApiError::new(
+                StatusCode::FORBIDDEN,
+                "permission_error",
                 "invalid_id_token",
                 format!("The ID token is refused: {why}."),
             )

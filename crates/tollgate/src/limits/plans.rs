@@ -71,9 +71,20 @@ pub enum PlanError {
         /// How many accounts.
         accounts: usize,
     },
+    /// Trials become it.
+    #[error("the plan '{name}' is what trials of '{trial}' become: change that plan first")]
+    Successor {
+        /// The plan.
+        name: PlanName,
+        /// The trial plan that names it.
+        trial: PlanName,
+    },
     /// There is none of that name.
     #[error("there is no such plan")]
     Unknown,
+    /// The plan that its trials are to become does not exist.
+    #[error("there is no plan '{0}' that its trials could become")]
+    NoSuccessor(PlanName),
     /// There are [`PLANS_MAX`] already.
     #[error("there are {PLANS_MAX} plans, which is the most")]
     TooMany,
@@ -189,6 +200,17 @@ impl PlanBook {
         missing
     }
 
+    /// The plans that trials are to become and that do not exist, each with one of the trial plans that name it.
+    #[must_use]
+    pub fn missing_successors(&self) -> BTreeMap<PlanName, PlanName> {
+        let plans = self.list();
+        let named = plans.iter().filter_map(|entry| Some((successor(&entry.plan)?, &entry.plan.name)));
+        named
+            .filter(|(name, _)| self.get(name).is_none())
+            .map(|(name, trial)| (name.clone(), trial.clone()))
+            .collect()
+    }
+
     fn source(&self, name: &PlanName) -> Option<PlanSource> {
         self.0.load().get(name).map(|entry| entry.source)
     }
@@ -199,6 +221,9 @@ impl PlanBook {
             Some(PlanSource::Config) => return Err(PlanError::Configured(plan.name)),
             None if self.0.load().len() >= PLANS_MAX => return Err(PlanError::TooMany),
             _ => {}
+        }
+        if let Some(successor) = successor(&plan).filter(|name| self.get(name).is_none()) {
+            return Err(PlanError::NoSuccessor(successor.clone()));
         }
         let body = serde_json::to_string(&PlanFields::from(&plan))
             .map_err(|error| LedgerError::Damaged(error.to_string()))?;
@@ -218,6 +243,10 @@ impl PlanBook {
         let accounts = on_it.iter().filter(|account| account.terms().plan.as_ref() == Some(name)).count();
         if accounts > 0 && built_in.is_none() {
             return Err(PlanError::InUse { name: name.clone(), accounts });
+        }
+        let trial = self.list().into_iter().find(|entry| successor(&entry.plan) == Some(name));
+        if let Some(trial) = trial.filter(|_| built_in.is_none()) {
+            return Err(PlanError::Successor { name: name.clone(), trial: trial.plan.name.clone() });
         }
         store.delete_plan(name.as_str())?;
         match built_in {
@@ -254,6 +283,11 @@ impl Allowance {
     pub fn models(&self) -> Option<&Models> {
         self.plan.as_ref()?.models.as_ref()
     }
+}
+
+/// The plan that trials of this one become.
+fn successor(plan: &Plan) -> Option<&PlanName> {
+    plan.trial.as_ref()?.converts_to.as_ref()
 }
 
 fn built_in() -> Option<Plan> {

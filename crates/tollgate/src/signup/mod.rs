@@ -17,6 +17,7 @@ use domain::{AccountKind, KeyId, Plan, PlanName};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tracing::info;
 
 pub use identity::Identity;
 pub use invite::InviteCode;
@@ -147,7 +148,7 @@ impl Desk {
     async fn open(&self, proof: Proof, name: Option<String>) -> Result<Opened, SignupError> {
         let Verified { identity, invite, plan } = self.verifier.verify(proof).await?;
         let plan = plan.unwrap_or_else(|| self.plan.clone());
-        let found = self.plans.get(&plan).and_then(|plan| Some((plan.trial?, plan)));
+        let found = self.plans.get(&plan).and_then(|plan| Some((plan.trial.clone()?, plan)));
         let (trial, plan) = found.ok_or(SignupError::NoTrial)?;
         let account = self.ledger.next_account_id();
         let (key, secret) = self.keys.draft(account, NAME_DEFAULT)?;
@@ -161,6 +162,7 @@ impl Desk {
         let visitor = SignUp { account, identity: identity.mark(), invite, key };
         let keys = self.keys.clone();
         let account = self.ledger.sign_up(new, visitor, move |key| drop(keys.keep(key))).await?;
+        info!(account = %account.id, plan = %plan.name, "a visitor signed up");
         Ok(Opened { account, plan, key: key_id, secret })
     }
 

@@ -5,7 +5,7 @@ use domain::{InviteId, PlanName};
 use super::oidc::{Issuer, IssuerError};
 use super::{Identity, SignupError, invite};
 use crate::clock::Clock;
-use crate::config::VerifierConfig;
+use crate::config::{IssuerConfig, VerifierConfig};
 use crate::ledger::Ledger;
 
 /// What turns a proof into an identity.
@@ -48,7 +48,7 @@ impl Verifier {
         match config {
             VerifierConfig::Invite => Verifier::InviteCodes { ledger: ledger.clone(), clock: clock.clone() },
             VerifierConfig::Oidc(issuer) => {
-                Verifier::OpenIdConnect(Box::new(Issuer::new(issuer.clone(), clock.clone())))
+                Verifier::OpenIdConnect(Box::new(Issuer::new(IssuerConfig::clone(issuer), clock.clone())))
             }
         }
     }

@@ -62,7 +62,18 @@ async fn a_plan_that_accounts_are_on_stays() {
     assert_eq!((refused.status.as_u16(), refused.code()), (409, "plan_in_use".to_owned()));
     assert!(message(&refused).contains("1 accounts"), "{refused:?}");
     assert_eq!(gateway.put_on(&member.account, None).await.status, 200);
+    // Nor goes the one that trials become.
+    let trial = r#"{"trial": {"days": 3, "converts_to": "free"}}"#;
+    assert_eq!(gateway.admin.put("/admin/plans/taste", trial).await.status, 200);
+    let refused = gateway.admin.delete("/admin/plans/free").await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (409, "plan_in_use".to_owned()));
+    assert_eq!(gateway.admin.delete("/admin/plans/taste").await.status, 200);
     assert_eq!(gateway.admin.delete("/admin/plans/free").await.status, 200);
+    let refused = gateway.admin.put("/admin/plans/taste", trial).await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.json()["error"]["param"]),
+        (400, &json!("trial.converts_to"))
+    );
     assert!(gateway.finish().await);
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response};
-use domain::{BillingRule, CallId, KeyId, Money, Outcome, Price, Usage, UsageSource};
+use domain::{BillingRule, CallId, KeyId, Limits, Money, Outcome, Plan, Price, Usage, UsageSource};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -16,7 +16,7 @@ use super::{AdminState, router};
 use crate::clock::Clock;
 use crate::keys::{AdminKey, Entropy, KeyRing};
 use crate::ledger::{Ledger, Receipt, StoreConfig};
-use crate::limits::PlanBook;
+use crate::limits::{PlanBook, TRIAL_PLAN, trial_plan};
 
 const ADMIN_KEY: &str = "the-admin-key-of-these-tests";
 
@@ -36,13 +36,8 @@ impl Admin {
         let (admin_key, made) = AdminKey::load_or_create(Some(ADMIN_KEY), &ledger, &entropy).await.unwrap();
         assert!(made.is_none());
         let hosts = Arc::new(["gateway.internal".to_owned()]);
-        let state = AdminState {
-            ledger: ledger.clone(),
-            keys: keys.clone(),
-            plans: PlanBook::default(),
-            admin_key,
-            hosts,
-        };
+        let state =
+            AdminState { ledger: ledger.clone(), keys: keys.clone(), plans: plans(), admin_key, hosts };
         Admin { router: router(state), ledger, keys }
     }
 
@@ -73,6 +68,12 @@ impl Admin {
         let charged = admission.settle(receipt(account.id, CallId::from_bits(call))).await.unwrap();
         assert_eq!(charged.charge.to_string(), "0.000023");
     }
+}
+
+/// A plan without limits, and the built-in trial.
+fn plans() -> PlanBook {
+    let team = Plan { trial: None, account: Limits::NONE, ..trial_plan("team".parse().unwrap()) };
+    PlanBook::new([team, trial_plan(TRIAL_PLAN.parse().unwrap())])
 }
 
 fn request(method: &str, path: &str) -> axum::http::request::Builder {
@@ -120,10 +121,11 @@ fn receipt(account: domain::AccountId, call: CallId) -> Receipt {
 #[tokio::test]
 async fn an_account_gets_credit_and_a_key_and_loses_the_key() {
     let admin = Admin::start().await;
-    let (status, account) = admin.ask("POST", "/admin/accounts", r#"{"name":"blue","plan":"trial"}"#).await;
+    let (status, account) = admin.ask("POST", "/admin/accounts", r#"{"name":"blue","plan":"team"}"#).await;
     let id = account["id"].as_str().unwrap().to_owned();
     let zero = json!({"granted": "0.00", "available": "0.00", "held": "0.00", "spent": "0.00"});
-    let created = json!({"id": id, "name": "blue", "kind": "prepaid", "plan": "trial",
+    let created = json!({"id": id, "name": "blue", "kind": "prepaid", "plan": "team", "trial_ends_at": null,
+                         "identity": null,
                          "created_at": "2026-01-31T12:00:00.000Z", "balance": zero});
     assert_eq!((status, &account), (200, &created));
 

@@ -14,7 +14,7 @@ fn a_plan_has_limits_of_the_account_of_each_key_models_and_a_trial() {
     )
     .unwrap();
     let [bare, free] = &config.plans[..] else { panic!("two plans") };
-    assert_eq!((bare.name.as_str(), bare.account, bare.trial), ("bare", domain::Limits::NONE, None));
+    assert_eq!((bare.name.as_str(), bare.account, bare.trial.as_ref()), ("bare", domain::Limits::NONE, None));
     assert_eq!(free.account.requests, Some(Limit::new(60, 10).unwrap()));
     assert_eq!(free.account.tokens, Some(Limit::new(1000, 1000).unwrap()), "the burst is the rate");
     assert_eq!(free.account.concurrent, Some(0));
@@ -22,7 +22,7 @@ fn a_plan_has_limits_of_the_account_of_each_key_models_and_a_trial() {
     assert_eq!(free.account.quotas[Period::Month].spend, Some("1.50".parse().unwrap()));
     assert_eq!(free.key.quotas[Period::Total].tokens, Some(5));
     assert!(free.models.as_ref().is_some_and(|models| models.allows("openai/x") && !models.allows("x")));
-    let trial = free.trial.unwrap();
+    let trial = free.trial.as_ref().unwrap();
     assert_eq!((trial.days, trial.credit), (3, "0.25".parse().unwrap()));
 }
 

@@ -6,6 +6,7 @@ mod audits;
 mod faults;
 mod files;
 mod model;
+mod registry;
 mod restarts;
 mod stored;
 mod treasury;

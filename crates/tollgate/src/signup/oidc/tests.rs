@@ -1,5 +1,7 @@
 //! What an ID token proves, and what it does not.
 
+use std::slice::from_ref;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
@@ -100,11 +102,11 @@ fn the_rsa_example_of_the_standard_verifies_and_nothing_near_it() {
                  Hlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUi\
                  pUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
     let rsa = json!({"kty": "RSA", "n": modulus, "e": "AQAB", "alg": "RS256"});
-    assert_eq!(keys(&[rsa.clone()]).verify(&Token::parse(token).unwrap()), Ok(()));
+    assert_eq!(keys(from_ref(&rsa)).verify(&Token::parse(token).unwrap()), Ok(()));
     // It has no audience and no subject, so it proves nobody all the same.
-    assert!(matches!(subject(&keys(&[rsa.clone()]), token, EXPECTED), Err(TokenError::Malformed(_))));
+    assert!(matches!(subject(&keys(from_ref(&rsa)), token, EXPECTED), Err(TokenError::Malformed(_))));
     let forged = token.replacen(".eyJpc3MiOiJqb2Ui", ".eyJpc3MiOiJqb2Vf", 1);
-    assert_eq!(keys(&[rsa.clone()]).verify(&Token::parse(&forged).unwrap()), Err(TokenError::Signature));
+    assert_eq!(keys(from_ref(&rsa)).verify(&Token::parse(&forged).unwrap()), Err(TokenError::Signature));
     for other in [json!({"use": "enc"}), json!({"alg": "RS512"}), json!({"alg": "PS256"})] {
         let mut rsa = rsa.clone();
         rsa.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
@@ -133,15 +135,14 @@ fn a_token_that_the_issuer_did_not_sign_proves_nothing() {
         let secret = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, signer.jwk().to_string().as_bytes());
         format!("{signed}.{}", base64(ring::hmac::sign(&secret, signed.as_bytes())))
     };
-    let malformed = |error: &TokenError| matches!(error, TokenError::Malformed(_));
-    let is = |wanted: TokenError| move |error: &TokenError| *error == wanted;
-    let cases: Vec<(&str, String, Box<dyn Fn(&TokenError) -> bool>)> = vec![
-        ("another's key", stranger.token(&header, &claims()), Box::new(is(TokenError::Signature))),
-        ("none", unsigned("none"), Box::new(is(TokenError::Algorithm))),
-        ("None", unsigned("None"), Box::new(is(TokenError::Algorithm))),
-        ("no signature", unsigned("ES256"), Box::new(is(TokenError::Signature))),
-        ("HS256", hmac, Box::new(is(TokenError::Algorithm))),
-        ("ES384", unsigned("ES384"), Box::new(is(TokenError::Algorithm))),
+    // Where no error is named, the token is malformed.
+    let cases = [
+        ("another's key", stranger.token(&header, &claims()), Some(TokenError::Signature)),
+        ("none", unsigned("none"), Some(TokenError::Algorithm)),
+        ("None", unsigned("None"), Some(TokenError::Algorithm)),
+        ("no signature", unsigned("ES256"), Some(TokenError::Signature)),
+        ("HS256", hmac, Some(TokenError::Algorithm)),
+        ("ES384", unsigned("ES384"), Some(TokenError::Algorithm)),
         (
             "RS256 with a key for ES256",
             good.replacen(
@@ -149,33 +150,32 @@ fn a_token_that_the_issuer_did_not_sign_proves_nothing() {
                 &base64(json!({"alg": "RS256", "kid": "one"}).to_string()),
                 1,
             ),
-            Box::new(is(TokenError::UnknownKey)),
+            Some(TokenError::UnknownKey),
         ),
         (
             "another kid",
             signer.token(&json!({"alg": "ES256", "kid": "two"}), &claims()),
-            Box::new(is(TokenError::UnknownKey)),
+            Some(TokenError::UnknownKey),
         ),
-        (
-            "an access token",
-            signer.token(&json!({"alg": "ES256", "typ": "at+jwt"}), &claims()),
-            Box::new(malformed),
-        ),
+        ("an access token", signer.token(&json!({"alg": "ES256", "typ": "at+jwt"}), &claims()), None),
         (
             "an extension",
             signer.token(&json!({"alg": "ES256", "crit": ["b64"], "b64": false}), &claims()),
-            Box::new(malformed),
+            None,
         ),
-        ("huge", huge, Box::new(malformed)),
-        ("two parts", signed.to_owned(), Box::new(malformed)),
-        ("four parts", format!("{good}.{signature}"), Box::new(malformed)),
-        ("padding", format!("{good}="), Box::new(malformed)),
-        ("empty", String::new(), Box::new(malformed)),
-        ("dots", "..".to_owned(), Box::new(malformed)),
+        ("huge", huge, None),
+        ("two parts", signed.to_owned(), None),
+        ("four parts", format!("{good}.{signature}"), None),
+        ("padding", format!("{good}="), None),
+        ("empty", String::new(), None),
+        ("dots", "..".to_owned(), None),
     ];
-    for (name, token, refused) in cases {
+    for (name, token, wanted) in cases {
         let error = subject(&keys, &token, EXPECTED).unwrap_err();
-        assert!(refused(&error), "{name}: {error:?}");
+        match wanted {
+            Some(wanted) => assert_eq!(error, wanted, "{name}"),
+            None => assert!(matches!(error, TokenError::Malformed(_)), "{name}: {error:?}"),
+        }
     }
 }
 
