@@ -42,12 +42,14 @@ pub struct Plan {
 }
 
 /// What makes a plan a trial.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trial {
     /// Days from its start to its end, from 1 to [`TRIAL_DAYS_MAX`].
     pub days: u32,
     /// Credit that is granted at its start.
     pub credit: Money,
+    /// The plan of the account from its first paid grant on; `None` is no plan, and so no limits.
+    pub converts_to: Option<PlanName>,
 }
 
 impl PlanName {

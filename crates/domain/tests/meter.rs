@@ -154,6 +154,11 @@ impl Pair {
         let refuses = self.model.refuses(&self.limits, ask);
         let covered =
             self.meter.spend_left(&self.limits, self.now.wall_ms).is_none_or(|left| ask.spend <= left);
+        let short = self.meter.spend_short_of(&self.limits, ask.spend, self.now.wall_ms);
+        prop_assert_eq!(short.is_none(), covered);
+        if let Some(Exceeded::Spend { left, .. }) = short {
+            prop_assert_eq!(Some(left), self.meter.spend_left(&self.limits, self.now.wall_ms));
+        }
         let before = self.meter.standing(&self.limits, self.now);
         match self.meter.admit(&self.limits, ask, self.now) {
             Ok(taken) => {

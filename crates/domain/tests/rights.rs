@@ -234,7 +234,7 @@ fn names_of_plans() {
 
 #[test]
 fn a_trial_ends_after_its_days() {
-    let trial = Trial { days: 3, credit: Money::ZERO };
+    let trial = Trial { days: 3, credit: Money::ZERO, converts_to: None };
     assert_eq!(trial.ends_at_ms(1000), 259_201_000);
     assert_eq!(trial.ends_at_ms(i64::MAX), i64::MAX);
 }

@@ -55,7 +55,7 @@ pub(super) async fn change_account(
         if let Some(plan) = plan {
             let name = plan.as_ref().map(|plan| plan.name.clone());
             if terms.plan != name {
-                let trial = plan.as_deref().and_then(|plan: &Plan| plan.trial);
+                let trial = plan.as_deref().and_then(|plan: &Plan| plan.trial.as_ref());
                 terms.trial_ends_at_ms = trial.map(|trial| trial.ends_at_ms(now_ms));
                 terms.plan = name;
             }

@@ -63,7 +63,7 @@ pub(super) async fn create_account(
     once.with(async move {
         let plan = plan.map(|name| state.plan(&name)).transpose()?;
         let (name, kind) = (name.into_string(), kind.unwrap_or(Kind::Prepaid).into());
-        if let Some((plan, trial)) = plan.as_ref().and_then(|plan| Some((plan, plan.trial?))) {
+        if let Some((plan, trial)) = plan.as_ref().and_then(|plan| Some((plan, plan.trial.clone()?))) {
             let new = NewTrial { name, kind, plan: plan.name.clone(), trial };
             return Ok(Json(AccountView::of(&*state.ledger.open_trial(new).await?)));
         }

@@ -105,7 +105,11 @@ fn from_plan(error: &PlanError) -> ApiError {
         PlanError::Unknown => PlanName::unknown(),
         PlanError::Configured(_) => conflict("plan_in_configuration"),
         PlanError::BuiltIn(_) => conflict("plan_built_in"),
-        PlanError::InUse { .. } => conflict("plan_in_use"),
+        PlanError::InUse { .. } | PlanError::Successor { .. } => conflict("plan_in_use"),
+        PlanError::NoSuccessor(_) => {
+            let message = sentence(&error.to_string());
+            ApiError::invalid(StatusCode::BAD_REQUEST, "invalid_value", message).param("trial.converts_to")
+        }
         PlanError::TooMany => conflict("too_many_plans"),
         PlanError::Ledger(error) => from_ledger(error),
     }

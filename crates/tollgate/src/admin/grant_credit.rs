@@ -25,7 +25,7 @@ pub(super) struct GrantBody {
     /// The caller's name for it. The same again gives the same answer and no second grant.
     reference: Reference,
     /// Whether somebody paid for it, which is so unless it is `false`. Paid credit ends a trial: the account keeps its
-    /// keys and its credit, and has no plan from then on. Other credit is a gift, and a trial goes on.
+    /// keys and its credit, and has the plan from then on that its trial plan names, or none. Other credit is a gift, and a trial goes on.
     paid: Option<bool>,
 }
 
@@ -77,7 +77,10 @@ pub(super) async fn grant_credit(
     once.with(async move {
         let grant = match paid {
             Some(false) => state.ledger.give(account, amount.money(), &reference.0).await?,
-            _ => state.ledger.grant(account, amount.money(), &reference.0).await?,
+            _ => {
+                let plan = state.converts_to(account);
+                state.ledger.grant_converting(account, amount.money(), &reference.0, plan).await?
+            }
         };
         Ok(Json(GrantView::of(&grant)))
     })

@@ -38,7 +38,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use domain::Plan;
+use domain::{AccountId, Plan, PlanName};
 
 pub use error::AdminError;
 
@@ -72,11 +72,18 @@ impl AdminState {
         plan.ok_or_else(|| AdminError::no_such_plan(name))
     }
 
+    /// The plan that a trial account has once it pays. A name that means no plan any more, or one more trial, is none.
+    fn converts_to(&self, account: AccountId) -> Option<PlanName> {
+        let trial = self.plans.get(self.ledger.account(account)?.terms().plan.as_ref()?)?.trial.clone()?;
+        let plan = self.plans.get(&trial.converts_to?)?;
+        plan.trial.is_none().then(|| plan.name.clone())
+    }
+
     /// The same, of a plan that has to be a trial.
     fn trial_plan(&self, name: &str) -> Result<Arc<Plan>, AdminError> {
         let plan = self.plan(name)?;
         let no_trial = || AdminError::invalid("plan", format!("The plan '{}' is no trial.", plan.name));
-        plan.trial.ok_or_else(no_trial)?;
+        plan.trial.as_ref().ok_or_else(no_trial)?;
         Ok(plan)
     }
 }

@@ -93,6 +93,27 @@ fn an_operator_sets_up_an_account_and_reads_its_receipts() {
 }
 
 #[test]
+fn an_operator_makes_a_plan_and_puts_an_account_on_it() {
+    let gateway = Gateway::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("free.json");
+    std::fs::write(&file, r#"{"limits": {"requests_per_minute": 60}, "key": {"spend_per_day": "1.00"}}"#)
+        .unwrap();
+    let file = file.to_str().unwrap();
+    let made = gateway.run(&["plan", "set", "free", file]);
+    assert!(made.contains("requests_per_minute 60") && made.contains("requests_burst 60"), "{made}");
+    assert!(made.contains("each key  spend_per_day $1.00\n") && made.contains("models    all\n"), "{made}");
+    assert_eq!(gateway.run(&["plan", "show", "free"]), made);
+    let plans = gateway.run(&["plan", "list"]);
+    assert!(plans.contains("free   api") && plans.contains("spend_per_day $1.00"), "{plans}");
+    let account = gateway.json(&["account", "create", "team-blue"]);
+    let id = account["id"].as_str().unwrap();
+    assert_eq!(gateway.json(&["account", "set-plan", id, "free"])["plan"], "free");
+    assert_eq!(gateway.json(&["account", "set-plan", id, "--none"])["plan"], Value::Null);
+    assert_eq!(gateway.run(&["plan", "delete", "free"]), made);
+}
+
+#[test]
 fn a_refusal_is_told_in_words() {
     let gateway = Gateway::start();
     let url = format!("http://{}", gateway.address);

@@ -1,7 +1,7 @@
 //! `[plans.<name>]`: sets of limits that accounts are put on.
 
 use domain::limit::LIMIT_MAX;
-use domain::plan::TRIAL_DAYS_MAX;
+use domain::plan::{InvalidPlanName, TRIAL_DAYS_MAX};
 use domain::{Limits, Models, Money, Plan, Trial};
 
 use super::error::ConfigError;
@@ -54,8 +54,10 @@ fn read_limits(section: &mut Section) -> Result<Limits, ConfigError> {
 fn read_trial(section: &mut Section, is_there: bool) -> Result<Option<Trial>, ConfigError> {
     let days = section.number("days", 1..=TRIAL_DAYS_MAX.into())?.and_then(|days| u32::try_from(days).ok());
     let credit = section.parsed("credit", parse_money)?.unwrap_or(Money::ZERO);
+    let parse_name = |text: &str| text.parse().map_err(|error: InvalidPlanName| error.to_string());
+    let converts_to = section.parsed("converts_to", parse_name)?;
     match days {
-        Some(days) => Ok(Some(Trial { days, credit })),
+        Some(days) => Ok(Some(Trial { days, credit, converts_to })),
         None if is_there => Err(section.missing("days", "how long the trial lasts")),
         None => Ok(None),
     }

@@ -24,7 +24,7 @@ pub(super) fn limited(limited: &Limited) -> ApiError {
         Exceeded::Tokens { limit, retry_after_ns } => rate(whose, "tokens", limit, retry_after_ns),
         Exceeded::Concurrent { limit } => {
             let message = format!(
-                "{whose} may have {limit} calls open at once, and has. Try again when one of them has ended."
+                "{whose} may have {limit} of its calls open at once, and has. Try again when one of them has ended."
             );
             too_many("rate_limit_exceeded", message, CALL_ENDS_AFTER)
         }

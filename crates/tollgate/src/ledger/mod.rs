@@ -34,7 +34,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{AccountId, Balance, CallId, Money};
+use domain::{AccountId, Balance, CallId, Money, PlanName};
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use account::check_name;
@@ -262,7 +262,19 @@ impl Ledger {
         amount: Money,
         reference: &str,
     ) -> Result<GrantRow, LedgerError> {
-        self.credit(account, amount, reference, true).await
+        self.grant_converting(account, amount, reference, None).await
+    }
+
+    /// As [`Ledger::grant`], and where it ends a trial, the account has the plan `converts_to` from then on.
+    pub async fn grant_converting(
+        &self,
+        account: AccountId,
+        amount: Money,
+        reference: &str,
+        converts_to: Option<PlanName>,
+    ) -> Result<GrantRow, LedgerError> {
+        self.credit(account, amount, reference, Some(Terms { plan: converts_to, trial_ends_at_ms: None }))
+            .await
     }
 
     /// Grants credit that nobody paid for. As [`Ledger::grant`], and a trial goes on.
@@ -272,7 +284,7 @@ impl Ledger {
         amount: Money,
         reference: &str,
     ) -> Result<GrantRow, LedgerError> {
-        self.credit(account, amount, reference, false).await
+        self.credit(account, amount, reference, None).await
     }
 
     async fn credit(
@@ -280,7 +292,8 @@ impl Ledger {
         account: AccountId,
         amount: Money,
         reference: &str,
-        paid: bool,
+        // What a trial becomes by it; nothing where nobody paid.
+        after_trial: Option<Terms>,
     ) -> Result<GrantRow, LedgerError> {
         if amount.is_zero() {
             return Err(LedgerError::Invalid("a grant is more than nothing"));
@@ -292,7 +305,8 @@ impl Ledger {
         let (reference, clock) = (reference.to_owned(), self.shared.clock.clone());
         self.on_writer(move |store| {
             let (id, at_ms) = (ids::grant_id(&clock), clock.now_ms());
-            let converted = (paid && account.terms().trial_ends_at_ms.is_some()).then(Terms::default);
+            let paid = after_trial.is_some();
+            let converted = after_trial.filter(|_| account.terms().trial_ends_at_ms.is_some());
             let grant = NewGrant {
                 id,
                 account: account.id,

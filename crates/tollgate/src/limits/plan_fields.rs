@@ -1,6 +1,6 @@
 //! Plans as people write them: the JSON of the admin API, and of the store.
 
-use domain::plan::TRIAL_DAYS_MAX;
+use domain::plan::{InvalidPlanName, TRIAL_DAYS_MAX};
 use domain::{Limits, Models, Money, Plan, PlanName, Trial};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -34,6 +34,9 @@ pub struct TrialFields {
     #[serde(default)]
     #[schema(examples("1.00"))]
     pub credit: Option<String>,
+    /// The plan of an account from its first paid grant on; none unless given.
+    #[serde(default)]
+    pub converts_to: Option<String>,
 }
 
 /// A field whose value makes no plan.
@@ -72,7 +75,7 @@ impl From<&Plan> for PlanFields {
             limits: LimitFields::from(&plan.account),
             key: LimitFields::from(&plan.key),
             models: plan.models.as_ref().map(patterns),
-            trial: plan.trial.map(|trial| TrialFields::from(&trial)),
+            trial: plan.trial.as_ref().map(TrialFields::from),
         }
     }
 }
@@ -86,13 +89,20 @@ impl TrialFields {
         let credit = self.credit.as_deref().map_or(Ok(Money::ZERO), str::parse).map_err(|error| {
             invalid("trial.credit", format!("must be US dollars such as \"1.00\", as a string: it {error}"))
         })?;
-        Ok(Trial { days: self.days, credit })
+        let converts_to = self.converts_to.as_deref().map(str::parse).transpose();
+        let converts_to =
+            converts_to.map_err(|error: InvalidPlanName| invalid("trial.converts_to", error.to_string()))?;
+        Ok(Trial { days: self.days, credit, converts_to })
     }
 }
 
 impl From<&Trial> for TrialFields {
     fn from(trial: &Trial) -> TrialFields {
-        TrialFields { days: trial.days, credit: Some(trial.credit.to_string()) }
+        TrialFields {
+            days: trial.days,
+            credit: Some(trial.credit.to_string()),
+            converts_to: trial.converts_to.as_ref().map(ToString::to_string),
+        }
     }
 }
 
@@ -114,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_plan_reads_as_it_is_written() {
-        let json = r#"{"limits":{"requests_per_minute":60,"requests_burst":10},"key":{"spend_per_day":"1.00"},"models":["openai/*"],"trial":{"days":3,"credit":"0.50"}}"#;
+        let json = r#"{"limits":{"requests_per_minute":60,"requests_burst":10},"key":{"spend_per_day":"1.00"},"models":["openai/*"],"trial":{"days":3,"credit":"0.50","converts_to":null}}"#;
         let plan = read(json).unwrap();
         assert_eq!(serde_json::to_string(&PlanFields::from(&plan)).unwrap(), json);
         assert_eq!(read(r#"{"trial":{"days":7}}"#).unwrap().trial.unwrap().credit, Money::ZERO);
@@ -130,6 +140,7 @@ mod tests {
             (r#"{"trial":{"days":0}}"#, "trial.days"),
             (r#"{"trial":{"days":3661}}"#, "trial.days"),
             (r#"{"trial":{"days":1,"credit":"much"}}"#, "trial.credit"),
+            (r#"{"trial":{"days":1,"converts_to":"No"}}"#, "trial.converts_to"),
         ] {
             assert_eq!(read(json).unwrap_err().field, field, "{json}");
         }

@@ -71,9 +71,20 @@ pub enum PlanError {
         /// How many accounts.
         accounts: usize,
     },
+    /// Trials become it.
+    #[error("the plan '{name}' is what trials of '{trial}' become: change that plan first")]
+    Successor {
+        /// The plan.
+        name: PlanName,
+        /// The trial plan that names it.
+        trial: PlanName,
+    },
     /// There is none of that name.
     #[error("there is no such plan")]
     Unknown,
+    /// The plan that its trials are to become does not exist.
+    #[error("there is no plan '{0}' that its trials could become")]
+    NoSuccessor(PlanName),
     /// There are [`PLANS_MAX`] already.
     #[error("there are {PLANS_MAX} plans, which is the most")]
     TooMany,
@@ -189,6 +200,17 @@ impl PlanBook {
         missing
     }
 
+    /// The plans that trials are to become and that do not exist, each with one of the trial plans that name it.
+    #[must_use]
+    pub fn missing_successors(&self) -> BTreeMap<PlanName, PlanName> {
+        let plans = self.list();
+        let named = plans.iter().filter_map(|entry| Some((successor(&entry.plan)?, &entry.plan.name)));
+        named
+            .filter(|(name, _)| self.get(name).is_none())
+            .map(|(name, trial)| (name.clone(), trial.clone()))
+            .collect()
+    }
+
     fn source(&self, name: &PlanName) -> Option<PlanSource> {
         self.0.load().get(name).map(|entry| entry.source)
     }
@@ -199,6 +221,9 @@ impl PlanBook {
             Some(PlanSource::Config) => return Err(PlanError::Configured(plan.name)),
             None if self.0.load().len() >= PLANS_MAX => return Err(PlanError::TooMany),
             _ => {}
+        }
+        if let Some(successor) = successor(&plan).filter(|name| self.get(name).is_none()) {
+            return Err(PlanError::NoSuccessor(successor.clone()));
         }
         let body = serde_json::to_string(&PlanFields::from(&plan))
             .map_err(|error| LedgerError::Damaged(error.to_string()))?;
@@ -218,6 +243,10 @@ impl PlanBook {
         let accounts = on_it.iter().filter(|account| account.terms().plan.as_ref() == Some(name)).count();
         if accounts > 0 && built_in.is_none() {
             return Err(PlanError::InUse { name: name.clone(), accounts });
+        }
+        let trial = self.list().into_iter().find(|entry| successor(&entry.plan) == Some(name));
+        if let Some(trial) = trial.filter(|_| built_in.is_none()) {
+            return Err(PlanError::Successor { name: name.clone(), trial: trial.plan.name.clone() });
         }
         store.delete_plan(name.as_str())?;
         match built_in {
@@ -256,6 +285,11 @@ impl Allowance {
     }
 }
 
+/// The plan that trials of this one become.
+fn successor(plan: &Plan) -> Option<&PlanName> {
+    plan.trial.as_ref()?.converts_to.as_ref()
+}
+
 fn built_in() -> Option<Plan> {
     TRIAL_PLAN.parse().ok().map(trial_plan)
 }
@@ -263,4 +297,61 @@ fn built_in() -> Option<Plan> {
 fn stored(row: &PlanRow) -> Option<Plan> {
     let fields: PlanFields = serde_json::from_str(&row.body).ok()?;
     fields.named(row.name.parse().ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{AccountId, AccountKind, KeyId, Limit, Limits, Money, Rights};
+
+    use super::*;
+    use crate::ledger::{AccountRow, Terms};
+    use crate::limits::SharedMeter;
+
+    fn account(plan: Option<&str>) -> Account {
+        let plan = plan.map(|name| name.parse().unwrap());
+        let row = AccountRow {
+            id: AccountId::from_bits(1),
+            name: "ada".to_owned(),
+            kind: AccountKind::Prepaid,
+            terms: Terms { plan, trial_ends_at_ms: None },
+            granted: Money::ZERO,
+            spent: Money::ZERO,
+            identity: None,
+            created_at_ms: 0,
+        };
+        Account::open(&row).unwrap()
+    }
+
+    fn of_rate(per_minute: u64) -> Limits {
+        Limits { requests: Some(Limit::new(per_minute, per_minute).unwrap()), ..Limits::NONE }
+    }
+
+    fn key(limits: Limits) -> Key {
+        Key {
+            id: KeyId::from_bits(1),
+            account: AccountId::from_bits(1),
+            name: "key".to_owned(),
+            prefix: "tg-1".to_owned(),
+            created_at_ms: 0,
+            revoked_at_ms: None,
+            rights: Rights::default(),
+            limits,
+            meter: SharedMeter::default(),
+        }
+    }
+
+    #[test]
+    fn a_key_can_be_stricter_than_its_plan_and_never_looser() {
+        let name: PlanName = "p".parse().unwrap();
+        let plan = Plan { name, account: of_rate(50), key: of_rate(10), models: None, trial: None };
+        let book = PlanBook::new([plan]);
+        for (own, effective) in [(Limits::NONE, 10), (of_rate(5), 5), (of_rate(99), 10)] {
+            let allowed = book.allowance(&account(Some("p")), &key(own)).unwrap().limits;
+            assert_eq!((allowed.account, allowed.key), (of_rate(50), of_rate(effective)));
+        }
+        let planless = book.allowance(&account(None), &key(of_rate(99))).unwrap().limits;
+        assert_eq!((planless.account, planless.key), (Limits::NONE, of_rate(99)));
+        let missing = book.allowance(&account(Some("q")), &key(Limits::NONE)).unwrap_err();
+        assert_eq!(missing.0.as_str(), "q");
+    }
 }

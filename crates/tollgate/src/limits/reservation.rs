@@ -94,3 +94,52 @@ impl Drop for Reservation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicI64;
+
+    use domain::{Exceeded, Limit, Limits, Money, Period};
+
+    use super::*;
+
+    const NOW_MS: i64 = 1_769_860_800_000;
+
+    fn clock() -> Clock {
+        Clock::Manual(Arc::new(AtomicI64::new(NOW_MS)))
+    }
+
+    fn ask(tokens: u64) -> Ask {
+        Ask { tokens, spend: Money::ZERO }
+    }
+
+    #[test]
+    fn what_the_key_refuses_leaves_the_account_as_it_was() {
+        let (account, key) = (SharedMeter::default(), SharedMeter::default());
+        let limit = Some(Limit::new(60, 3).unwrap());
+        let limits = CallLimits {
+            account: Limits { requests: limit, ..Limits::NONE },
+            key: Limits { concurrent: Some(0), ..Limits::NONE },
+        };
+        let refused = Reservation::take(&account, &key, &limits, ask(1), &clock()).unwrap_err();
+        assert_eq!((refused.by, refused.exceeded), (LimitedBy::Key, Exceeded::Concurrent { limit: 0 }));
+        assert_eq!(account.standing(&limits.account, clock().now()).requests.unwrap().remaining, 3);
+        assert_eq!((account.open_calls(), account.counts(NOW_MS)), (0, domain::PerPeriod::default()));
+    }
+
+    #[test]
+    fn it_ends_once_and_dropped_it_was_never_there() {
+        let (account, key) = (SharedMeter::default(), SharedMeter::default());
+        let take = || Reservation::take(&account, &key, &CallLimits::default(), ask(10), &clock()).unwrap();
+        let (ended, dropped) = (take(), take());
+        assert_eq!((account.open_calls(), key.open_calls()), (2, 2));
+        drop(dropped);
+        ended.end(Used { tokens: 7, spend: Money::ZERO, counted: true });
+        for meter in [&account, &key] {
+            let counts = meter.counts(NOW_MS);
+            assert_eq!(meter.open_calls(), 0);
+            assert_eq!((counts[Period::Day].requests, counts[Period::Total].tokens), (1, 7));
+        }
+    }
+}

@@ -24,5 +24,11 @@ pub fn trial_plan(name: PlanName) -> Plan {
     let mut account = Limits::NONE;
     account.quotas[Period::Total] = Quota { requests: Some(REQUESTS), tokens: Some(TOKENS), spend: None };
     let credit = Money::from_nanos(CREDIT_NANOS).unwrap_or(Money::ZERO);
-    Plan { name, account, key: Limits::NONE, models: None, trial: Some(Trial { days: DAYS, credit }) }
+    Plan {
+        name,
+        account,
+        key: Limits::NONE,
+        models: None,
+        trial: Some(Trial { days: DAYS, credit, converts_to: None }),
+    }
 }

@@ -148,7 +148,7 @@ impl Desk {
     async fn open(&self, proof: Proof, name: Option<String>) -> Result<Opened, SignupError> {
         let Verified { identity, invite, plan } = self.verifier.verify(proof).await?;
         let plan = plan.unwrap_or_else(|| self.plan.clone());
-        let found = self.plans.get(&plan).and_then(|plan| Some((plan.trial?, plan)));
+        let found = self.plans.get(&plan).and_then(|plan| Some((plan.trial.clone()?, plan)));
         let (trial, plan) = found.ok_or(SignupError::NoTrial)?;
         let account = self.ledger.next_account_id();
         let (key, secret) = self.keys.draft(account, NAME_DEFAULT)?;

@@ -120,6 +120,14 @@ impl Client {
         Reply::read(self.send(Method::DELETE, path, Bytes::new()).await).await
     }
 
+    pub(crate) async fn put(&self, path: &str, body: impl Into<Bytes>) -> Reply {
+        Reply::read(self.send(Method::PUT, path, body).await).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: impl Into<Bytes>) -> Reply {
+        Reply::read(self.send(Method::PATCH, path, body).await).await
+    }
+
     /// A whole chat call.
     pub(crate) async fn chat(&self, body: &Value) -> Reply {
         self.post("/v1/chat/completions", body.to_string()).await

@@ -168,3 +168,27 @@ async fn an_operator_starts_ends_and_converts_trials_that_survive_a_restart() {
     assert_eq!(trial.call().await, SERVED);
     assert!(gateway.finish().await);
 }
+
+/// Plans of the operator's own: a small trial, and what it becomes.
+const VISITORS: &str = "[plans.visitor]\nrequests_total = 2\n[plans.visitor.trial]\ndays = 7\ncredit = \"0.50\"\n\
+                        converts_to = \"team\"\n[plans.team]\nconcurrent = 5\n\
+                        [signup]\nenabled = true\nplan = \"visitor\"\n";
+
+#[tokio::test]
+async fn a_trial_of_the_operators_own_becomes_the_plan_that_it_names() {
+    let gateway = Gateway::start_with(Setup { toml: VISITORS.to_owned(), ..Setup::default() }).await;
+    let trial = Trial::sign_up(&gateway).await;
+    let account = gateway.admin.get(&trial.path).await.json();
+    assert_eq!((&account["plan"], &account["balance"]["granted"]), (&json!("visitor"), &json!("0.50")));
+    assert_eq!([trial.call().await, trial.call().await], [SERVED, SERVED]);
+    assert_eq!(trial.call().await, (429, json!("quota_exceeded")));
+    assert_eq!(trial.grant(&gateway, &json!({"amount": "1", "reference": "invoice"})).await.status, 200);
+    assert_eq!(trial.call().await, SERVED);
+    let account = gateway.admin.get(&trial.path).await.json();
+    assert_eq!((&account["plan"], &account["trial_ends_at"]), (&json!("team"), &Value::Null));
+    // The next grant is only money.
+    trial.change(&gateway, json!({"plan": null})).await;
+    assert_eq!(trial.grant(&gateway, &json!({"amount": "1", "reference": "invoice 2"})).await.status, 200);
+    assert_eq!(gateway.admin.get(&trial.path).await.json()["plan"], Value::Null);
+    assert!(gateway.finish().await);
+}

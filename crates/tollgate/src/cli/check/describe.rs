@@ -42,6 +42,7 @@ fn plan(row: &Plan) -> String {
     );
     let trial = row
         .trial
+        .as_ref()
         .map(|trial| format!(", a trial of {} days with ${}", trial.days, trial.credit))
         .unwrap_or_default();
     let [account, key] = [&row.account, &row.key].map(|limits| in_words(&LimitFields::from(limits)));

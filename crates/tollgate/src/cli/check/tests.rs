@@ -6,9 +6,12 @@ use std::path::PathBuf;
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
+use domain::AccountKind;
 
 use super::probe::probe;
-use crate::config::{Config, Env, Sources};
+use crate::clock::Clock;
+use crate::config::{Config, Env, Overrides, Sources};
+use crate::ledger::{Ledger, NewAccount, StoreConfig, Terms};
 
 const MODELS: &str = r#"{"object":"list","data":[{"id":"a"},{"id":"b"}]}"#;
 
@@ -94,4 +97,31 @@ async fn a_server_that_never_answers_is_told_after_the_deadline() {
     let timeouts = "timeouts = { connect_ms = 30, first_byte_ms = 20 }";
     let (ok, message) = ask(&format!("[providers.p]\nbase_url = \"{url}\"\n{timeouts}"), "").await;
     assert!(!ok && message.contains("within 50 ms"), "{message}");
+}
+
+#[tokio::test]
+async fn a_plan_that_accounts_are_on_and_that_is_gone_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("tollgate.db");
+    let config = |toml: &str| {
+        let sources = Sources {
+            file: Some((PathBuf::from("t.toml"), toml.to_owned())),
+            overrides: Overrides { data_dir: Some(folder.path().to_owned()), ..Overrides::default() },
+            ..Sources::default()
+        };
+        Config::resolve(sources).unwrap()
+    };
+    assert!(super::missing_plans(&config("")).is_empty(), "no store yet");
+    let ledger = Ledger::open(StoreConfig::Sqlite(store), Clock::System).unwrap();
+    for plan in ["gone", "gone", "kept", "trial"] {
+        let terms = Terms { plan: Some(plan.parse().unwrap()), trial_ends_at_ms: None };
+        let new = NewAccount { name: plan.to_owned(), kind: AccountKind::Prepaid, terms };
+        ledger.create_account(new).await.unwrap();
+    }
+    // While a gateway serves from it.
+    assert_eq!(
+        super::missing_plans(&config("[plans.kept]\n")),
+        ["the plan 'gone' of 2 accounts does not exist: their calls are refused"]
+    );
+    ledger.close().await;
 }

@@ -84,8 +84,10 @@ fn the_example_tells_every_key() {
         let (_, known) = told.split_once("known here: ").expect(&told);
         for key in known.split(", ") {
             assert!(
-                uncommented().lines().any(|line| !line.starts_with('#')
-                    && (line.contains(&format!("{key} =")) || line.ends_with(&format!(".{key}]")))),
+                uncommented().lines().any(|line| {
+                    let tells = line.contains(&format!("{key} =")) || line.ends_with(&format!(".{key}]"));
+                    !line.starts_with('#') && tells
+                }),
                 "{key}"
             );
         }

@@ -1,6 +1,7 @@
 //! What the configuration accepts, refuses and says.
 
 mod example;
+mod plans;
 mod telemetry;
 
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use domain::{AccountId, InviteId, KeyId, Money};
+use domain::{AccountId, Ask, InviteId, KeyId, Money, Period, Usage};
 use rusqlite::Connection;
 
 use super::{Books, PATIENCE, account, clock, money, receipt};
@@ -17,7 +17,8 @@ use crate::ledger::store::{
     AnswerStore, Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, PlanRow, PlanStore,
     RollupStore, SettingsStore, Settlement, Treasury,
 };
-use crate::ledger::{Ledger, LedgerError, Unavailable};
+use crate::ledger::{Ledger, LedgerError, Receipt, Unavailable};
+use crate::limits::{CallLimits, Reservation, SharedMeter};
 
 /// A store with something around its settling. Everything else goes straight through.
 pub(super) struct Rigged<S, F> {
@@ -247,6 +248,48 @@ async fn a_try_that_is_under_way_decides_whether_a_late_answer_is_charged() {
         results.send(true).unwrap();
         assert!(ledger.drain(PATIENCE).await);
         assert_eq!(ada.balance().spent, money(charged));
+    }
+}
+
+/// A commit comes through although it seemed to fail, and the caller has left before the second try: the meters count what
+/// is stored, not what the withdrawn receipt says.
+#[tokio::test]
+async fn meters_count_what_is_stored() {
+    let store = MemoryStore::default();
+    let (tries, tried) = mpsc::sync_channel(2);
+    let (gone, leaves) = mpsc::sync_channel(1);
+    let mut lost_answers = 1;
+    let settle = move |store: &mut MemoryStore, batch: &[Settlement], at_ms| {
+        let booked = store.settle(batch, at_ms)?;
+        tries.send(()).unwrap();
+        if lost_answers > 0 {
+            lost_answers -= 1;
+            leaves.recv().unwrap();
+            return Err(LedgerError::Damaged("the answer was lost".to_owned()));
+        }
+        Ok(booked)
+    };
+    let rigged = Rigged { store: store.clone(), settle };
+    let ledger = Ledger::start(Box::new(rigged), Box::new(store), None, clock()).unwrap();
+    let ada = account(&ledger, domain::AccountKind::Prepaid, 1_000).await;
+    let (key, limits) = (SharedMeter::default(), CallLimits::default());
+    let ask = Ask { tokens: 500, spend: money(100) };
+    let mut admission = ledger.try_admit(&ada).unwrap();
+    admission.hold(money(100)).unwrap();
+    admission.reserve(Reservation::take(&ada.meter, &key, &limits, ask, &clock()).unwrap());
+    let usage = Usage { input: 10, output: 50, ..Usage::default() };
+    let ending = admission.settle(Receipt { usage, ..receipt(ada.id, 1, 60) });
+    tried.recv().unwrap();
+    let (answer, ()) = tokio::join!(ending.within(Duration::ZERO), async {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        gone.send(()).unwrap();
+    });
+    assert!(answer.is_none(), "nobody waits any more");
+    assert!(ledger.drain(PATIENCE).await);
+    for meter in [&ada.meter, &key] {
+        let total = meter.counts(clock().now_ms())[Period::Total];
+        assert_eq!((total.requests, total.tokens, total.spend), (1, 60, money(60)));
+        assert_eq!(meter.open_calls(), 0);
     }
 }
 
