@@ -16,6 +16,7 @@ use tracing::{debug, warn};
 
 use crate::config::ServerConfig;
 use crate::idle::Activity;
+use crate::pipeline::Peer;
 use crate::write_deadline::WriteDeadline;
 
 /// How often a peer that speaks HTTP/2 is asked whether it is still there.
@@ -63,6 +64,8 @@ impl Connections {
 
     /// Serves one connection, which keeps its place to the end.
     pub(crate) fn serve(&self, stream: std::net::TcpStream, place: OwnedSemaphorePermit) {
+        // A connection that is gone already has no peer, and no requests either.
+        let peer = stream.peer_addr().ok().map(|address| Peer(address.ip().to_canonical()));
         let stream = match TcpStream::from_std(stream) {
             Ok(stream) => stream,
             Err(error) => return warn!(%error, "a connection could not be taken over"),
@@ -72,7 +75,10 @@ impl Connections {
         let activity = Activity::new();
         let stream = WriteDeadline::new(stream, self.stall_max, activity.clone(), self.stop.clone());
         let (router, requests) = (self.router.clone(), activity.clone());
-        let service = service_fn(move |request: Request<Incoming>| {
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(peer);
+            }
             let busy = requests.begin();
             let answer = router.clone().oneshot(request);
             async move { answer.await.map(|answer: Response<_>| answer.map(|body| busy.until_end_of(body))) }

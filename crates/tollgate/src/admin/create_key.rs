@@ -39,7 +39,7 @@ pub(super) async fn create_key(
     PathId(account): PathId<AccountId>,
     JsonBody(KeyBody { name }): JsonBody<KeyBody>,
 ) -> Result<Response, AdminError> {
-    let (key, secret) = state.keys.create(account, &name.into_string()).await?;
+    let (key, secret) = state.keys.create(account, name.into_string().as_str()).await?;
     let view = NewKeyView { key: KeyView::of(&key), secret: secret.expose().to_owned() };
     Ok(([(CACHE_CONTROL, "no-store")], Json(view)).into_response())
 }

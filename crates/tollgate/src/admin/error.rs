@@ -3,9 +3,7 @@
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
-use domain::{AccountId, KeyId};
-
-use crate::http::{Admin, ApiError, Caller, Named};
+use crate::http::{Admin, ApiError, Caller};
 use crate::ledger::LedgerError;
 
 /// Why an admin request was refused.
@@ -81,45 +79,7 @@ impl From<AdminError> for ApiError {
                 "method_not_allowed",
                 format!("{method} is not possible here."),
             ),
-            AdminError::Ledger(error) => from_ledger(&error),
-        }
-    }
-}
-
-fn from_ledger(error: &LedgerError) -> ApiError {
-    match error {
-        LedgerError::UnknownAccount => AccountId::unknown(),
-        LedgerError::UnknownKey => KeyId::unknown(),
-        LedgerError::Conflict => ApiError::invalid(
-            StatusCode::CONFLICT,
-            "reference_conflict",
-            "This reference was used before for a grant of another amount.",
-        )
-        .param("reference"),
-        LedgerError::TooLarge => ApiError::invalid(
-            StatusCode::BAD_REQUEST,
-            "total_too_large",
-            "The account's total would be too large.",
-        )
-        .param("amount"),
-        LedgerError::Invalid(what) => {
-            ApiError::invalid(StatusCode::BAD_REQUEST, "invalid_value", format!("Refused: {what}."))
-        }
-        LedgerError::Closed => ApiError::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "server_error",
-            "shutting_down",
-            "The gateway is stopping. Try again shortly.",
-        ),
-        _ => {
-            // The details name files and engines: they are for the operator's log.
-            tracing::error!(%error, "an admin request failed");
-            ApiError::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "server_error",
-                "store_failed",
-                "The store failed. The gateway's log says why.",
-            )
+            AdminError::Ledger(error) => error.into(),
         }
     }
 }

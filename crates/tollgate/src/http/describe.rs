@@ -100,8 +100,8 @@ fn security(role: Role) -> Vec<SecurityRequirement> {
 fn role_answers(role: Role) -> &'static [&'static str] {
     match role {
         Role::Public => &[],
-        Role::Key => &["401"],
-        Role::Management => &["401", "403"],
+        // 403: the address that the request comes from.
+        Role::Key | Role::Management => &["401", "403"],
         Role::Admin => &["401"],
     }
 }

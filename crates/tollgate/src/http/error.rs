@@ -10,6 +10,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use wire::error::ErrorBody;
 
 use super::limit_error;
+use crate::admin::view::rfc3339;
 use crate::catalog::ResolveError;
 use crate::ledger::BILLING_UNAVAILABLE;
 use crate::pipeline::{Failure, Refusal};
@@ -102,6 +103,15 @@ impl From<Refusal> for ApiError {
                 "No API key was given. Send it as 'Authorization: Bearer <key>' or 'x-api-key: <key>'.",
             ),
             Refusal::BadKey => unauthorized("The API key is not valid."),
+            Refusal::KeyExpired { expires_at_ms } => ApiError::invalid(
+                StatusCode::UNAUTHORIZED,
+                "key_expired",
+                format!("The API key expired at {}.", rfc3339(expires_at_ms)),
+            ),
+            Refusal::AddressNotAllowed(address) => {
+                let from = address.map(|address| format!(" from {address}")).unwrap_or_default();
+                forbidden("address_not_allowed", format!("The API key may not be used{from}."))
+            }
             Refusal::NotManagement => ApiError::new(
                 StatusCode::FORBIDDEN,
                 "permission_error",

@@ -16,6 +16,7 @@ mod ids;
 mod input;
 mod key;
 mod layers;
+mod ledger_error;
 mod limit_error;
 mod models;
 mod openapi;

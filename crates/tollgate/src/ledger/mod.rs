@@ -37,7 +37,8 @@ pub use admission::{Admission, Charged, Settling};
 pub use audit::{AuditReport, audit};
 pub use error::{LedgerError, OpenError, SettleError, Unavailable};
 pub use receipt::{BILLING_UNAVAILABLE, DIALECTS, Page, Receipt, StoredReceipt};
-pub use store::{CatalogueCopy, GrantRow, KeyRow};
+pub(crate) use store::KeyRow;
+pub use store::{CatalogueCopy, GrantRow};
 
 use crate::clock::Clock;
 use memory::MemoryStore;

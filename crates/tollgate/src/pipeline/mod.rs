@@ -1,6 +1,7 @@
 //! The life of a call, in one straight line: [`serve`] is the function to read first.
 
 mod accept;
+mod address;
 mod admit;
 mod attempt;
 mod authenticate;
@@ -25,6 +26,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use wire::chat::ChatRequest;
 
 pub use accept::{BodyLimit, read_body};
+pub use address::Peer;
 pub use authenticate::{Principal, authenticate, credential};
 pub use refusal::{Failure, NoCredit, Refusal};
 

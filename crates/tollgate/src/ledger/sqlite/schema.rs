@@ -8,16 +8,17 @@ use super::refusal;
 use crate::ledger::OpenError;
 
 /// The schema, step by step. A step is never changed once released.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../migrations/sqlite/0001_ledger.sql"),
     include_str!("../../migrations/sqlite/0004_plans.sql"),
+    include_str!("../../migrations/sqlite/0003_keys.sql"),
 ];
 
 /// Marks a database as ours in its header: "TOLL".
 pub(crate) const APPLICATION_ID: u32 = 0x544F_4C4C;
 
 /// The version that this release writes.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// Applies the steps that are missing, each in a transaction.
 pub(super) fn bring_up_to_date(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
