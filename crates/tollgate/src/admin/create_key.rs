@@ -1,26 +1,17 @@
 //! `POST /admin/accounts/{id}/keys`: makes a key and shows its secret, this once.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::header::CACHE_CONTROL;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use domain::AccountId;
-use serde::Deserialize;
-use utoipa::ToSchema;
 
-use crate::http::field::Name;
-use crate::http::{Admin, Caller, JsonBody, PathId};
+use crate::http::key_body::{Bounds, KeyBody};
+use crate::http::key_reply::new_key;
+use crate::http::{Admin, ApiError, Caller, JsonBody, PathId};
+use crate::keys::NewKey;
 
-use super::view::{KeyView, NewKeyView};
-use super::{AdminError, AdminState};
-
-/// A new key.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct KeyBody {
-    /// What people call it.
-    name: Name,
-}
+use super::AdminState;
+use super::show_account::find;
+use super::view::NewKeyView;
 
 /// Make a key
 ///
@@ -31,15 +22,17 @@ pub(super) struct KeyBody {
     tag = "Keys",
     params(("account" = String, Path, description = "The account's id.")),
     request_body = KeyBody,
-    responses((status = 200, body = NewKeyView), (status = 500), (status = 503))
+    responses((status = 200, body = NewKeyView), (status = 409), (status = 500), (status = 503))
 )]
 pub(super) async fn create_key(
     _: Caller<Admin>,
     State(state): State<AdminState>,
     PathId(account): PathId<AccountId>,
-    JsonBody(KeyBody { name }): JsonBody<KeyBody>,
-) -> Result<Response, AdminError> {
-    let (key, secret) = state.keys.create(account, name.into_string().as_str()).await?;
-    let view = NewKeyView { key: KeyView::of(&key), secret: secret.expose().to_owned() };
-    Ok(([(CACHE_CONTROL, "no-store")], Json(view)).into_response())
+    JsonBody(body): JsonBody<KeyBody>,
+) -> Result<Response, ApiError> {
+    let account = find(&state, account)?;
+    let now_ms = state.now_ms();
+    let terms = body.terms(&Bounds::of_operator(&account, &state.plans, now_ms))?;
+    let (key, secret) = state.keys.create(account.id, NewKey { terms, maker: None }).await?;
+    Ok(new_key(&key, &secret, now_ms))
 }

@@ -15,10 +15,13 @@ mod list_keys;
 mod list_receipts;
 mod openapi;
 mod revoke_key;
+mod rotate_key;
 mod show_account;
+mod show_key;
 mod show_receipt;
 #[cfg(test)]
 pub(crate) mod tests;
+mod update_key;
 pub mod view;
 
 use std::fmt;
@@ -47,6 +50,13 @@ pub struct AdminState {
     pub admin_key: AdminKey,
     /// Names, beside `localhost` and IP addresses, under which operators may reach the listener.
     pub hosts: Arc<[String]>,
+}
+
+impl AdminState {
+    /// The time, in milliseconds since the Unix epoch.
+    fn now_ms(&self) -> i64 {
+        self.ledger.clock().now_ms()
+    }
 }
 
 impl fmt::Debug for AdminState {
@@ -92,7 +102,10 @@ fn locked() -> Routes<AdminState> {
         .admin(endpoint!(grant_credit::grant_credit))
         .admin(endpoint!(create_key::create_key))
         .admin(endpoint!(list_keys::list_keys))
+        .admin(endpoint!(show_key::show_key))
+        .admin(endpoint!(update_key::update_key))
         .admin(endpoint!(revoke_key::revoke_key))
+        .admin(endpoint!(rotate_key::rotate_key))
         .admin(endpoint!(list_receipts::list_receipts))
         .admin(endpoint!(show_receipt::show_receipt))
 }

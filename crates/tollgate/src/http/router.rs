@@ -6,7 +6,7 @@ use axum::Router;
 use axum::middleware::map_response_with_state;
 
 use super::routes::{Routes, endpoint};
-use super::{chat, credits, docs, generation, health, key, layers, models, openapi};
+use super::{chat, credits, docs, generation, health, key, keys, layers, models, openapi};
 use crate::gateway::Worker;
 
 /// The public API on one worker.
@@ -33,4 +33,10 @@ pub(super) fn routes() -> Routes<Arc<Worker>> {
         .key(endpoint!(generation::show))
         .key(endpoint!(credits::show))
         .key(endpoint!(key::show))
+        .management(endpoint!(keys::create::create))
+        .management(endpoint!(keys::list::list))
+        .management(endpoint!(keys::show::show))
+        .management(endpoint!(keys::update::update))
+        .management(endpoint!(keys::revoke::revoke))
+        .management(endpoint!(keys::rotate::rotate))
 }

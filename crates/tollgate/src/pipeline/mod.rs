@@ -28,6 +28,7 @@ use wire::chat::ChatRequest;
 pub use accept::{BodyLimit, read_body};
 pub use address::Peer;
 pub use authenticate::{Principal, authenticate, credential};
+pub use limit::callable_models;
 pub use refusal::{Failure, NoCredit, Refusal};
 
 use crate::config::AbortPolicy;

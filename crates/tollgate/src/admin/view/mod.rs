@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use account::{AccountView, BalanceView, GrantView};
-pub use key::{KeyView, NewKeyView};
+pub use key::{CountView, KeyView, NewKeyView, UsageView};
 pub use number::Thousandths;
 pub use receipt::{PriceView, ReceiptView, TokensView};
-pub use time::rfc3339;
+pub use time::{parse_rfc3339, rfc3339};
 
 /// A page of a list.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
