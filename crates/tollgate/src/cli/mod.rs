@@ -11,6 +11,7 @@ mod credit;
 mod failure;
 mod http;
 mod key;
+mod key_flags;
 mod out;
 mod receipt;
 mod remote;

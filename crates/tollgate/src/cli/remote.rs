@@ -84,6 +84,10 @@ impl Remote {
         self.ask(Method::POST, path, Some(body)).await
     }
 
+    pub(super) async fn patch(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
+        self.ask(Method::PATCH, path, Some(body)).await
+    }
+
     pub(super) async fn delete(&self, path: &str) -> Result<Answer, Failure> {
         self.ask(Method::DELETE, path, None).await
     }
@@ -146,13 +150,17 @@ impl Answer {
             out.line(&String::from_utf8_lossy(&self.body));
             return Ok(());
         }
-        let value = serde_json::from_slice(&self.body).map_err(|error| {
+        out.line(&describe(&self.read()?));
+        Ok(())
+    }
+
+    /// What the gateway answered.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_slice(&self.body).map_err(|error| {
             Failure::new(format!(
                 "the gateway's answer is not understood: {error}. Is it of another version?"
             ))
-        })?;
-        out.line(&describe(&value));
-        Ok(())
+        })
     }
 }
 

@@ -52,8 +52,8 @@ impl<S: KeyStore, F> KeyStore for Rigged<S, F> {
     fn create_key(&mut self, row: &KeyRow) -> Result<(), LedgerError> {
         self.store.create_key(row)
     }
-    fn revoke_key(&mut self, key: KeyId, at_ms: i64) -> Result<(), LedgerError> {
-        self.store.revoke_key(key, at_ms)
+    fn save_key(&mut self, row: &KeyRow) -> Result<(), LedgerError> {
+        self.store.save_key(row)
     }
 }
 
