@@ -19,6 +19,8 @@ mod failover;
 mod framing;
 mod harness;
 mod idle;
+mod keys;
+mod keys_rights;
 mod leaving;
 mod mix;
 mod money;
