@@ -1,6 +1,5 @@
 //! The connections of one runtime: HTTP/1.1 or HTTP/2 on each, and an end to those that are idle.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -17,6 +16,7 @@ use tracing::{debug, warn};
 
 use crate::config::ServerConfig;
 use crate::idle::Activity;
+use crate::pipeline::Peer;
 use crate::write_deadline::WriteDeadline;
 
 /// How often a peer that speaks HTTP/2 is asked whether it is still there.
@@ -24,10 +24,6 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How long its answer is waited for.
 const PING_TIME_MAX: Duration = Duration::from_secs(20);
-
-/// The address at the other end of a request's connection, among the request's extensions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// Serves the connections that it is given, each in a task of its own.
 pub(crate) struct Connections {
@@ -68,18 +64,19 @@ impl Connections {
 
     /// Serves one connection, which keeps its place to the end.
     pub(crate) fn serve(&self, stream: std::net::TcpStream, place: OwnedSemaphorePermit) {
+        // A connection that is gone already has no peer, and no requests either.
+        let peer = stream.peer_addr().ok().map(|address| Peer(address.ip().to_canonical()));
         let stream = match TcpStream::from_std(stream) {
             Ok(stream) => stream,
             Err(error) => return warn!(%error, "a connection could not be taken over"),
         };
         // Without it, small writes wait for the peer's delayed acknowledgement: 40 ms stalls in streams.
         let _ = stream.set_nodelay(true);
-        let peer = stream.peer_addr().map(|address| Peer(address.ip()));
         let activity = Activity::new();
         let stream = WriteDeadline::new(stream, self.stall_max, activity.clone(), self.stop.clone());
         let (router, requests) = (self.router.clone(), activity.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
-            if let Ok(peer) = peer {
+            if let Some(peer) = peer {
                 request.extensions_mut().insert(peer);
             }
             let busy = requests.begin();

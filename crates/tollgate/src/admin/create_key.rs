@@ -1,26 +1,17 @@
 //! `POST /admin/accounts/{id}/keys`: makes a key and shows its secret, this once.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::header::CACHE_CONTROL;
 use axum::response::Response;
 use domain::AccountId;
-use serde::Deserialize;
-use utoipa::ToSchema;
 
-use crate::http::field::Name;
-use crate::http::{Admin, Caller, OnceBody, PathId};
+use crate::http::key_body::{Bounds, KeyBody};
+use crate::http::key_reply::new_key;
+use crate::http::{Admin, ApiError, Caller, OnceBody, PathId};
+use crate::keys::NewKey;
 
-use super::view::{KeyView, NewKeyView};
-use super::{AdminError, AdminState};
-
-/// A new key.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct KeyBody {
-    /// What people call it.
-    name: Name,
-}
+use super::AdminState;
+use super::show_account::find;
+use super::view::NewKeyView;
 
 /// Make a key
 ///
@@ -34,18 +25,20 @@ pub(super) struct KeyBody {
         ("idempotency-key" = Option<String>, Header, max_length = 255, description = "Repeated with the same key and body within 24 hours, the request gets the same answer, and does not happen again."),
     ),
     request_body = KeyBody,
-    responses((status = 200, body = NewKeyView), (status = 500), (status = 503))
+    responses((status = 200, body = NewKeyView), (status = 409), (status = 500), (status = 503))
 )]
 pub(super) async fn create_key(
     _: Caller<Admin>,
     State(state): State<AdminState>,
     PathId(account): PathId<AccountId>,
-    OnceBody(KeyBody { name }, once): OnceBody<KeyBody>,
-) -> Result<Response, AdminError> {
+    OnceBody(body, once): OnceBody<KeyBody>,
+) -> Result<Response, ApiError> {
     once.with(async move {
-        let (key, secret) = state.keys.create(account, &name.into_string()).await?;
-        let view = NewKeyView { key: KeyView::of(&key), secret: secret.expose().to_owned() };
-        Ok(([(CACHE_CONTROL, "no-store")], Json(view)))
+        let account = find(&state, account)?;
+        let now_ms = state.now_ms();
+        let terms = body.terms(&Bounds::of_operator(&account, &state.plans, now_ms))?;
+        let (key, secret) = state.keys.create(account.id, NewKey { terms, maker: None }).await?;
+        Ok::<_, ApiError>(new_key(&key, &secret, now_ms))
     })
     .await
 }

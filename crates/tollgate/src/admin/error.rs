@@ -3,7 +3,7 @@
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
-use domain::{AccountId, InviteId, KeyId, PlanName};
+use domain::PlanName;
 
 use crate::http::{Admin, ApiError, Caller, Named};
 use crate::ledger::LedgerError;
@@ -93,25 +93,25 @@ impl From<AdminError> for ApiError {
                 "method_not_allowed",
                 format!("{method} is not possible here."),
             ),
-            AdminError::Plan(error) => from_plan(&error),
-            AdminError::Ledger(error) => from_ledger(&error),
+            AdminError::Plan(error) => from_plan(error),
+            AdminError::Ledger(error) => error.into(),
         }
     }
 }
 
-fn from_plan(error: &PlanError) -> ApiError {
-    let conflict = |code| ApiError::invalid(StatusCode::CONFLICT, code, sentence(&error.to_string()));
+fn from_plan(error: PlanError) -> ApiError {
+    let message = sentence(&error.to_string());
+    let conflict = |code| ApiError::invalid(StatusCode::CONFLICT, code, message.as_str());
     match error {
         PlanError::Unknown => PlanName::unknown(),
         PlanError::Configured(_) => conflict("plan_in_configuration"),
         PlanError::BuiltIn(_) => conflict("plan_built_in"),
         PlanError::InUse { .. } | PlanError::Successor { .. } => conflict("plan_in_use"),
         PlanError::NoSuccessor(_) => {
-            let message = sentence(&error.to_string());
             ApiError::invalid(StatusCode::BAD_REQUEST, "invalid_value", message).param("trial.converts_to")
         }
         PlanError::TooMany => conflict("too_many_plans"),
-        PlanError::Ledger(error) => from_ledger(error),
+        PlanError::Ledger(error) => error.into(),
     }
 }
 
@@ -120,45 +120,6 @@ fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|first| first.to_ascii_uppercase());
     first.into_iter().chain(chars).chain(['.']).collect()
-}
-
-fn from_ledger(error: &LedgerError) -> ApiError {
-    match error {
-        LedgerError::UnknownAccount => AccountId::unknown(),
-        LedgerError::UnknownKey => KeyId::unknown(),
-        LedgerError::UnknownInvite => InviteId::unknown(),
-        LedgerError::Conflict => ApiError::invalid(
-            StatusCode::CONFLICT,
-            "reference_conflict",
-            "This reference was used before for another grant.",
-        )
-        .param("reference"),
-        LedgerError::TooLarge => ApiError::invalid(
-            StatusCode::BAD_REQUEST,
-            "total_too_large",
-            "The account's total would be too large.",
-        )
-        .param("amount"),
-        LedgerError::Invalid(what) => {
-            ApiError::invalid(StatusCode::BAD_REQUEST, "invalid_value", format!("Refused: {what}."))
-        }
-        LedgerError::Closed => ApiError::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "server_error",
-            "shutting_down",
-            "The gateway is stopping. Try again shortly.",
-        ),
-        _ => {
-            // The details name files and engines: they are for the operator's log.
-            tracing::error!(%error, "an admin request failed");
-            ApiError::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "server_error",
-                "store_failed",
-                "The store failed. The gateway's log says why.",
-            )
-        }
-    }
 }
 
 /// No such path. Only the operator is told.

@@ -24,13 +24,16 @@ mod openapi;
 mod rebuild_usage;
 mod revoke_invite;
 mod revoke_key;
+mod rotate_key;
 mod set_plan;
 mod show_account;
+mod show_key;
 mod show_plan;
 mod show_receipt;
 mod show_usage;
 #[cfg(test)]
 pub(crate) mod tests;
+mod update_key;
 pub mod view;
 
 use std::fmt;
@@ -88,6 +91,13 @@ impl AdminState {
     }
 }
 
+impl AdminState {
+    /// The time, in milliseconds since the Unix epoch.
+    fn now_ms(&self) -> i64 {
+        self.ledger.clock().now_ms()
+    }
+}
+
 impl fmt::Debug for AdminState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AdminState").field("hosts", &self.hosts).finish_non_exhaustive()
@@ -132,7 +142,10 @@ fn locked() -> Routes<AdminState> {
         .admin(endpoint!(grant_credit::grant_credit))
         .admin(endpoint!(create_key::create_key))
         .admin(endpoint!(list_keys::list_keys))
+        .admin(endpoint!(show_key::show_key))
+        .admin(endpoint!(update_key::update_key))
         .admin(endpoint!(revoke_key::revoke_key))
+        .admin(endpoint!(rotate_key::rotate_key))
         .admin(endpoint!(list_plans::list_plans))
         .admin(endpoint!(show_plan::show_plan))
         .admin(endpoint!(set_plan::set_plan))

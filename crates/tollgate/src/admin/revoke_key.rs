@@ -4,15 +4,15 @@ use axum::Json;
 use axum::extract::State;
 use domain::KeyId;
 
-use crate::http::{Admin, Caller, PathId};
-use crate::ledger::LedgerError;
+use crate::http::{Admin, ApiError, Caller, PathId};
 
+use super::AdminState;
+use super::show_key::find_key;
 use super::view::KeyView;
-use super::{AdminError, AdminState};
 
 /// Revoke a key
 ///
-/// At once. The answer has the time of its first revocation.
+/// At once, with every secret of it. The answer has the time of its first revocation.
 #[utoipa::path(
     delete,
     path = "/admin/keys/{key}",
@@ -24,8 +24,8 @@ pub(super) async fn revoke_key(
     _: Caller<Admin>,
     State(state): State<AdminState>,
     PathId(key): PathId<KeyId>,
-) -> Result<Json<KeyView>, AdminError> {
-    let key = state.keys.get(key).ok_or(AdminError::Ledger(LedgerError::UnknownKey))?;
+) -> Result<Json<KeyView>, ApiError> {
+    let key = find_key(&state, key)?;
     let revoked = state.keys.revoke(key.account, key.id).await?;
-    Ok(Json(KeyView::of(&revoked)))
+    Ok(Json(KeyView::of(&revoked, state.now_ms())))
 }

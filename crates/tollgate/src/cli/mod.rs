@@ -13,6 +13,7 @@ mod failure;
 mod http;
 mod invite;
 mod key;
+mod key_flags;
 mod out;
 mod plan;
 mod query;

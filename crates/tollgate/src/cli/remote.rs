@@ -154,13 +154,17 @@ impl Answer {
             out.line(&String::from_utf8_lossy(&self.body));
             return Ok(());
         }
-        let value = serde_json::from_slice(&self.body).map_err(|error| {
+        out.line(&describe(&self.read()?));
+        Ok(())
+    }
+
+    /// What the gateway answered.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_slice(&self.body).map_err(|error| {
             Failure::new(format!(
                 "the gateway's answer is not understood: {error}. Is it of another version?"
             ))
-        })?;
-        out.line(&describe(&value));
-        Ok(())
+        })
     }
 }
 

@@ -5,6 +5,9 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use domain::Network;
+use domain::network::NETWORKS_MAX;
+
 use super::env::Env;
 use super::error::ConfigError;
 use super::secret::ApiKey;
@@ -43,6 +46,8 @@ pub struct ServerConfig {
     pub keep_alive: Duration,
     /// How long a client may take nothing of an answer that is ready for it, before its connection is closed.
     pub write_stall: Duration,
+    /// The networks of proxies that are believed about where a request comes from; by default none.
+    pub trusted_proxies: Vec<Network>,
     /// How long a connection may go without a request, and how long the head of a request may take. Of both listeners.
     pub idle: Duration,
 }
@@ -81,6 +86,7 @@ pub(super) fn read_server(section: &mut Section) -> Result<ServerConfig, ConfigE
         write_stall: section
             .number("write_stall_ms", 1..=DEADLINE_MS_MAX)?
             .map_or(WRITE_STALL_DEFAULT, millis),
+        trusted_proxies: read_networks(section, "trusted_proxies")?,
         idle: section.number("idle_ms", 1..=DEADLINE_MS_MAX)?.map_or(IDLE_DEFAULT, millis),
     })
 }
@@ -109,6 +115,16 @@ pub(super) fn parse_address(text: &str) -> Result<SocketAddr, String> {
     literal
         .parse()
         .map_err(|_| format!("must be an IP address and a port such as 127.0.0.1:8000, not `{text}`"))
+}
+
+/// A list of networks, which may be empty.
+fn read_networks(section: &mut Section, key: &'static str) -> Result<Vec<Network>, ConfigError> {
+    let texts = section.strings(key)?.unwrap_or_default();
+    if texts.len() > NETWORKS_MAX {
+        return Err(section.wrong(key, format!("must be at most {NETWORKS_MAX} networks")));
+    }
+    let parse = |text: &String| text.parse().map_err(|error| section.wrong(key, format!("`{text}` {error}")));
+    texts.iter().map(parse).collect()
 }
 
 /// The path behind `sqlite://`. The address of another store is not repeated: it may carry a password.

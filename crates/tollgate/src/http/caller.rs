@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use domain::KeyRole;
 
 use super::ApiError;
 use crate::gateway::Worker;
@@ -89,7 +90,7 @@ impl FromRequestParts<Arc<Worker>> for Caller<Management> {
 
 /// The caller, or the error that is counted and sent.
 fn admit(worker: &Worker, parts: &Parts, role: Role) -> Result<Principal, ApiError> {
-    let principal = authenticate(&worker.gateway, &parts.headers);
+    let principal = authenticate(&worker.gateway, parts);
     principal.and_then(|principal| may(&principal, role).map(|()| principal)).map_err(|refusal| {
         let error = ApiError::from(refusal);
         worker.gateway.telemetry.metrics.refused(error.code());
@@ -97,11 +98,14 @@ fn admit(worker: &Worker, parts: &Parts, role: Role) -> Result<Principal, ApiErr
     })
 }
 
-/// Whether a key may use routes of `role`. Every key is a user's key: there are no others.
-fn may(_principal: &Principal, role: Role) -> Result<(), Refusal> {
+/// Whether a key may use routes of `role`. A management key may do all that a user's key may.
+fn may(principal: &Principal, role: Role) -> Result<(), Refusal> {
     match role {
         Role::Public | Role::Key => Ok(()),
-        Role::Management => Err(Refusal::NotManagement),
+        Role::Management => match principal.key.rights.role {
+            KeyRole::Management => Ok(()),
+            KeyRole::User => Err(Refusal::NotManagement),
+        },
         // The admin key is no key of an account.
         Role::Admin => Err(Refusal::BadKey),
     }
@@ -112,17 +116,17 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::AtomicU64;
 
-    use domain::AccountKind;
+    use domain::{AccountKind, KeyRole};
 
     use super::{Role, may};
     use crate::clock::Clock;
     use crate::http::ApiError;
-    use crate::keys::{Entropy, KeyRing};
+    use crate::keys::{Entropy, KeyRing, NewKey};
     use crate::ledger::{Ledger, NewAccount, StoreConfig};
     use crate::pipeline::Principal;
 
     #[tokio::test]
-    async fn a_users_key_may_use_the_routes_of_keys_and_no_others() {
+    async fn a_key_may_use_the_routes_of_its_role_and_no_others() {
         let ledger = Ledger::open(StoreConfig::Memory, Clock::System).unwrap();
         let entropy = Entropy::Counter(Arc::new(AtomicU64::new(0)));
         let keys = KeyRing::open(ledger.clone(), entropy).await.unwrap();
@@ -132,17 +136,22 @@ mod tests {
             terms: crate::ledger::Terms::default(),
         };
         let account = ledger.create_account(new).await.unwrap().id;
-        let (key, _) = keys.create(account, "laptop").await.unwrap();
-        let user = Principal { key, account: ledger.account(account).unwrap() };
-        for (role, refused) in [
-            (Role::Public, None),
-            (Role::Key, None),
-            (Role::Management, Some((403, "management_key_required"))),
-            (Role::Admin, Some((401, "invalid_api_key"))),
-        ] {
-            let error = may(&user, role).map_err(ApiError::from).err();
-            let told = error.as_ref().map(|error| (error.status.as_u16(), error.code().unwrap()));
-            assert_eq!(told, refused, "{role:?}");
+        let not_management = Some((403, "management_key_required"));
+        for (key_role, refused) in [(KeyRole::User, not_management), (KeyRole::Management, None)] {
+            let mut new = NewKey::from("laptop");
+            new.terms.rights.role = key_role;
+            let (key, _) = keys.create(account, new).await.unwrap();
+            let principal = Principal { key, account: ledger.account(account).unwrap() };
+            for (role, refused) in [
+                (Role::Public, None),
+                (Role::Key, None),
+                (Role::Management, refused),
+                (Role::Admin, Some((401, "invalid_api_key"))),
+            ] {
+                let error = may(&principal, role).map_err(ApiError::from).err();
+                let told = error.as_ref().map(|error| (error.status.as_u16(), error.code().unwrap()));
+                assert_eq!(told, refused, "{key_role:?} {role:?}");
+            }
         }
     }
 }

@@ -101,8 +101,8 @@ fn security(role: Role) -> Vec<SecurityRequirement> {
 fn role_answers(role: Role) -> &'static [&'static str] {
     match role {
         Role::Public => &[],
-        Role::Key => &["401", "403"],
-        Role::Management => &["401", "403"],
+        // 403: the account's trial is over, or the key is not for the address that the request comes from.
+        Role::Key | Role::Management => &["401", "403"],
         Role::Admin => &["401"],
     }
 }

@@ -108,6 +108,8 @@ impl From<Refusal> for ApiError {
                 "No API key was given. Send it as 'Authorization: Bearer <key>' or 'x-api-key: <key>'.",
             ),
             Refusal::BadKey => unauthorized("The API key is not valid."),
+            Refusal::KeyExpired { expires_at_ms } => limit_error::key_expired(expires_at_ms),
+            Refusal::AddressNotAllowed(address) => limit_error::address_not_allowed(address),
             Refusal::NotManagement => ApiError::new(
                 StatusCode::FORBIDDEN,
                 "permission_error",

@@ -72,7 +72,7 @@ impl KeepsAnswers for Arc<Worker> {
 
     /// The caller's account. Where there is none yet, every key is for itself.
     async fn scope(&self, parts: &mut Parts) -> Scope {
-        match authenticate(&self.gateway, &parts.headers) {
+        match authenticate(&self.gateway, parts) {
             Ok(principal) => Scope::of_account(principal.account.id),
             Err(_) => Scope::of_nobody(parts.headers.get(HEADER).map_or(&[], |key| key.as_bytes())),
         }

@@ -21,6 +21,7 @@ pub(super) const ABOUT: About = About {
     tags: &[
         ("Calls", "Calls of models. They cost credit."),
         ("Models", "What can be called, and its price."),
+        ("Keys", "What clients show. They are managed with a management key."),
         ("Account", "What a key sees of its account."),
         ("Health", "For load balancers and probes."),
         ("Description", "What this listener serves."),

@@ -6,7 +6,9 @@ use axum::Router;
 use axum::middleware::map_response_with_state;
 
 use super::routes::{Routes, endpoint};
-use super::{activity, chat, credits, docs, generation, health, key, layers, models, openapi, signup, usage};
+use super::{
+    activity, chat, credits, docs, generation, health, key, keys, layers, models, openapi, signup, usage,
+};
 use crate::gateway::Worker;
 
 /// The public API on one worker.
@@ -40,4 +42,10 @@ fn routes() -> Routes<Arc<Worker>> {
         .key(endpoint!(usage::show))
         .key(endpoint!(credits::show))
         .key(endpoint!(key::show))
+        .management(endpoint!(keys::create::create))
+        .management(endpoint!(keys::list::list))
+        .management(endpoint!(keys::show::show))
+        .management(endpoint!(keys::update::update))
+        .management(endpoint!(keys::revoke::revoke))
+        .management(endpoint!(keys::rotate::rotate))
 }

@@ -98,7 +98,6 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     }
 
     /// A route for the holders of a management key.
-    #[expect(dead_code, reason = "no endpoint needs a management key yet")]
     pub(crate) fn management<H, T>(self, endpoint: Endpoint<H, S>) -> Self
     where
         H: Handler<T, S>,

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Extension, FromRequestParts, State};
+use axum::extract::{FromRequestParts, State};
 use axum::http::header::{CACHE_CONTROL, HOST};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -18,8 +18,8 @@ use super::input::JsonBody;
 use super::{ApiError, layers};
 use crate::admin::AdminError;
 use crate::admin::view::rfc3339;
-use crate::connection::Peer;
 use crate::gateway::Worker;
+use crate::pipeline::ClientAddress;
 use crate::signup::{Desk, Opened, Proof, SignupError};
 
 /// Where visitors sign up.
@@ -105,7 +105,7 @@ struct SignupKeyView {
 pub(super) async fn create(
     Open(desk): Open,
     State(worker): State<Arc<Worker>>,
-    peer: Option<Extension<Peer>>,
+    ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     JsonBody(SignupBody { invite_code, id_token, name }): JsonBody<SignupBody>,
 ) -> Result<Response, ApiError> {
@@ -120,8 +120,8 @@ pub(super) async fn create(
             ));
         }
     };
-    // A connection whose other end is unknown is over already; its strangers share one address.
-    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Extension(Peer(address))| address);
+    // Those whose address cannot be told share one.
+    let peer = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let opened = desk.sign_up(proof, name.map(Name::into_string), peer).await?;
     let view = view(&opened, &worker, &headers);
     Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(view)).into_response())

@@ -2,44 +2,35 @@
 
 mod admin;
 mod entropy;
+mod key;
+mod labels;
+mod rings;
 mod secret;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
-use domain::{AccountId, KeyId, Limits, Rights};
+use domain::calendar::DAY_MS;
+use domain::{AccountId, KeyId};
 
 pub use admin::AdminKey;
 pub use entropy::Entropy;
+pub(crate) use key::PreviousSecret;
+pub use key::{Key, KeyTerms, NewKey};
+pub use labels::{InvalidLabels, LABEL_NAME_LEN_MAX, LABEL_TEXT_LEN_MAX, LABELS_MAX, Labels};
 pub use secret::Secret;
 
 use crate::ledger::{KeyRow, Ledger, LedgerError, check_name, ids};
-use crate::limits::SharedMeter;
+use rings::Rings;
 
-/// A key, without its secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
-    /// Its id.
-    pub id: KeyId,
-    /// Whose it is.
-    pub account: AccountId,
-    /// What people call it.
-    pub name: String,
-    /// The visible beginning of its secret: `tg-xxxxxxxx`.
-    pub prefix: String,
-    /// When it was created, in milliseconds since the Unix epoch.
-    pub created_at_ms: i64,
-    /// When it was revoked, in milliseconds since the Unix epoch.
-    pub revoked_at_ms: Option<i64>,
-    /// What it may do.
-    pub rights: Rights,
-    /// Its own limits, which make those of its plan stricter.
-    pub limits: Limits,
-    /// What it used, and what its limits still allow. It stays the same when the key is changed.
-    pub meter: SharedMeter,
-}
+/// Keys that an account may have ever made: each stays in memory, revoked ones as well, since receipts name them. A key
+/// for each run of a busy automation is within it for a year.
+pub const KEYS_PER_ACCOUNT_MAX: usize = 10_000;
+
+/// The longest time that two secrets of a key work side by side: a month is enough to replace it everywhere.
+pub const OVERLAP_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Every key. Clones are the same ring.
 #[derive(Clone, Debug)]
@@ -49,22 +40,12 @@ pub struct KeyRing {
     rings: Arc<RwLock<Rings>>,
 }
 
-#[derive(Debug, Default)]
-struct Rings {
-    /// What authenticates: live keys by the digest of their secret.
-    ///
-    /// Looking a digest up may take a time that tells something of it, which tells nothing of a secret.
-    live: HashMap<[u8; 32], Arc<Key>>,
-    /// Every key with its digest, revoked ones included.
-    all: BTreeMap<KeyId, ([u8; 32], Arc<Key>)>,
-}
-
 impl KeyRing {
     /// Loads every key.
     pub async fn open(ledger: Ledger, entropy: Entropy) -> Result<KeyRing, LedgerError> {
         let mut rings = Rings::default();
         for row in ledger.on_writer(|store| store.keys()).await? {
-            rings.put(row);
+            rings.put(Key::open(row));
         }
         Ok(KeyRing { ledger, entropy, rings: Arc::new(RwLock::new(rings)) })
     }
@@ -74,36 +55,55 @@ impl KeyRing {
         &self.entropy
     }
 
-    /// The live key of that secret.
+    /// The key of that secret, unless it is revoked. Whether it has expired is for the caller to see.
     #[must_use]
     pub fn authenticate(&self, secret: &str) -> Option<Arc<Key>> {
         let digest = secret::digest(secret)?;
-        self.rings.read().unwrap_or_else(PoisonError::into_inner).live.get(&digest).cloned()
+        let key = read(&self.rings).live(&digest).cloned()?;
+        key.takes(&digest, || self.ledger.clock().now_ms()).then_some(key)
     }
 
     /// Makes a key for an account, durably and then in memory. Its secret is in the answer and nowhere else.
-    pub async fn create(&self, account: AccountId, name: &str) -> Result<(Arc<Key>, Secret), LedgerError> {
+    pub async fn create(
+        &self,
+        account: AccountId,
+        new: impl Into<NewKey>,
+    ) -> Result<(Arc<Key>, Secret), LedgerError> {
         if self.ledger.account(account).is_none() {
             return Err(LedgerError::UnknownAccount);
         }
-        let (row, secret) = self.draft(account, name)?;
-        let row = self.ledger.on_writer(move |store| store.create_key(&row).map(|()| row)).await?;
-        let key = self.keep(row);
-        Ok((key, secret))
+        let (row, secret) = self.draft(account, new)?;
+        let rings = Arc::clone(&self.rings);
+        let created = self.ledger.on_writer(move |store| {
+            if read(&rings).count(account) >= KEYS_PER_ACCOUNT_MAX {
+                return Err(LedgerError::TooManyKeys);
+            }
+            store.create_key(&row)?;
+            Ok(write(&rings).put(Key::open(row)))
+        });
+        Ok((created.await?, secret))
     }
 
     /// A key that is not stored yet, of an account that may not be either.
-    pub(crate) fn draft(&self, account: AccountId, name: &str) -> Result<(KeyRow, Secret), LedgerError> {
-        check_name(name)?;
+    pub(crate) fn draft(
+        &self,
+        account: AccountId,
+        new: impl Into<NewKey>,
+    ) -> Result<(KeyRow, Secret), LedgerError> {
+        let NewKey { terms, maker } = new.into();
+        check_name(&terms.name)?;
         let secret = Secret::generate(&self.entropy)?;
         let clock = self.ledger.clock();
         let row = KeyRow {
             id: ids::key_id(clock),
             account,
-            name: name.to_owned(),
+            maker,
+            terms,
             prefix: secret.prefix().to_owned(),
             digest: secret.digest(),
+            previous: None,
             created_at_ms: clock.now_ms(),
+            rotated_at_ms: None,
             revoked_at_ms: None,
         };
         Ok((row, secret))
@@ -111,63 +111,115 @@ impl KeyRing {
 
     /// Takes a stored key into memory.
     pub(crate) fn keep(&self, row: KeyRow) -> Arc<Key> {
-        self.write().put(row)
+        write(&self.rings).put(Key::open(row))
     }
 
-    /// Revokes a key of an account: at once in memory, then durably. After an error, ask again.
-    pub async fn revoke(&self, account: AccountId, id: KeyId) -> Result<Arc<Key>, LedgerError> {
+    /// Puts a key of an account on the terms that `edit` makes of it, durably and then in memory. They count from the
+    /// next call on; calls in flight keep theirs, and what was used stays counted. Changes come one after another.
+    pub async fn update<E: From<LedgerError> + Send + 'static>(
+        &self,
+        account: AccountId,
+        id: KeyId,
+        edit: impl FnOnce(&Key) -> Result<KeyTerms, E> + Send + 'static,
+    ) -> Result<Arc<Key>, E> {
+        let edit = move |key: &Key| {
+            let terms = edit(key)?;
+            check_name(&terms.name)?;
+            Ok(key.on(terms))
+        };
+        self.change(account, id, edit).await
+    }
+
+    /// Gives a key of an account a new secret. The one before works on for `overlap`, at most [`OVERLAP_MAX`]; what was
+    /// before that one ends now. `may` can refuse to touch the key as it is.
+    pub async fn rotate<E: From<LedgerError> + Send + 'static>(
+        &self,
+        account: AccountId,
+        id: KeyId,
+        overlap: Duration,
+        may: impl FnOnce(&Key) -> Result<(), E> + Send + 'static,
+    ) -> Result<(Arc<Key>, Secret), E> {
+        let secret = Secret::generate(&self.entropy).map_err(LedgerError::from)?;
+        let (prefix, digest) = (secret.prefix().to_owned(), secret.digest());
         let now_ms = self.ledger.clock().now_ms();
-        let key = self.write().revoke(account, id, now_ms).ok_or(LedgerError::UnknownKey)?;
-        let at_ms = key.revoked_at_ms.unwrap_or(now_ms);
-        self.ledger.on_writer(move |store| store.revoke_key(id, at_ms)).await?;
-        Ok(key)
+        let overlap_ms = i64::try_from(overlap.min(OVERLAP_MAX).as_millis()).unwrap_or(DAY_MS);
+        let replace = move |key: &Key| -> Result<Key, E> {
+            may(key)?;
+            let before = PreviousSecret { digest: key.digest, until_ms: now_ms.saturating_add(overlap_ms) };
+            let previous = (overlap_ms > 0).then_some(before);
+            Ok(Key { prefix, digest, previous, rotated_at_ms: Some(now_ms), ..key.clone() })
+        };
+        let key = self.change(account, id, replace).await?;
+        Ok((key, secret))
+    }
+
+    /// Revokes a key of an account, with all its secrets: at once in memory, then durably. After an error, ask again.
+    pub async fn revoke(&self, account: AccountId, id: KeyId) -> Result<Arc<Key>, LedgerError> {
+        write(&self.rings)
+            .revoke(account, id, self.ledger.clock().now_ms())
+            .ok_or(LedgerError::UnknownKey)?;
+        let rings = Arc::clone(&self.rings);
+        let saved = self.ledger.on_writer(move |store| {
+            let key = read(&rings).get(id).cloned().ok_or(LedgerError::UnknownKey)?;
+            store.save_key(&key.row())?;
+            Ok(key)
+        });
+        saved.await
     }
 
     /// The keys of an account, oldest first, revoked ones included.
     #[must_use]
     pub fn list(&self, account: AccountId) -> Vec<Arc<Key>> {
-        let rings = self.rings.read().unwrap_or_else(PoisonError::into_inner);
-        rings.all.values().filter(|(_, key)| key.account == account).map(|(_, key)| Arc::clone(key)).collect()
+        read(&self.rings).after(account, None).cloned().collect()
+    }
+
+    /// A page of it: at most `count` keys that were made after `after`.
+    #[must_use]
+    pub fn page(&self, account: AccountId, after: Option<KeyId>, count: usize) -> Vec<Arc<Key>> {
+        read(&self.rings).after(account, after).take(count).cloned().collect()
+    }
+
+    /// Every key of every account, with its meter.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Key>> {
+        read(&self.rings).all().cloned().collect()
     }
 
     /// The key of that id, revoked or not.
     #[must_use]
     pub fn get(&self, id: KeyId) -> Option<Arc<Key>> {
-        let rings = self.rings.read().unwrap_or_else(PoisonError::into_inner);
-        rings.all.get(&id).map(|(_, key)| Arc::clone(key))
+        read(&self.rings).get(id).cloned()
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Rings> {
-        self.rings.write().unwrap_or_else(PoisonError::into_inner)
+    /// Makes another of a key that is not revoked, on the writer's thread, so that no two changes cross.
+    async fn change<E: From<LedgerError> + Send + 'static>(
+        &self,
+        account: AccountId,
+        id: KeyId,
+        edit: impl FnOnce(&Key) -> Result<Key, E> + Send + 'static,
+    ) -> Result<Arc<Key>, E> {
+        let rings = Arc::clone(&self.rings);
+        let changed = self.ledger.on_writer(move |store| {
+            let key = read(&rings).get(id).filter(|key| key.account == account).cloned();
+            let key = key.ok_or(LedgerError::UnknownKey)?;
+            if key.revoked_at_ms.is_some() {
+                return Err(LedgerError::KeyRevoked);
+            }
+            let changed = match edit(&key) {
+                Ok(changed) => changed,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            store.save_key(&changed.row())?;
+            Ok(Ok(write(&rings).put(changed)))
+        });
+        changed.await?
     }
 }
 
-impl Rings {
-    fn put(&mut self, row: KeyRow) -> Arc<Key> {
-        let key = Arc::new(Key {
-            id: row.id,
-            account: row.account,
-            name: row.name,
-            prefix: row.prefix,
-            created_at_ms: row.created_at_ms,
-            revoked_at_ms: row.revoked_at_ms,
-            rights: Rights::default(),
-            limits: Limits::NONE,
-            meter: SharedMeter::default(),
-        });
-        if key.revoked_at_ms.is_none() {
-            self.live.insert(row.digest, Arc::clone(&key));
-        }
-        self.all.insert(key.id, (row.digest, Arc::clone(&key)));
-        key
-    }
+fn read(rings: &RwLock<Rings>) -> RwLockReadGuard<'_, Rings> {
+    rings.read().unwrap_or_else(PoisonError::into_inner)
+}
 
-    fn revoke(&mut self, account: AccountId, id: KeyId, at_ms: i64) -> Option<Arc<Key>> {
-        let (digest, key) = self.all.get_mut(&id).filter(|(_, key)| key.account == account)?;
-        self.live.remove(digest);
-        if key.revoked_at_ms.is_none() {
-            *key = Arc::new(Key { revoked_at_ms: Some(at_ms), ..Key::clone(key) });
-        }
-        Some(Arc::clone(key))
-    }
+fn write(rings: &RwLock<Rings>) -> RwLockWriteGuard<'_, Rings> {
+    rings.write().unwrap_or_else(PoisonError::into_inner)
 }

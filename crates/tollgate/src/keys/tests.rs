@@ -1,14 +1,20 @@
 //! Tests of keys: what is shown, what is stored, what authenticates.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
-use domain::{AccountId, AccountKind, KeyId};
+use domain::{AccountId, AccountKind, Ask, KeyId, Period, Used};
+use tokio::task::JoinSet;
 
-use super::{AdminKey, Entropy, Key, KeyRing};
+use super::{AdminKey, Entropy, KEYS_PER_ACCOUNT_MAX, Key, KeyRing, KeyTerms, NewKey, Secret};
 use crate::clock::Clock;
+use crate::http::ApiError;
 use crate::ledger::{Ledger, LedgerError, NewAccount, StoreConfig, Terms};
+use crate::limits::{PlanBook, Reservation};
+use crate::pipeline::Refusal;
 
 fn entropy() -> Entropy {
     Entropy::Counter(Arc::new(AtomicU64::new(0)))
@@ -48,14 +54,15 @@ async fn a_key_authenticates_until_it_is_revoked() {
     both.sort_by_key(|key| key.id);
     assert_eq!(ring.list(ada), both);
 
-    // After a restart it is all the same.
+    // After a restart it is all the same, but for the meters, which are other ones.
     ledger.close().await;
     let ledger = sqlite(&path);
     let ring = KeyRing::open(ledger.clone(), entropy()).await.unwrap();
     assert_eq!(ring.authenticate(laptop_secret.expose()), None);
-    assert_eq!(ring.authenticate(server_secret.expose()).map(|key| key.id), Some(server.id));
-    let of = |key: &Key| (key.id, key.name.clone(), key.prefix.clone(), key.created_at_ms, key.revoked_at_ms);
-    assert_eq!(ring.list(ada).iter().map(|key| of(key)).collect::<Vec<_>>(), [of(&revoked), of(&server)]);
+    let found = ring.authenticate(server_secret.expose()).expect("the key");
+    assert_eq!(found.row(), server.row());
+    let listed: Vec<_> = ring.list(ada).iter().map(|key| key.row()).collect();
+    assert_eq!(listed, [revoked.row(), server.row()]);
     ledger.close().await;
 }
 
@@ -175,4 +182,118 @@ async fn an_admin_key_that_can_be_guessed_is_refused() {
         assert!(matches!(refused, Err(LedgerError::Invalid(_))), "{given:.20}");
     }
     assert!(AdminKey::load_or_create(Some("12345678"), &ledger, &entropy()).await.is_ok());
+}
+
+/// A ring on a clock that the test moves, at 2026-01-31T23:00:00Z.
+async fn ring_in_time() -> (KeyRing, Ledger, AccountId, Arc<AtomicI64>) {
+    let time = Arc::new(AtomicI64::new(1_769_900_400_000));
+    let ledger = Ledger::open(StoreConfig::Memory, Clock::Manual(Arc::clone(&time))).unwrap();
+    let ada = account(&ledger).await;
+    (KeyRing::open(ledger.clone(), entropy()).await.unwrap(), ledger, ada, time)
+}
+
+fn anybody_may(_: &Key) -> Result<(), LedgerError> {
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_old_secret_works_until_its_overlap_ends_or_another_rotation_comes() {
+    let (ring, _, ada, time) = ring_in_time().await;
+    let (key, first) = ring.create(ada, "laptop").await.unwrap();
+    let minute = Duration::from_secs(60);
+    let works =
+        |secret: &Secret| ring.authenticate(secret.expose()).is_some_and(|found| found.meter == key.meter);
+    let (rotated, second) = ring.rotate(ada, key.id, minute, anybody_may).await.unwrap();
+    assert_eq!((rotated.id, rotated.prefix.as_str()), (key.id, second.prefix()));
+    time.fetch_add(59_999, Ordering::Relaxed);
+    assert_eq!((works(&first), works(&second)), (true, true));
+    time.fetch_add(1, Ordering::Relaxed);
+    assert_eq!((works(&first), works(&second)), (false, true));
+
+    let (_, third) = ring.rotate(ada, key.id, minute, anybody_may).await.unwrap();
+    let (_, fourth) = ring.rotate(ada, key.id, minute, anybody_may).await.unwrap();
+    let at_work = [&first, &second, &third, &fourth].map(works);
+    assert_eq!(at_work, [false, false, true, true], "only the last two");
+    // A change in between ends nothing.
+    ring.update(ada, key.id, |key| Ok::<_, LedgerError>(key.terms())).await.unwrap();
+    assert!(works(&third) && works(&fourth));
+    let (_, fifth) = ring.rotate(ada, key.id, Duration::ZERO, anybody_may).await.unwrap();
+    assert_eq!([&third, &fourth, &fifth].map(works), [false, false, true], "without overlap");
+    let (_, sixth) = ring.rotate(ada, key.id, minute, anybody_may).await.unwrap();
+    ring.revoke(ada, key.id).await.unwrap();
+    assert_eq!([&fifth, &sixth].map(works), [false, false], "both at once");
+    let refused = ring.rotate(ada, key.id, minute, anybody_may).await;
+    assert!(matches!(refused, Err(LedgerError::KeyRevoked)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn changes_that_meet_are_all_made_and_never_bring_a_revoked_key_back() {
+    let (ring, _, ada, _) = ring_in_time().await;
+    let (key, secret) = ring.create(ada, "laptop").await.unwrap();
+    let relabel = |at: u32| {
+        let (ring, id) = (ring.clone(), key.id);
+        async move {
+            let edit = move |key: &Key| {
+                let mut labels: BTreeMap<_, _> =
+                    key.labels.iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+                labels.insert(at.to_string(), "x".to_owned());
+                let labels = labels.try_into().map_err(|_| LedgerError::TooLarge)?;
+                Ok(KeyTerms { labels, ..key.terms() })
+            };
+            ring.update::<LedgerError>(ada, id, edit).await
+        }
+    };
+    let mut changes: JoinSet<_> = (0..16).map(relabel).collect();
+    while let Some(changed) = changes.join_next().await {
+        changed.unwrap().unwrap();
+    }
+    assert_eq!(ring.get(key.id).unwrap().labels.iter().count(), 16);
+
+    let mut changes: JoinSet<_> = (0..16).map(relabel).collect();
+    let revoked = ring.revoke(ada, key.id).await.unwrap();
+    while let Some(changed) = changes.join_next().await {
+        let changed = changed.unwrap();
+        assert!(matches!(changed, Ok(_) | Err(LedgerError::KeyRevoked)), "{changed:?}");
+    }
+    assert_eq!(ring.authenticate(secret.expose()), None);
+    assert_eq!(ring.get(key.id).unwrap().revoked_at_ms, revoked.revoked_at_ms);
+    let stored = ring.ledger.on_writer(|store| store.keys()).await.unwrap();
+    assert_eq!(stored[0].revoked_at_ms, revoked.revoked_at_ms, "in the store as well");
+}
+
+#[tokio::test]
+async fn an_account_has_a_bounded_number_of_keys() {
+    let (ring, ledger, ada, _) = ring_in_time().await;
+    for _ in 0..KEYS_PER_ACCOUNT_MAX {
+        ring.create(ada, "laptop").await.unwrap();
+    }
+    let one_more = ring.create(ada, "laptop").await;
+    assert!(matches!(one_more, Err(LedgerError::TooManyKeys)), "{one_more:?}");
+    let bob = account(&ledger).await;
+    assert!(ring.create(bob, "laptop").await.is_ok(), "another account's do not count");
+    assert_eq!(ring.all().len(), KEYS_PER_ACCOUNT_MAX + 1);
+}
+
+#[tokio::test]
+async fn a_cap_that_starts_anew_each_day_is_whole_again_at_midnight() {
+    let (ring, ledger, ada, time) = ring_in_time().await;
+    let mut new = NewKey::from("laptop");
+    new.terms.limits.quotas[Period::Day].spend = Some("0.10".parse().unwrap());
+    let (key, _) = ring.create(ada, new).await.unwrap();
+    let account = ledger.account(ada).unwrap();
+    let spend = |amount: &str| {
+        let limits = PlanBook::default().allowance(&account, &key).unwrap().limits;
+        let ask = Ask { tokens: 0, spend: amount.parse().unwrap() };
+        Reservation::take(&account.meter, &key.meter, &limits, ask, ledger.clock())
+    };
+    let whole = Used { counted: true, tokens: 0, spend: "0.10".parse().unwrap() };
+    spend("0.10").unwrap().end(whole);
+    let refused = ApiError::from(Refusal::Limited(spend("0.000000001").unwrap_err()));
+    assert_eq!((refused.status.as_u16(), refused.code()), (402, Some("spend_cap_reached")));
+    assert!(refused.body.message.contains("until 2026-02-01T00:00:00.000Z"), "{refused:?}");
+    time.fetch_add(3_600_000 - 1, Ordering::Relaxed);
+    assert!(spend("0.000000001").is_err(), "a millisecond before midnight");
+    time.fetch_add(1, Ordering::Relaxed);
+    spend("0.10").unwrap().end(whole);
+    assert_eq!(key.meter.counts(ledger.clock().now_ms())[Period::Total].spend, "0.20".parse().unwrap());
 }

@@ -25,6 +25,12 @@ pub enum LedgerError {
     /// The identity has an account.
     #[error("this identity has an account already")]
     Registered,
+    /// The key is revoked, which nothing changes.
+    #[error("the key is revoked")]
+    KeyRevoked,
+    /// The account has made as many keys as an account may.
+    #[error("the account has too many keys")]
+    TooManyKeys,
     /// The reference was used before, for another amount.
     #[error("this reference was used before, for another grant")]
     Conflict,

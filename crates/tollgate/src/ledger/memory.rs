@@ -159,10 +159,9 @@ impl KeyStore for MemoryStore {
         Ok(())
     }
 
-    fn revoke_key(&mut self, key: KeyId, at_ms: i64) -> Result<(), LedgerError> {
+    fn save_key(&mut self, row: &KeyRow) -> Result<(), LedgerError> {
         let mut tables = self.tables();
-        let row = tables.keys.get_mut(&key).ok_or(LedgerError::UnknownKey)?;
-        row.revoked_at_ms.get_or_insert(at_ms);
+        *tables.keys.get_mut(&row.id).ok_or(LedgerError::UnknownKey)? = row.clone();
         Ok(())
     }
 }

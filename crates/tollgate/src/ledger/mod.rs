@@ -48,7 +48,8 @@ pub use openings::{NewTrial, SignUp, TRIAL_REFERENCE};
 pub use plans_in_use::plans_not_stored;
 pub use receipt::{BILLING_UNAVAILABLE, DIALECTS, Page, Receipt, StoredReceipt};
 pub use registry::{INVITES_PAGE_MAX, IdentityKind, IdentityMark, InviteRow};
-pub use store::{CatalogueCopy, GrantRow, KeyRow};
+pub(crate) use store::KeyRow;
+pub use store::{CatalogueCopy, GrantRow};
 
 use crate::clock::Clock;
 use crate::telemetry::Telemetry;

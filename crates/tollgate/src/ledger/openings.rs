@@ -35,7 +35,7 @@ pub struct SignUp {
     /// The invite that they used.
     pub invite: Option<InviteId>,
     /// Their first key.
-    pub key: KeyRow,
+    pub(crate) key: KeyRow,
 }
 
 impl Ledger {
@@ -47,7 +47,7 @@ impl Ledger {
 
     /// Opens the trial of a visitor: account, identity, credit and key, all or nothing. `keep` takes the key into
     /// memory. [`LedgerError::Registered`] when the identity has an account already.
-    pub async fn sign_up(
+    pub(crate) async fn sign_up(
         &self,
         new: NewTrial,
         visitor: SignUp,

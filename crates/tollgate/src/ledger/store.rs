@@ -9,6 +9,7 @@ use super::account::{AccountRow, Terms};
 use super::answers::{AnswerEntry, KeptAnswer, NewAnswer, Place};
 use super::receipt::{Page, Receipt, StoredReceipt};
 use super::registry::Registry;
+use crate::keys::{KeyTerms, PreviousSecret};
 
 /// Money: accounts, grants, settlements.
 pub(crate) trait Treasury {
@@ -40,8 +41,8 @@ pub(crate) trait KeyStore {
     /// Stores a new key.
     fn create_key(&mut self, row: &KeyRow) -> Result<(), LedgerError>;
 
-    /// Marks a key as revoked. The first time stays.
-    fn revoke_key(&mut self, key: KeyId, at_ms: i64) -> Result<(), LedgerError>;
+    /// Replaces what is stored of a key.
+    fn save_key(&mut self, row: &KeyRow) -> Result<(), LedgerError>;
 }
 
 /// Plans that operators made by the admin API.
@@ -209,21 +210,27 @@ pub(crate) struct Booked {
 
 /// A key as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyRow {
+pub(crate) struct KeyRow {
     /// Its id.
-    pub id: KeyId,
+    pub(crate) id: KeyId,
     /// Whose it is.
-    pub account: AccountId,
-    /// What people call it.
-    pub name: String,
+    pub(crate) account: AccountId,
+    /// The key that made it.
+    pub(crate) maker: Option<KeyId>,
+    /// What can be changed about it.
+    pub(crate) terms: KeyTerms,
     /// The visible beginning of its secret: `tg-xxxxxxxx`.
-    pub prefix: String,
+    pub(crate) prefix: String,
     /// The SHA-256 of its secret.
-    pub digest: [u8; 32],
+    pub(crate) digest: [u8; 32],
+    /// The secret before, while it goes on working.
+    pub(crate) previous: Option<PreviousSecret>,
     /// When it was created, in milliseconds since the Unix epoch.
-    pub created_at_ms: i64,
+    pub(crate) created_at_ms: i64,
+    /// When it last got a new secret, in milliseconds since the Unix epoch.
+    pub(crate) rotated_at_ms: Option<i64>,
     /// When it was revoked, in milliseconds since the Unix epoch.
-    pub revoked_at_ms: Option<i64>,
+    pub(crate) revoked_at_ms: Option<i64>,
 }
 
 /// A plan as stored.

@@ -137,6 +137,15 @@ impl From<&Limits> for LimitFields {
 }
 
 impl LimitFields {
+    /// Sets a quota of money in the place of every other.
+    pub fn set_only_cap(&mut self, period: Period, amount: &str) {
+        let cap = |each| (each == period).then(|| amount.to_owned());
+        self.spend_per_day = cap(Period::Day);
+        self.spend_per_week = cap(Period::Week);
+        self.spend_per_month = cap(Period::Month);
+        self.spend_total = cap(Period::Total);
+    }
+
     /// The quotas of a period as they were written.
     fn quota(&self, period: Period) -> (Option<u64>, Option<u64>, Option<&str>) {
         let (requests, tokens, spend) = match period {

@@ -301,11 +301,12 @@ fn stored(row: &PlanRow) -> Option<Plan> {
 
 #[cfg(test)]
 mod tests {
-    use domain::{AccountId, AccountKind, KeyId, Limit, Limits, Money, Rights};
+    use domain::{AccountId, AccountKind, KeyId, Limit, Limits, Money};
 
     use super::*;
+    use crate::keys::KeyTerms;
+    use crate::ledger::KeyRow;
     use crate::ledger::{AccountRow, Terms};
-    use crate::limits::SharedMeter;
 
     fn account(plan: Option<&str>) -> Account {
         let plan = plan.map(|name| name.parse().unwrap());
@@ -327,17 +328,18 @@ mod tests {
     }
 
     fn key(limits: Limits) -> Key {
-        Key {
+        Key::open(KeyRow {
             id: KeyId::from_bits(1),
             account: AccountId::from_bits(1),
-            name: "key".to_owned(),
+            maker: None,
+            terms: KeyTerms { name: "key".to_owned(), limits, ..KeyTerms::default() },
             prefix: "tg-1".to_owned(),
+            digest: [0; 32],
+            previous: None,
             created_at_ms: 0,
+            rotated_at_ms: None,
             revoked_at_ms: None,
-            rights: Rights::default(),
-            limits,
-            meter: SharedMeter::default(),
-        }
+        })
     }
 
     #[test]

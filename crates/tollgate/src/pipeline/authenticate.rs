@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::http::request::Parts;
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
 use super::Refusal;
+use super::address::client_address;
 use crate::gateway::Gateway;
 use crate::keys::Key;
 use crate::ledger::Account;
@@ -18,11 +20,22 @@ pub struct Principal {
     pub account: Arc<Account>,
 }
 
-/// Reads the credential and looks it up. An unknown, a malformed and a revoked key get the same answer. The key of an
-/// account whose trial is over gets another one: whoever has it is told what to do.
-pub fn authenticate(gateway: &Gateway, headers: &HeaderMap) -> Result<Principal, Refusal> {
-    let secret = credential(headers)?;
+/// Reads the credential and looks it up. An unknown, a malformed and a revoked key get the same answer; who shows the
+/// right secret is told that the key has expired, that it may not be used from there, or that the trial is over.
+pub fn authenticate(gateway: &Gateway, parts: &Parts) -> Result<Principal, Refusal> {
+    let secret = credential(&parts.headers)?;
     let key = gateway.keys.authenticate(secret).ok_or(Refusal::BadKey)?;
+    if let Some(expires_at_ms) = key.rights.expires_at_ms
+        && !key.rights.are_live_at(gateway.clock.now_ms())
+    {
+        return Err(Refusal::KeyExpired { expires_at_ms });
+    }
+    if key.rights.networks.is_some() {
+        let address = client_address(parts, &gateway.config.server.trusted_proxies);
+        if !address.is_some_and(|address| key.rights.allow_address(address)) {
+            return Err(Refusal::AddressNotAllowed(address));
+        }
+    }
     let account = gateway.ledger.account(key.account).ok_or(Refusal::BadKey)?;
     if let Some(ended_at_ms) = account.trial_over(|| gateway.clock.now_ms()) {
         return Err(Refusal::TrialOver { ended_at_ms });

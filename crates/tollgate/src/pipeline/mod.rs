@@ -1,6 +1,7 @@
 //! The life of a call, in one straight line: [`serve`] is the function to read first.
 
 mod accept;
+mod address;
 mod admit;
 mod attempt;
 mod authenticate;
@@ -31,7 +32,9 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use wire::chat::ChatRequest;
 
 pub use accept::{BodyLimit, read_body};
+pub use address::{ClientAddress, Peer};
 pub use authenticate::{Principal, authenticate, credential};
+pub use limit::callable_models;
 pub use refusal::{Failure, NoCredit, Refusal};
 
 use crate::config::AbortPolicy;

@@ -1,5 +1,6 @@
 //! Why a call got no answer: refused by the gateway before it was sent, or failed at the upstream.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use domain::{Money, Outcome, PlanName, retry};
@@ -19,6 +20,13 @@ pub enum Refusal {
     NoKey,
     /// The key is unknown or revoked.
     BadKey,
+    /// The key has expired.
+    KeyExpired {
+        /// Since when, in milliseconds since the Unix epoch.
+        expires_at_ms: i64,
+    },
+    /// The key may not be used from the address that the request comes from; `None` when that cannot be told.
+    AddressNotAllowed(Option<IpAddr>),
     /// The route is for management keys.
     NotManagement,
     /// Too many calls are in flight.

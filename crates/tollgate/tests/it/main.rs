@@ -25,6 +25,8 @@ mod idempotency_endings;
 mod idempotency_endpoints;
 mod idle;
 mod issuer;
+mod keys;
+mod keys_rights;
 mod leaving;
 mod limited;
 mod limits;

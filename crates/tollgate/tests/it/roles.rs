@@ -1,8 +1,11 @@
 //! Who may use what: every route of both listeners, as their descriptions list them, by every kind of caller.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use bytes::Bytes;
 use hyper::Method;
 use serde_json::{Value, json};
+use tollgate::admin::view::rfc3339;
 
 use crate::client::{Client, Reply};
 use crate::described::{Described, described};
@@ -25,6 +28,8 @@ use Gets::{Forbidden, Served, Unknown};
 const NO_KEY: Gets = Unknown("invalid_api_key");
 const NO_ADMIN: Gets = Unknown("invalid_admin_key");
 const NO_MANAGER: Gets = Forbidden("management_key_required");
+const EXPIRED: Gets = Unknown("key_expired");
+const ELSEWHERE: Gets = Forbidden("address_not_allowed");
 
 /// A kind of caller: its name, its key, and what it gets from routes of each role of the listener.
 type Caller = (&'static str, String, fn(&str) -> Gets);
@@ -40,11 +45,20 @@ macro_rules! gets {
 async fn every_route_of_the_public_listener_gives_each_caller_what_its_role_says() {
     let gateway = Gateway::start().await;
     let revoked = revoked_key(&gateway).await;
+    let expired = expired_key(&gateway).await;
+    let manager = gateway.make_key(json!({"name": "manager", "role": "management"})).await.secret;
+    let elsewhere = json!({"name": "elsewhere", "role": "management", "networks": ["203.0.113.0/24"]});
+    let elsewhere = gateway.make_key(elsewhere).await.secret;
+    let other = other_accounts_manager(&gateway).await;
     let callers: &[Caller] = &[
         ("no key", String::new(), gets!(public: Served, key: NO_KEY, management: NO_KEY)),
         ("unknown", "tg-unknown".to_owned(), gets!(public: Served, key: NO_KEY, management: NO_KEY)),
         ("revoked", revoked, gets!(public: Served, key: NO_KEY, management: NO_KEY)),
+        ("expired", expired, gets!(public: Served, key: EXPIRED, management: EXPIRED)),
+        ("elsewhere", elsewhere, gets!(public: Served, key: ELSEWHERE, management: ELSEWHERE)),
         ("user", gateway.key.clone(), gets!(public: Served, key: Served, management: NO_MANAGER)),
+        ("management", manager, gets!(public: Served, key: Served, management: Served)),
+        ("another account's", other, gets!(public: Served, key: Served, management: Served)),
         ("admin", ADMIN_KEY.to_owned(), gets!(public: Served, key: NO_KEY, management: NO_KEY)),
     ];
     assert_matrix(&gateway.client, callers).await;
@@ -54,10 +68,12 @@ async fn every_route_of_the_public_listener_gives_each_caller_what_its_role_says
 #[tokio::test]
 async fn every_route_of_the_admin_listener_gives_each_caller_what_its_role_says() {
     let gateway = Gateway::start().await;
+    let manager = gateway.make_key(json!({"name": "manager", "role": "management"})).await.secret;
     let callers: &[Caller] = &[
         ("no key", String::new(), gets!(public: Served, admin: NO_ADMIN)),
         ("wrong", format!("{ADMIN_KEY}x"), gets!(public: Served, admin: NO_ADMIN)),
         ("user", gateway.key.clone(), gets!(public: Served, admin: NO_ADMIN)),
+        ("management", manager, gets!(public: Served, admin: NO_ADMIN)),
         ("admin", ADMIN_KEY.to_owned(), gets!(public: Served, admin: Served)),
     ];
     assert_matrix(&gateway.admin, callers).await;
@@ -72,8 +88,8 @@ async fn assert_matrix(listener: &Client, callers: &[Caller]) {
             let reply = send(&listener.with_key(key), route).await;
             let declared = gets(&route.role);
             let got = match reply.status.as_u16() {
-                401 => Unknown(code_in(&reply, &[NO_KEY, NO_ADMIN])),
-                403 => Forbidden(code_in(&reply, &[NO_MANAGER])),
+                401 => Unknown(code_in(&reply, &[NO_KEY, NO_ADMIN, EXPIRED])),
+                403 => Forbidden(code_in(&reply, &[NO_MANAGER, ELSEWHERE])),
                 405 => panic!("{route:?} is described and not served"),
                 _ => Served,
             };
@@ -107,9 +123,33 @@ async fn revoked_key(gateway: &Gateway) -> String {
     made["secret"].as_str().expect("a secret").to_owned()
 }
 
+/// A management key whose time is over.
+async fn expired_key(gateway: &Gateway) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    let soon_ms = i64::try_from(now.as_millis()).expect("a time") + 500;
+    let body = json!({"name": "expired", "role": "management", "expires_at": rfc3339(soon_ms)});
+    let key = gateway.make_key(body).await;
+    gateway.until("it expires", async |_| key.client.get("/v1/key").await.status == 401).await;
+    key.secret
+}
+
+/// A management key of another account.
+async fn other_accounts_manager(gateway: &Gateway) -> String {
+    let account = gateway.admin.post("/admin/accounts", json!({"name": "other"}).to_string()).await.json();
+    let keys = format!("/admin/accounts/{}/keys", account["id"].as_str().expect("an id"));
+    let body = json!({"name": "theirs", "role": "management"}).to_string();
+    gateway.admin.post(&keys, body).await.json()["secret"].as_str().expect("a secret").to_owned()
+}
+
 /// The routes of keys that take an id, and what the id is of. `MODEL` belongs to nobody.
-const IDS: &[(&str, &str, &str)] =
-    &[("GET", "/v1/generation?id={id}", "CALL"), ("GET", "/v1/models/{id}", "MODEL")];
+const IDS: &[(&str, &str, &str)] = &[
+    ("GET", "/v1/generation?id={id}", "CALL"),
+    ("GET", "/v1/models/{id}", "MODEL"),
+    ("GET", "/v1/keys/{id}", "KEY"),
+    ("PATCH", "/v1/keys/{id}", "KEY"),
+    ("POST", "/v1/keys/{id}/rotate", "KEY"),
+    ("DELETE", "/v1/keys/{id}", "KEY"),
+];
 
 #[tokio::test]
 async fn an_id_of_another_account_is_an_id_that_does_not_exist() {
@@ -117,28 +157,36 @@ async fn an_id_of_another_account_is_an_id_that_does_not_exist() {
     for route in described(&gateway.client).await {
         let takes_id = route.path.contains('{') || route.query.iter().any(|name| name == "id");
         let listed = IDS.iter().any(|(method, path, _)| {
-            *method == route.method.as_str() && path.split('?').next() == Some(route.path.as_str())
+            let described = route.path.replace("{key}", "{id}");
+            *method == route.method.as_str() && path.split('?').next() == Some(described.as_str())
         });
         assert_eq!(takes_id, listed, "{} {} takes an id: add it to the table", route.method, route.path);
     }
     let stranger = stranger(&gateway).await;
     let call = stranger.chat(&ask("Hello")).await.call_id();
+    let managing = stranger.with_key(&other_accounts_manager(&gateway).await);
+    let key = managing.get("/v1/keys").await.json()["data"][0]["id"].as_str().expect("an id").to_owned();
+    let manager = gateway.make_key(json!({"name": "manager", "role": "management"})).await.client;
     for (method, path, what) in IDS {
-        let foreign = match *what {
-            "CALL" => call.as_str(),
+        let (foreign, owner, client) = match *what {
+            "CALL" => (call.as_str(), &stranger, &gateway.client),
+            "KEY" => (key.as_str(), &managing, &manager),
             _ => continue,
         };
         let get = async |client: &Client, id: &str| {
             let method: Method = method.parse().expect("a method");
-            Reply::read(client.send(method, &path.replace("{id}", id), Bytes::new()).await).await
+            Reply::read(client.send(method, &path.replace("{id}", id), "{}").await).await
         };
-        assert_eq!(get(&stranger, foreign).await.status, 200, "{path}: its own");
+        assert_eq!(get(client, foreign).await.status, 404, "{path}: another's");
+        if *method == "GET" {
+            assert_eq!(get(owner, foreign).await.status, 200, "{path}: its own");
+        }
         let last = foreign.chars().next_back().expect("an id");
         let other = format!("{}{}", &foreign[..foreign.len() - 1], if last == '0' { '1' } else { '0' });
-        let refused = get(&gateway.client, foreign).await;
+        let refused = get(client, foreign).await;
         assert_eq!(refused.status, 404, "{path}");
         for unknown in [other.as_str(), "nonsense", "%00", "99999999999999999999"] {
-            let reply = get(&gateway.client, unknown).await;
+            let reply = get(client, unknown).await;
             assert_eq!((reply.status, &reply.body), (refused.status, &refused.body), "{path} {unknown}");
         }
     }

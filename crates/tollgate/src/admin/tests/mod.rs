@@ -178,7 +178,7 @@ async fn an_account_gets_credit_and_a_key_and_loses_the_key() {
     let secret = key["secret"].as_str().unwrap();
     assert!(secret.starts_with(key["prefix"].as_str().unwrap()));
     assert!(admin.keys.authenticate(secret).is_some());
-    let (_, listed) = admin.ask("GET", &keys, "").await;
+    let (_, listed) = admin.ask("GET", &format!("/admin/keys?account={id}"), "").await;
     assert_eq!(listed["data"][0]["id"], key["id"]);
     assert!(!listed.to_string().contains(secret), "the secret is shown once");
 

@@ -57,7 +57,7 @@ const WRONG: &[(&str, &str, &str, u16, Option<&str>)] = &[
     ("GET", "/admin/accounts/GHOST", "", 404, None),
     ("GET", "/admin/accounts/blue", "", 404, None),
     ("GET", "/admin/accounts/%ff", "", 404, None),
-    ("GET", "/admin/accounts/GHOST/keys", "", 404, None),
+    ("GET", "/admin/keys?account=GHOST", "", 404, None),
     ("POST", "/admin/accounts/GHOST/keys", r#"{"name":"a"}"#, 404, None),
     ("POST", "/admin/accounts/GHOST/grants", r#"{"amount":"1","reference":"r"}"#, 404, None),
     ("DELETE", "/admin/keys/key_00000000000000000000000000000000", "", 404, None),

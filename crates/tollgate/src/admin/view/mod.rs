@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 pub use account::{AccountView, BalanceView, GrantView};
 pub use invite::{InviteView, NewInviteView};
-pub use key::{KeyView, NewKeyView};
+pub use key::{CountView, CountsView, KeyView, NewKeyView};
 pub use number::Thousandths;
 pub use plan::PlanView;
 pub use receipt::{PriceView, ReceiptView, TokensView};

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use domain::{AccountId, Ask, InviteId, KeyId, Money, Period, Usage};
+use domain::{AccountId, Ask, InviteId, Money, Period, Usage};
 use rusqlite::Connection;
 
 use super::{Books, PATIENCE, account, clock, money, receipt};
@@ -74,8 +74,8 @@ impl<S: KeyStore, F> KeyStore for Rigged<S, F> {
     fn create_key(&mut self, row: &KeyRow) -> Result<(), LedgerError> {
         self.store.create_key(row)
     }
-    fn revoke_key(&mut self, key: KeyId, at_ms: i64) -> Result<(), LedgerError> {
-        self.store.revoke_key(key, at_ms)
+    fn save_key(&mut self, row: &KeyRow) -> Result<(), LedgerError> {
+        self.store.save_key(row)
     }
 }
 

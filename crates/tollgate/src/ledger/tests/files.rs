@@ -179,7 +179,7 @@ async fn a_database_of_the_first_schema_is_brought_up_to_date() {
     );
     assert_eq!((receipt.first_token_us, receipt.total_us), (Some(11), 12));
     assert_eq!((&receipt.session, &receipt.label), (&None, &None));
-    let counts = books.ledger.counts().await.unwrap();
+    let counts = books.ledger.counts(100).await.unwrap();
     assert_eq!(counts[0].key, domain::KeyId::from_bits(0xD));
     assert_eq!(counts[0].counts[domain::Period::Total].spend.nanos(), 7);
     books.close().await;

@@ -4,6 +4,7 @@ use domain::{AccountId, AccountKind, GrantId, InviteId, KeyId};
 
 use super::money;
 use super::treasury::{ADA, BOB, new_account, on_every_store};
+use crate::keys::KeyTerms;
 use crate::ledger::LedgerError;
 use crate::ledger::account::{AccountRow, Terms};
 use crate::ledger::registry::{IdentityKind, IdentityMark, InviteRow, Opening};
@@ -33,10 +34,13 @@ fn key(account: AccountId) -> KeyRow {
     KeyRow {
         id: KeyId::from_bits(account.to_bits()),
         account,
-        name: "default".to_owned(),
+        maker: None,
+        terms: KeyTerms { name: "default".to_owned(), ..KeyTerms::default() },
         prefix: "tg-abcdefgh".to_owned(),
         digest: [u8::try_from(account.to_bits() % 251).unwrap(); 32],
+        previous: None,
         created_at_ms: 50,
+        rotated_at_ms: None,
         revoked_at_ms: None,
     }
 }

@@ -1,9 +1,14 @@
 //! What is stored is read back whole, on every store: receipts, keys, settings, catalogues.
 
-use domain::{AccountKind, CallId, KeyId, Price, Rate, Usage};
+use std::collections::BTreeMap;
+
+use domain::{
+    AccountKind, CallId, KeyId, KeyRole, Limit, Limits, Models, Networks, Period, Price, Rate, Rights, Usage,
+};
 
 use super::treasury::{ADA, BOB, grant, new_account, on_every_store, prepaid, settlement};
 use super::{money, receipt};
+use crate::keys::{KeyTerms, PreviousSecret};
 use crate::ledger::store::{CatalogueCopy, KeyRow, Settlement};
 use crate::ledger::{LedgerError, Page, Receipt};
 
@@ -102,19 +107,49 @@ fn keys_are_read_as_they_were_written() {
         let row = KeyRow {
             id: KeyId::from_bits(1),
             account: ADA,
-            name: "laptop".to_owned(),
+            maker: None,
+            terms: KeyTerms { name: "laptop".to_owned(), ..KeyTerms::default() },
             prefix: "tg-abcdefgh".to_owned(),
             digest: [9; 32],
+            previous: None,
             created_at_ms: 5,
+            rotated_at_ms: None,
             revoked_at_ms: None,
         };
         store.create_key(&row).unwrap();
         assert_eq!(store.keys().unwrap(), std::slice::from_ref(&row));
-        // The first revocation stays.
-        store.revoke_key(row.id, 6).unwrap();
-        store.revoke_key(row.id, 7).unwrap();
-        assert_eq!(store.keys().unwrap(), [KeyRow { revoked_at_ms: Some(6), ..row }]);
-        let unknown = store.revoke_key(KeyId::from_bits(2), 8);
+        let labels: BTreeMap<String, String> = [("team".to_owned(), "blue".to_owned())].into();
+        let mut limits = Limits { requests: Some(Limit::new(60, 10).unwrap()), ..Limits::NONE };
+        limits.quotas[Period::Day].spend = Some("0.000000001".parse().unwrap());
+        let full = KeyRow {
+            id: KeyId::from_bits(2),
+            maker: Some(row.id),
+            terms: KeyTerms {
+                name: "server".to_owned(),
+                rights: Rights {
+                    role: KeyRole::Management,
+                    models: Some(Models::new(["openai/*"]).unwrap()),
+                    networks: Some(Networks::new(["10.0.0.0/8".parse().unwrap()]).unwrap()),
+                    expires_at_ms: Some(9),
+                },
+                limits,
+                labels: labels.try_into().unwrap(),
+            },
+            digest: [8; 32],
+            previous: Some(PreviousSecret { digest: [7; 32], until_ms: 8 }),
+            rotated_at_ms: Some(7),
+            revoked_at_ms: Some(6),
+            ..row.clone()
+        };
+        store.create_key(&full).unwrap();
+        assert_eq!(store.keys().unwrap(), [row.clone(), full.clone()]);
+        // Each value can be changed, and taken away again.
+        let changed = KeyRow { id: row.id, maker: None, digest: [6; 32], ..full.clone() };
+        store.save_key(&changed).unwrap();
+        assert_eq!(store.keys().unwrap(), [changed, full.clone()]);
+        store.save_key(&row).unwrap();
+        assert_eq!(store.keys().unwrap(), [row.clone(), full]);
+        let unknown = store.save_key(&KeyRow { id: KeyId::from_bits(3), ..row });
         assert!(matches!(unknown, Err(LedgerError::UnknownKey)), "{unknown:?}");
     });
 }

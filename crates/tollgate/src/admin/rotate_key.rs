@@ -1,0 +1,37 @@
+//! `POST /admin/keys/{id}/rotate`: gives a key a new secret, and shows it, this once.
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::KeyId;
+
+use crate::http::key_fields::RotateBody;
+use crate::http::key_reply::new_key;
+use crate::http::{Admin, ApiError, Caller, JsonBody, PathId};
+use crate::keys::Key;
+
+use super::AdminState;
+use super::show_key::find_key;
+use super::view::NewKeyView;
+
+/// Give a key a new secret
+///
+/// Its id, its limits and what it has used stay. The secret before works on for `overlap_s`; the one before that ends.
+#[utoipa::path(
+    post,
+    path = "/admin/keys/{key}/rotate",
+    tag = "Keys",
+    params(("key" = String, Path, description = "The key's id.")),
+    request_body = RotateBody,
+    responses((status = 200, body = NewKeyView), (status = 409), (status = 500), (status = 503))
+)]
+pub(super) async fn rotate_key(
+    _: Caller<Admin>,
+    State(state): State<AdminState>,
+    PathId(id): PathId<KeyId>,
+    JsonBody(body): JsonBody<RotateBody>,
+) -> Result<Response, ApiError> {
+    let key = find_key(&state, id)?;
+    let may = |_: &Key| Ok::<(), ApiError>(());
+    let (key, secret) = state.keys.rotate(key.account, id, body.overlap(), may).await?;
+    Ok(new_key(&key, &secret, state.now_ms()))
+}

@@ -1,0 +1,42 @@
+//! `POST /v1/keys`: makes a key of the account and shows its secret, this once.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+
+use super::bounds;
+use crate::admin::view::NewKeyView;
+use crate::gateway::Worker;
+use crate::http::key_body::KeyBody;
+use crate::http::key_reply::new_key;
+use crate::http::{ApiError, Caller, Management, OnceBody};
+use crate::keys::NewKey;
+
+/// Make a key
+///
+/// It has no more rights than the key that makes it. The answer alone has its secret, this once.
+#[utoipa::path(
+    post,
+    path = "/v1/keys",
+    tag = "Keys",
+    params(
+        ("idempotency-key" = Option<String>, Header, max_length = 255, description = "Repeated with the same key and body within 24 hours, the request gets the same answer, and does not happen again."),
+    ),
+    request_body = KeyBody,
+    responses((status = 200, body = NewKeyView), (status = 409), (status = 500), (status = 503))
+)]
+pub(in crate::http) async fn create(
+    Caller(principal): Caller<Management>,
+    State(worker): State<Arc<Worker>>,
+    OnceBody(body, once): OnceBody<KeyBody>,
+) -> Result<Response, ApiError> {
+    once.with(async move {
+        let gateway = &worker.gateway;
+        let terms = body.terms(&bounds(gateway, &principal))?;
+        let new = NewKey { terms, maker: Some(principal.key.id) };
+        let (key, secret) = gateway.keys.create(principal.account.id, new).await?;
+        Ok::<_, ApiError>(new_key(&key, &secret, gateway.clock.now_ms()))
+    })
+    .await
+}

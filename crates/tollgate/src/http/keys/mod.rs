@@ -1,0 +1,28 @@
+//! `/v1/keys`: the keys of an account, managed with a management key of it.
+
+pub(super) mod create;
+pub(super) mod list;
+pub(super) mod revoke;
+pub(super) mod rotate;
+pub(super) mod show;
+pub(super) mod update;
+
+use std::sync::Arc;
+
+use domain::KeyId;
+
+use super::key_body::Bounds;
+use super::{ApiError, Named};
+use crate::gateway::Gateway;
+use crate::keys::Key;
+use crate::pipeline::Principal;
+
+/// The key of that id, of the account of who asks.
+fn find(gateway: &Gateway, principal: &Principal, id: KeyId) -> Result<Arc<Key>, ApiError> {
+    gateway.keys.get(id).filter(|key| key.account == principal.account.id).ok_or_else(KeyId::unknown)
+}
+
+/// How far who asks may go.
+fn bounds(gateway: &Gateway, principal: &Principal) -> Bounds {
+    Bounds::of_key(&principal.key, &principal.account, &gateway.plans, gateway.clock.now_ms())
+}

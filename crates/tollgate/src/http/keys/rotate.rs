@@ -1,0 +1,39 @@
+//! `POST /v1/keys/{id}/rotate`: gives a key of the account a new secret, and shows it, this once.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::KeyId;
+
+use super::{bounds, find};
+use crate::admin::view::NewKeyView;
+use crate::gateway::Worker;
+use crate::http::key_fields::RotateBody;
+use crate::http::key_reply::new_key;
+use crate::http::{ApiError, Caller, JsonBody, Management, PathId};
+use crate::keys::Key;
+
+/// Give a key a new secret
+///
+/// Its id, its limits and what it has used stay. The secret before works on for `overlap_s`; the one before that ends.
+#[utoipa::path(
+    post,
+    path = "/v1/keys/{key}/rotate",
+    tag = "Keys",
+    params(("key" = String, Path, description = "The key's id.")),
+    request_body = RotateBody,
+    responses((status = 200, body = NewKeyView), (status = 409), (status = 500), (status = 503))
+)]
+pub(in crate::http) async fn rotate(
+    Caller(principal): Caller<Management>,
+    State(worker): State<Arc<Worker>>,
+    PathId(id): PathId<KeyId>,
+    JsonBody(body): JsonBody<RotateBody>,
+) -> Result<Response, ApiError> {
+    let gateway = &worker.gateway;
+    let (key, bounds) = (find(gateway, &principal, id)?, bounds(gateway, &principal));
+    let may = move |key: &Key| bounds.may_touch(key);
+    let (key, secret) = gateway.keys.rotate(key.account, key.id, body.overlap(), may).await?;
+    Ok(new_key(&key, &secret, gateway.clock.now_ms()))
+}
