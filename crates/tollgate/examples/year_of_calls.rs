@@ -51,7 +51,7 @@ async fn main() -> Outcomes<()> {
 async fn history(path: &Path, calls: u64) -> Outcomes<AccountId> {
     let clock = Clock::System;
     let ledger = Ledger::open(StoreConfig::Sqlite(path.to_owned()), clock.clone())?;
-    let new = NewAccount { name: "busy".to_owned(), kind: AccountKind::Metered, plan: None };
+    let new = NewAccount { name: "busy".to_owned(), kind: AccountKind::Metered, terms: Terms::default() };
     let account = ledger.create_account(new).await?.id;
     let now_ms = clock.now_ms();
     let begun = Instant::now();
