@@ -23,7 +23,7 @@ use tollgate::clock::Clock;
 use tollgate::config::{Config, Env, Overrides, Sources};
 use tollgate::first_start::make_owner;
 use tollgate::ledger::usage::{Calls, Cursor, Ended, GroupBy, Interval, SeriesQuery};
-use tollgate::ledger::{Ledger, NewAccount, Receipt, StoreConfig, ids};
+use tollgate::ledger::{Ledger, NewAccount, Receipt, StoreConfig, Terms, ids};
 
 type Outcomes<T> = Result<T, Box<dyn Error>>;
 

@@ -35,7 +35,7 @@ pub struct TrialFields {
     #[schema(examples("1.00"))]
     pub credit: Option<String>,
     /// The plan of an account from its first paid grant on; none unless given.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub converts_to: Option<String>,
 }
 
