@@ -131,7 +131,7 @@ impl TermFlags {
                 Some(Reset::Month) => Period::Month,
                 None => Period::Total,
             };
-            limits.set_only_cap(period, cap.clone());
+            limits.set_only_cap(period, cap);
         }
         if self.requests_per_minute.is_some() {
             (limits.requests_per_minute, limits.requests_burst) = (self.requests_per_minute, self.burst);

@@ -138,8 +138,8 @@ impl From<&Limits> for LimitFields {
 
 impl LimitFields {
     /// Sets a quota of money in the place of every other.
-    pub fn set_only_cap(&mut self, period: Period, amount: String) {
-        let cap = |each| (each == period).then(|| amount.clone());
+    pub fn set_only_cap(&mut self, period: Period, amount: &str) {
+        let cap = |each| (each == period).then(|| amount.to_owned());
         self.spend_per_day = cap(Period::Day);
         self.spend_per_week = cap(Period::Week);
         self.spend_per_month = cap(Period::Month);

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use domain::{AccountId, KeyId, Money};
+use domain::{AccountId, Money};
 use rusqlite::Connection;
 
 use super::{Books, PATIENCE, account, clock, money, receipt};
