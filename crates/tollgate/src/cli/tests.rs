@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use clap::{CommandFactory, Parser};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Cli, Failure, Out, dispatch};
 use crate::admin::tests::Admin;
@@ -87,9 +87,62 @@ fn an_operator_sets_up_an_account_and_reads_its_receipts() {
         "{receipt}"
     );
 
+    manage_a_key(&gateway, id);
     let keys = gateway.json(&["key", "list", id]);
     let key_id = keys["data"][0]["id"].as_str().unwrap();
     assert_eq!(gateway.json(&["key", "revoke", key_id])["revoked_at"], "2026-01-31T12:00:00.000Z");
+}
+
+/// Makes a second key with every flag, changes it, gives it a new secret and lists it.
+fn manage_a_key(gateway: &Gateway, account: &str) {
+    let flags = ["--spend-cap", "5", "--reset", "day", "--requests-per-minute", "60", "--burst", "10"];
+    let more = [
+        "--models",
+        "openai/*,meta/x",
+        "--network",
+        "10.0.0.0/8",
+        "--expires-in",
+        "30d",
+        "--label",
+        "team=blue",
+    ];
+    let made = gateway.json(&[&["key", "create", account, "--name", "ci"], &flags[..], &more].concat());
+    let limits = json!({"requests_per_minute": 60, "requests_burst": 10, "spend_per_day": "5.00"});
+    for (field, expected) in [
+        ("limits", limits),
+        ("models", json!(["openai/*", "meta/x"])),
+        ("networks", json!(["10.0.0.0/8"])),
+        ("labels", json!({"team": "blue"})),
+        ("role", json!("user")),
+    ] {
+        assert_eq!(made[field], expected, "{field}");
+    }
+    assert!(made["expires_at"].is_string());
+    let key = made["id"].as_str().unwrap();
+    let shown = gateway.run(&["key", "show", key]);
+    assert!(shown.contains("spend_per_day 5.00") && shown.contains("team=blue"), "{shown}");
+
+    let named = gateway.json(&["key", "update", key, "--spend-cap", "7", "--reset", "month", "--all-models"]);
+    let limits = json!({"requests_per_minute": 60, "requests_burst": 10, "spend_per_month": "7.00"});
+    assert_eq!((&named["limits"], &named["models"]), (&limits, &Value::Null), "the others stay");
+    assert_eq!(named["networks"], json!(["10.0.0.0/8"]));
+    let bare =
+        gateway.json(&["key", "update", key, "--no-limits", "--all-networks", "--no-expiry", "--name", "cd"]);
+    let left = [&bare["limits"], &bare["networks"], &bare["expires_at"], &bare["name"]];
+    assert_eq!(left, [&json!({}), &Value::Null, &Value::Null, &json!("cd")]);
+
+    let rotated = gateway.run(&["key", "rotate", key, "--overlap", "24h"]);
+    assert!(
+        rotated.contains("secret  tg-") && rotated.contains("works until 2026-02-01T12:00:00.000Z"),
+        "{rotated}"
+    );
+    let lead = gateway.json(&["key", "create", account, "--management"]);
+    assert_eq!(lead["role"], "management");
+    let listed = gateway.run(&["key", "list", account, "--limit", "1"]);
+    assert!(listed.contains("More: --after key_"), "{listed}");
+    let all = gateway.json(&["key", "list", account])["data"].clone();
+    let rest = gateway.json(&["key", "list", account, "--after", all[0]["id"].as_str().unwrap()]);
+    assert_eq!((all.as_array().unwrap().len(), &rest["data"][0]), (3, &all[1]));
 }
 
 #[test]
@@ -134,6 +187,9 @@ fn a_refusal_is_told_in_words() {
         (&["account", "show", "blue"][..], "not an identifier of this kind"),
         (&["credit", "grant", ghost, "1.2.3"], "not a decimal number"),
         (&["credit", "grant", ghost, "1", "--refrence", "x"], "--reference"),
+        (&["key", "create", ghost, "--reset", "day"], "--spend-cap"),
+        (&["key", "create", ghost, "--expires-in", "1w"], "such as 90s, 30m, 24h or 30d"),
+        (&["key", "create", ghost, "--label", "blue"], "such as team=blue"),
         (&["receipt", "list", ghost, "--limit", "0"], "0 is not in 1..=999"),
     ] {
         let told = refused(arguments, ADMIN_KEY);

@@ -9,6 +9,7 @@ use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use wire::error::ErrorBody;
 
+use super::key_error::{self, forbidden};
 use super::limit_error;
 use crate::catalog::ResolveError;
 use crate::ledger::BILLING_UNAVAILABLE;
@@ -104,18 +105,11 @@ impl IntoResponse for ApiError {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> ApiError {
         match refusal {
-            Refusal::NoKey => unauthorized(
-                "No API key was given. Send it as 'Authorization: Bearer <key>' or 'x-api-key: <key>'.",
-            ),
-            Refusal::BadKey => unauthorized("The API key is not valid."),
-            Refusal::KeyExpired { expires_at_ms } => limit_error::key_expired(expires_at_ms),
-            Refusal::AddressNotAllowed(address) => limit_error::address_not_allowed(address),
-            Refusal::NotManagement => ApiError::new(
-                StatusCode::FORBIDDEN,
-                "permission_error",
-                "management_key_required",
-                "Only a management key may do this, and this key is none.",
-            ),
+            Refusal::NoKey => key_error::missing(),
+            Refusal::BadKey => key_error::wrong(),
+            Refusal::KeyExpired { expires_at_ms } => key_error::expired(expires_at_ms),
+            Refusal::AddressNotAllowed(address) => key_error::elsewhere(address),
+            Refusal::NotManagement => key_error::not_management(),
             Refusal::Busy => ApiError::unavailable("overloaded", "Too many calls are in flight. Try again shortly."),
             Refusal::LedgerFailing => {
                 ApiError::unavailable(BILLING_UNAVAILABLE, "Credit cannot be reserved at the moment. Nothing was charged.")
@@ -205,10 +199,6 @@ impl From<&Failure> for ApiError {
             ),
         }
     }
-}
-
-fn unauthorized(message: &str) -> ApiError {
-    ApiError::invalid(StatusCode::UNAUTHORIZED, "invalid_api_key", message)
 }
 
 fn bad_gateway(code: &'static str, message: impl Into<String>) -> ApiError {

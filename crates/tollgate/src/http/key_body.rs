@@ -254,3 +254,57 @@ fn invalid(param: &str, message: &str) -> ApiError {
 fn permission(message: String, param: &str) -> ApiError {
     ApiError::new(StatusCode::FORBIDDEN, "permission_error", "rights_exceeded", message).param(param)
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::{Limit, Money};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Bounds with a plan that has a limit of each kind for its keys.
+    fn bounds() -> Bounds {
+        let mut limits = Limits {
+            requests: Some(Limit::new(60, 10).unwrap()),
+            tokens: Some(Limit::new(1_000, 1_000).unwrap()),
+            concurrent: Some(4),
+            ..Limits::NONE
+        };
+        limits.quotas[Period::Day] = Quota { requests: Some(100), tokens: Some(10_000), spend: None };
+        limits.quotas[Period::Month].spend = Some(Money::from_nanos(5_000_000_000).unwrap());
+        let rights = Rights { role: KeyRole::Management, ..Rights::default() };
+        Bounds { rights, limits, now_ms: 0 }
+    }
+
+    fn terms(limits: &Value) -> Result<KeyTerms, ApiError> {
+        let body: KeyBody = serde_json::from_value(json!({"name": "a", "limits": limits})).unwrap();
+        body.terms(&bounds())
+    }
+
+    #[test]
+    fn a_limit_that_is_looser_than_the_plans_is_refused_by_its_name() {
+        for (limits, field) in [
+            (json!({"requests_per_minute": 61, "requests_burst": 10}), "limits.requests_per_minute"),
+            // The burst is the rate unless it is given.
+            (json!({"requests_per_minute": 60}), "limits.requests_per_minute"),
+            (json!({"tokens_per_minute": 1_001}), "limits.tokens_per_minute"),
+            (json!({"concurrent": 5}), "limits.concurrent"),
+            (json!({"requests_per_day": 101}), "limits.requests_per_day"),
+            (json!({"tokens_per_day": 10_001}), "limits.tokens_per_day"),
+            (json!({"spend_per_month": "5.000000001"}), "limits.spend_per_month"),
+        ] {
+            let refused = terms(&limits).unwrap_err();
+            let told = (refused.status.as_u16(), refused.body.param.as_deref());
+            assert_eq!(told, (400, Some(field)), "{limits}");
+        }
+        for limits in [
+            json!({}),
+            json!({"requests_per_minute": 60, "requests_burst": 10, "tokens_per_minute": 1_000, "concurrent": 4}),
+            json!({"requests_per_day": 100, "tokens_per_day": 0, "spend_per_month": "5"}),
+            // What the plan does not limit.
+            json!({"spend_per_day": "1000", "requests_total": 1_000_000, "tokens_per_week": 1}),
+        ] {
+            assert!(terms(&limits).is_ok(), "{limits}");
+        }
+    }
+}

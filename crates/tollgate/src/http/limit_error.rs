@@ -3,7 +3,6 @@
 //! Rates and open calls free by themselves within moments: 429, with the time to wait, and SDKs try again. Quotas free
 //! with the calendar: 429 as well, but SDKs are told not to try again. Money is 402, which no SDK retries.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use domain::{Exceeded, Limit, Money, Period, PlanName};
@@ -73,18 +72,6 @@ pub(super) fn trial_over(ended_at_ms: i64) -> ApiError {
         rfc3339(ended_at_ms)
     );
     forbidden("trial_expired", message)
-}
-
-/// The error for a key that has expired.
-pub(super) fn key_expired(expires_at_ms: i64) -> ApiError {
-    let message = format!("The API key expired at {}.", rfc3339(expires_at_ms));
-    ApiError::invalid(StatusCode::UNAUTHORIZED, "key_expired", message)
-}
-
-/// The error for a key that is used from outside its networks.
-pub(super) fn address_not_allowed(address: Option<IpAddr>) -> ApiError {
-    let from = address.map(|address| format!(" from {address}")).unwrap_or_default();
-    forbidden("address_not_allowed", format!("The API key may not be used{from}."))
 }
 
 /// The error for an account whose plan is gone.

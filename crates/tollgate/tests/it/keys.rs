@@ -1,13 +1,13 @@
 //! Keys in use: caps under many calls at once, rotation under traffic, revocation in an answer, changes at once.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use domain::Money;
 use hyper::Method;
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
+use tollgate::clock::Clock;
 
 use crate::client::{Client, Reply};
 use crate::harness::{Gateway, Setup, ask};
@@ -144,7 +144,7 @@ async fn both_secrets_work_through_a_rotation_until_the_overlap_ends() {
     let view = gateway.show_key(&key.id).await;
     assert_eq!(view["usage"]["total"]["requests"], 180, "counted as one key");
 
-    let before_ms = now_ms();
+    let before_ms = Clock::System.now_ms();
     let third = Made::of(&gateway.client, &gateway.admin.post(&rotate, r#"{"overlap_s": 1}"#).await);
     let refused = key.client.get("/v1/key").await;
     assert_eq!(
@@ -158,14 +158,10 @@ async fn both_secrets_work_through_a_rotation_until_the_overlap_ends() {
             second.client.get("/v1/key").await.status == 401
         })
         .await;
-    assert!(now_ms() >= before_ms + 1_000, "it ended before its time");
+    assert!(Clock::System.now_ms() >= before_ms + 1_000, "it ended before its time");
     assert_eq!(third.client.chat(&ask("Hello")).await.status, 200);
     gateway.settled().await;
     assert!(gateway.finish().await);
-}
-
-fn now_ms() -> u128 {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis()
 }
 
 #[tokio::test]

@@ -1,11 +1,10 @@
 //! Who may use what: every route of both listeners, as their descriptions list them, by every kind of caller.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use bytes::Bytes;
 use hyper::Method;
 use serde_json::{Value, json};
 use tollgate::admin::view::rfc3339;
+use tollgate::clock::Clock;
 
 use crate::client::{Client, Reply};
 use crate::described::{Described, described};
@@ -125,8 +124,7 @@ async fn revoked_key(gateway: &Gateway) -> String {
 
 /// A management key whose time is over.
 async fn expired_key(gateway: &Gateway) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-    let soon_ms = i64::try_from(now.as_millis()).expect("a time") + 500;
+    let soon_ms = Clock::System.now_ms() + 500;
     let body = json!({"name": "expired", "role": "management", "expires_at": rfc3339(soon_ms)});
     let key = gateway.make_key(body).await;
     gateway.until("it expires", async |_| key.client.get("/v1/key").await.status == 401).await;
@@ -190,6 +188,8 @@ async fn an_id_of_another_account_is_an_id_that_does_not_exist() {
             assert_eq!((reply.status, &reply.body), (refused.status, &refused.body), "{path} {unknown}");
         }
     }
+    let untouched = managing.get(&format!("/v1/keys/{key}")).await.json();
+    assert_eq!((&untouched["revoked_at"], &untouched["rotated_at"]), (&Value::Null, &Value::Null));
     gateway.settled().await;
     assert!(gateway.finish().await);
 }

@@ -61,6 +61,11 @@ const WRONG: &[(&str, &str, &str, u16, Option<&str>)] = &[
     ("POST", "/admin/accounts/GHOST/keys", r#"{"name":"a"}"#, 404, None),
     ("POST", "/admin/accounts/GHOST/grants", r#"{"amount":"1","reference":"r"}"#, 404, None),
     ("DELETE", "/admin/keys/key_00000000000000000000000000000000", "", 404, None),
+    ("GET", "/admin/keys/key_00000000000000000000000000000000", "", 404, None),
+    ("PATCH", "/admin/keys/key_00000000000000000000000000000000", "{}", 404, None),
+    ("POST", "/admin/keys/key_00000000000000000000000000000000/rotate", "{}", 404, None),
+    ("GET", "/admin/keys", "", 400, Some("account")),
+    ("GET", "/admin/keys?account=ID&limit=0", "", 400, Some("limit")),
     ("GET", "/admin/nothing", "", 404, None),
     ("PATCH", "/admin/accounts", "{}", 405, None),
 ];

@@ -179,6 +179,10 @@ const MISTAKES: &[(&str, &str)] = &[
     ("a = \"b", "t.toml, line 1: "),
     ("\n\n[server]\n[server]", "t.toml, line 4: "),
     ("server = 1", "t.toml: server: must be a section, not a whole number"),
+    (
+        "[server]\ntrusted_proxies = [\"10.0.0.1/8\"]",
+        "t.toml: [server] trusted_proxies: `10.0.0.1/8` has bits set after the prefix: the network is 10.0.0.0/8",
+    ),
     ("[admin]\nkey = \"x\"", "t.toml: [admin] key: unknown key; known here: listen, hosts"),
     ("[store]\nurl = \"postgres://me:pw@db/x\"", "[store] url: PostgreSQL is not supported by this version"),
     ("[store]\nurl = \"tollgate.db\"", "[store] url: must begin with sqlite://"),
