@@ -38,12 +38,12 @@ impl CallLimits {
     /// Where the rates stand, of each kind the one that is nearer to its end. A call without limits looks at nothing.
     #[must_use]
     pub fn standing(&self, account: &SharedMeter, key: &SharedMeter, clock: &Clock) -> Standing {
+        let rated = |limits: &Limits| limits.requests.is_some() || limits.tokens.is_some();
+        if !rated(&self.account) && !rated(&self.key) {
+            return Standing::default();
+        }
         let now = clock.now();
-        let of = |meter: &SharedMeter, limits: &Limits| match (limits.requests, limits.tokens) {
-            (None, None) => Standing::default(),
-            _ => meter.standing(limits, now),
-        };
-        let (account, key) = (of(account, &self.account), of(key, &self.key));
+        let (account, key) = (account.standing(&self.account, now), key.standing(&self.key, now));
         Standing {
             requests: nearer(account.requests, key.requests),
             tokens: nearer(account.tokens, key.tokens),
