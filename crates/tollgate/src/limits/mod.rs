@@ -3,6 +3,7 @@
 //! The rules are `domain::meter`'s. Every account and every key in memory has one meter of a fixed size, so the state of
 //! the limiter is bounded by the records that are in memory anyway, and a key that does not exist leaves no trace.
 
+mod allowance;
 mod fields;
 mod headers;
 mod history;
@@ -12,11 +13,12 @@ mod reservation;
 mod shared_meter;
 mod trial;
 
+pub use allowance::{Allowance, NoSuchPlan};
 pub use fields::{InvalidField, LimitFields, QUOTA_MAX, field_of};
 pub use headers::set_rate_limits;
 pub use history::load_meters;
 pub use plan_fields::{InvalidPlan, PlanFields, TrialFields};
-pub use plans::{Allowance, Entry, NoSuchPlan, PLANS_MAX, PlanBook, PlanError, PlanSource};
+pub use plans::{Entry, PLANS_MAX, PlanBook, PlanError, PlanSource};
 pub use reservation::{Limited, LimitedBy, Reservation};
 pub use shared_meter::SharedMeter;
 pub use trial::{TRIAL_PLAN, trial_plan};
