@@ -8,7 +8,7 @@ import pytest
 from conftest import MODEL
 from gateway import Account
 
-QUESTION = [{"role": "user", "content": "Hello"}]
+QUESTION = [{"role": "user", "content": "Name a colour of the rainbow."}]
 
 
 def put_on(account: Account, name: str, plan: dict) -> None:

@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use wire::error::ErrorBody;
 
-use super::key_error::{self, forbidden};
+use super::key_error;
 use super::limit_error;
 use crate::catalog::ResolveError;
 use crate::ledger::BILLING_UNAVAILABLE;

@@ -9,6 +9,7 @@ use domain::{Exceeded, Limit, Money, Period, PlanName};
 use hyper::StatusCode;
 
 use super::ApiError;
+use super::key_error::forbidden;
 use crate::admin::view::rfc3339;
 use crate::limits::{Limited, LimitedBy};
 use crate::pipeline::NoCredit;
@@ -122,10 +123,6 @@ fn quota(used: &str, frees_at_ms: Option<i64>) -> ApiError {
     };
     let message = format!("{used}. {frees}");
     ApiError::new(StatusCode::TOO_MANY_REQUESTS, "insufficient_quota", "quota_exceeded", message).retry(false)
-}
-
-fn forbidden(code: &'static str, message: String) -> ApiError {
-    ApiError::new(StatusCode::FORBIDDEN, "permission_error", code, message).retry(false)
 }
 
 fn payment(code: &'static str, message: String) -> ApiError {

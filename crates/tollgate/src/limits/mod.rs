@@ -3,6 +3,7 @@
 //! The rules are `domain::meter`'s. Every account and every key in memory has one meter of a fixed size, so the state of
 //! the limiter is bounded by the records that are in memory anyway, and a key that does not exist leaves no trace.
 
+mod allowance;
 mod fields;
 mod headers;
 mod history;
@@ -12,11 +13,12 @@ mod reservation;
 mod shared_meter;
 mod trial;
 
+pub use allowance::{Allowance, NoSuchPlan};
 pub use fields::{InvalidField, LimitFields, QUOTA_MAX, field_of};
 pub use headers::set_rate_limits;
 pub use history::load_meters;
 pub use plan_fields::{InvalidPlan, PlanFields, TrialFields};
-pub use plans::{Allowance, Entry, NoSuchPlan, PLANS_MAX, PlanBook, PlanError, PlanSource};
+pub use plans::{Entry, PLANS_MAX, PlanBook, PlanError, PlanSource};
 pub use reservation::{Limited, LimitedBy, Reservation};
 pub use shared_meter::SharedMeter;
 pub use trial::{TRIAL_PLAN, trial_plan};
@@ -38,12 +40,12 @@ impl CallLimits {
     /// Where the rates stand, of each kind the one that is nearer to its end. A call without limits looks at nothing.
     #[must_use]
     pub fn standing(&self, account: &SharedMeter, key: &SharedMeter, clock: &Clock) -> Standing {
+        let rated = |limits: &Limits| limits.requests.is_some() || limits.tokens.is_some();
+        if !rated(&self.account) && !rated(&self.key) {
+            return Standing::default();
+        }
         let now = clock.now();
-        let of = |meter: &SharedMeter, limits: &Limits| match (limits.requests, limits.tokens) {
-            (None, None) => Standing::default(),
-            _ => meter.standing(limits, now),
-        };
-        let (account, key) = (of(account, &self.account), of(key, &self.key));
+        let (account, key) = (account.standing(&self.account, now), key.standing(&self.key, now));
         Standing {
             requests: nearer(account.requests, key.requests),
             tokens: nearer(account.tokens, key.tokens),
