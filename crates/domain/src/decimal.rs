@@ -78,7 +78,7 @@ pub fn format_nanos(nanos: u64) -> String {
 
 fn parse_exponent(text: &str) -> Result<i32, DecimalError> {
     let exponent: i32 = text.parse().map_err(|_| DecimalError::Malformed)?;
-    if exponent.abs() > 40 { Err(DecimalError::TooLarge) } else { Ok(exponent) }
+    if exponent.unsigned_abs() > 40 { Err(DecimalError::TooLarge) } else { Ok(exponent) }
 }
 
 /// `digits × 10^power`, as an integer.

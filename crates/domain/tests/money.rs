@@ -110,7 +110,7 @@ proptest! {
 #[test]
 fn edges_of_money_literals() {
     use DecimalError::{Malformed, Negative, TooFine, TooLarge};
-    let table: [(&str, Result<i64, DecimalError>); 24] = [
+    let table: [(&str, Result<i64, DecimalError>); 25] = [
         ("0", Ok(0)),
         ("0.00", Ok(0)),
         ("1", Ok(1_000_000_000)),
@@ -125,6 +125,7 @@ fn edges_of_money_literals() {
         ("1e10", Err(TooLarge)),
         ("1e41", Err(TooLarge)),
         ("1e999999999999", Err(Malformed)),
+        ("1e-2147483648", Err(TooLarge)),
         ("0.0000000001", Err(TooFine)),
         ("1e-10", Err(TooFine)),
         ("-1", Err(Negative)),

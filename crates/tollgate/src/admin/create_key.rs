@@ -4,7 +4,8 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::AccountId;
 
-use crate::http::key_body::{Bounds, KeyBody};
+use crate::http::key_body::KeyBody;
+use crate::http::key_bounds::Bounds;
 use crate::http::key_reply::new_key;
 use crate::http::{Admin, ApiError, Caller, OnceBody, PathId};
 use crate::keys::NewKey;

@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use domain::KeyId;
 
-use crate::http::key_body::{Bounds, KeyChanges};
+use crate::http::key_body::KeyChanges;
+use crate::http::key_bounds::Bounds;
 use crate::http::{Admin, ApiError, Caller, JsonBody, PathId};
 use crate::keys::Key;
 

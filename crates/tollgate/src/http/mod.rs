@@ -20,6 +20,7 @@ mod ids;
 mod input;
 mod key;
 pub(crate) mod key_body;
+pub(crate) mod key_bounds;
 mod key_error;
 pub(crate) mod key_fields;
 pub(crate) mod key_page;

@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_plan_reads_as_it_is_written() {
-        let json = r#"{"limits":{"requests_per_minute":60,"requests_burst":10},"key":{"spend_per_day":"1.00"},"models":["openai/*"],"trial":{"days":3,"credit":"0.50","converts_to":null}}"#;
+        let json = r#"{"limits":{"requests_per_minute":60,"requests_burst":10},"key":{"spend_per_day":"1.00"},"models":["openai/*"],"trial":{"days":3,"credit":"0.50","converts_to":"team"}}"#;
         let plan = read(json).unwrap();
         assert_eq!(serde_json::to_string(&PlanFields::from(&plan)).unwrap(), json);
         assert_eq!(read(r#"{"trial":{"days":7}}"#).unwrap().trial.unwrap().credit, Money::ZERO);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use domain::KeyId;
 
-use super::key_body::Bounds;
+use super::key_bounds::Bounds;
 use super::{ApiError, Named};
 use crate::gateway::Gateway;
 use crate::keys::Key;

@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::{Books, clock, money, receipt};
+use crate::keys::KeyTerms;
 use crate::ledger::sqlite::VERSION;
 use crate::ledger::{Ledger, LedgerError, OpenError, StoreConfig};
 
@@ -36,6 +37,26 @@ async fn a_newer_schema_is_refused() {
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let error = refusal(&path);
     assert!(matches!(error, OpenError::Newer { found: 99, known: VERSION, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn the_keys_of_the_first_release_have_the_rights_that_they_had() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let first = Connection::open(&path).unwrap();
+    first.execute_batch(include_str!("../../migrations/sqlite/0001_ledger.sql")).unwrap();
+    first.pragma_update(None, "application_id", 0x544F_4C4C).unwrap();
+    first.pragma_update(None, "user_version", 1).unwrap();
+    let rows = "INSERT INTO accounts VALUES (x'00000000000000000000000000000007', 'Ada', 'prepaid', NULL, 0, 0, 1);
+        INSERT INTO keys VALUES (x'00000000000000000000000000000008', x'00000000000000000000000000000007', 'laptop',
+            'tg-abcdefgh', zeroblob(32), 2, 3)";
+    first.execute_batch(rows).unwrap();
+    drop(first);
+    let ledger = Ledger::open(StoreConfig::Sqlite(path), clock()).unwrap();
+    let keys = ledger.on_writer(|store| store.keys()).await.unwrap();
+    let terms = KeyTerms { name: "laptop".to_owned(), ..KeyTerms::default() };
+    assert_eq!((&keys[0].terms, keys[0].revoked_at_ms, keys[0].previous), (&terms, Some(3), None));
+    ledger.close().await;
 }
 
 #[test]
