@@ -35,7 +35,7 @@ async fn a_key_is_made_once_and_its_secret_is_shown_again_only_to_whoever_made_i
     assert_eq!((again.header("idempotent-replayed"), again.header("cache-control")), ("true", "no-store"));
     let secret = again.json()["secret"].as_str().expect("a secret").to_owned();
     assert!(gateway.client.with_key(&secret).get("/v1/key").await.status.is_success());
-    let listed = gateway.admin.get(&path).await.json();
+    let listed = gateway.admin.get(&format!("/admin/keys?account={}", gateway.account)).await.json();
     let named = listed["data"].as_array().expect("keys").iter().filter(|key| key["name"] == "nightly");
     assert_eq!(named.count(), 1);
     // The exact bytes count: the same in other words is another request.
