@@ -9,7 +9,9 @@ mod account;
 mod admission;
 pub(crate) mod answers;
 mod audit;
+mod credit;
 mod error;
+mod history;
 pub mod ids;
 mod keeper;
 mod memory;
@@ -34,7 +36,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{AccountId, Balance, CallId, Money, PlanName};
+use domain::{AccountId, Balance};
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use account::check_name;
@@ -59,8 +61,7 @@ use memory::MemoryStore;
 use reader::Read;
 use sqlite::usage::UsageReader;
 use sqlite::{SqliteReceipts, SqliteStore};
-use store::{NewGrant, Store, UsageStore};
-use usage::{Activity, Calls, Cursor, KeyCounts, Point, Rebuilt, SeriesQuery};
+use store::{Store, UsageStore};
 use writer::{Command, Ending, Writer};
 
 /// Calls that can be in flight: each keeps a place in the writer's queue. Sixteen thousand streams are far more than
@@ -69,9 +70,6 @@ pub const CALLS_IN_FLIGHT_MAX: usize = 16_384;
 
 /// Commands that can wait for the writer. Administration is not more parallel than this; others wait their turn.
 const COMMANDS_MAX: usize = 64;
-
-/// The longest reference of a grant, in bytes.
-const REFERENCE_LEN_MAX: usize = 255;
 
 /// Where the ledger is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,198 +209,6 @@ impl Ledger {
             Err(mpsc::error::TrySendError::Full(_)) => Err(Unavailable::Busy),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(Unavailable::Closed),
         }
-    }
-
-    /// Creates an account with nothing in it.
-    pub async fn create_account(&self, new: NewAccount) -> Result<AccountRow, LedgerError> {
-        check_name(&new.name)?;
-        let row = AccountRow {
-            id: ids::account_id(&self.shared.clock),
-            name: new.name,
-            kind: new.kind,
-            terms: new.terms,
-            granted: Money::ZERO,
-            spent: Money::ZERO,
-            identity: None,
-            created_at_ms: self.shared.clock.now_ms(),
-        };
-        let shared = Arc::clone(&self.shared);
-        self.on_writer(move |store| {
-            store.create_account(&row)?;
-            let account = Arc::new(Account::open(&row)?);
-            shared.accounts.write().unwrap_or_else(PoisonError::into_inner).insert(row.id, account);
-            Ok(row)
-        })
-        .await
-    }
-
-    /// Changes the terms of an account, durably and then in memory: `change` makes the new ones of those at the time. Calls
-    /// in flight keep theirs.
-    pub async fn change_terms(
-        &self,
-        account: AccountId,
-        change: impl FnOnce(Terms) -> Terms + Send + 'static,
-    ) -> Result<Arc<Account>, LedgerError> {
-        let account = self.account(account).ok_or(LedgerError::UnknownAccount)?;
-        self.on_writer(move |store| {
-            let terms = change(Terms::clone(&account.terms()));
-            store.set_terms(account.id, &terms)?;
-            account.set_terms(terms);
-            Ok(account)
-        })
-        .await
-    }
-
-    /// Grants credit that somebody paid for, durably and then in memory. It ends a trial: the account keeps its keys
-    /// and what is left of its credit, and has no plan from then on. The same reference and amount again is answered as
-    /// the first time; with another amount it is a [`LedgerError::Conflict`]. References are 1 to 255 bytes and unique
-    /// per account.
-    pub async fn grant(
-        &self,
-        account: AccountId,
-        amount: Money,
-        reference: &str,
-    ) -> Result<GrantRow, LedgerError> {
-        self.grant_converting(account, amount, reference, None).await
-    }
-
-    /// As [`Ledger::grant`], and where it ends a trial, the account has the plan `converts_to` from then on.
-    pub async fn grant_converting(
-        &self,
-        account: AccountId,
-        amount: Money,
-        reference: &str,
-        converts_to: Option<PlanName>,
-    ) -> Result<GrantRow, LedgerError> {
-        self.credit(account, amount, reference, Some(Terms { plan: converts_to, trial_ends_at_ms: None }))
-            .await
-    }
-
-    /// Grants credit that nobody paid for. As [`Ledger::grant`], and a trial goes on.
-    pub async fn give(
-        &self,
-        account: AccountId,
-        amount: Money,
-        reference: &str,
-    ) -> Result<GrantRow, LedgerError> {
-        self.credit(account, amount, reference, None).await
-    }
-
-    async fn credit(
-        &self,
-        account: AccountId,
-        amount: Money,
-        reference: &str,
-        // What a trial becomes by it; nothing where nobody paid.
-        after_trial: Option<Terms>,
-    ) -> Result<GrantRow, LedgerError> {
-        if amount.is_zero() {
-            return Err(LedgerError::Invalid("a grant is more than nothing"));
-        }
-        if reference.is_empty() || reference.len() > REFERENCE_LEN_MAX {
-            return Err(LedgerError::Invalid("a reference has 1 to 255 bytes"));
-        }
-        let account = self.account(account).ok_or(LedgerError::UnknownAccount)?;
-        let (reference, clock) = (reference.to_owned(), self.shared.clock.clone());
-        self.on_writer(move |store| {
-            let (id, at_ms) = (ids::grant_id(&clock), clock.now_ms());
-            let paid = after_trial.is_some();
-            let converted = after_trial.filter(|_| account.terms().trial_ends_at_ms.is_some());
-            let grant = NewGrant {
-                id,
-                account: account.id,
-                amount,
-                reference: &reference,
-                paid,
-                terms: converted.as_ref(),
-                at_ms,
-            };
-            let row = store.grant(&grant)?;
-            if row.repeated {
-                return Ok(row);
-            }
-            if !account.grant(amount) {
-                return Err(LedgerError::TooLarge);
-            }
-            if let Some(terms) = converted {
-                account.set_terms(terms);
-            }
-            Ok(row)
-        })
-        .await
-    }
-
-    /// One receipt of an account.
-    pub async fn receipt(
-        &self,
-        account: AccountId,
-        call: CallId,
-    ) -> Result<Option<StoredReceipt>, LedgerError> {
-        let found = self.anyones_receipt(call).await?;
-        Ok(found.filter(|stored| stored.receipt.account == account))
-    }
-
-    /// One receipt, whoever's it is.
-    pub async fn anyones_receipt(&self, call: CallId) -> Result<Option<StoredReceipt>, LedgerError> {
-        reader::ask(&self.shared.reads, move |store| store.receipt(call)).await
-    }
-
-    /// A page of an account's receipts, newest first.
-    pub async fn receipts(&self, account: AccountId, page: Page) -> Result<Vec<StoredReceipt>, LedgerError> {
-        reader::ask(&self.shared.reads, move |store| store.receipts(account, page)).await
-    }
-
-    /// What every key has used in the periods that hold `now_ms`. Receipts beyond the last rollup are folded first.
-    pub async fn counts(&self, now_ms: i64) -> Result<Vec<KeyCounts>, LedgerError> {
-        self.on_writer(move |store| {
-            let Some(database) = store.database() else { return Ok(Vec::new()) };
-            sqlite::usage::catch_up(database)?;
-            Ok(sqlite::usage::counts(database, now_ms)?)
-        })
-        .await
-    }
-
-    /// A part of the activity of these calls, at most [`Page::LIMIT_MAX`] of them, from `cursor` on.
-    pub async fn activity(
-        &self,
-        calls: Calls,
-        cursor: Option<Cursor>,
-        limit: u32,
-    ) -> Result<Activity, LedgerError> {
-        reader::ask(&self.usage()?.questions, move |usage| usage.activity(&calls, cursor, limit)).await
-    }
-
-    /// How many of these calls there are.
-    pub async fn activity_total(&self, calls: Calls) -> Result<u64, LedgerError> {
-        reader::ask(&self.usage()?.questions, move |usage| usage.total(&calls)).await
-    }
-
-    /// The points of a series, in order of time and group: at most [`usage::POINTS_MAX`], else [`LedgerError::TooManyPoints`].
-    pub async fn series(&self, query: SeriesQuery) -> Result<Vec<Point>, LedgerError> {
-        reader::ask(&self.usage()?.questions, move |usage| usage.series(&query)).await
-    }
-
-    /// Keeps usage like this from now on.
-    pub async fn keep_usage(&self, policy: UsagePolicy) -> Result<(), LedgerError> {
-        self.usage()?.tasks.send(Task::Follow(policy)).await.map_err(|_| LedgerError::Closed)
-    }
-
-    /// Rolls up every receipt that is settled by now, and deletes those that are older than what is kept.
-    pub async fn roll_up(&self) -> Result<(), LedgerError> {
-        let (answer, answered) = oneshot::channel();
-        self.usage()?.tasks.send(Task::Keep(answer)).await.map_err(|_| LedgerError::Closed)?;
-        answered.await.map_err(|_| LedgerError::Closed)?
-    }
-
-    /// Computes the rollups anew from the receipts that are still there. The rollups of older ones stay.
-    pub async fn rebuild_usage(&self) -> Result<Rebuilt, LedgerError> {
-        let (answer, answered) = oneshot::channel();
-        self.usage()?.tasks.send(Task::Rebuild(answer)).await.map_err(|_| LedgerError::Closed)?;
-        answered.await.map_err(|_| LedgerError::Closed)?
-    }
-
-    fn usage(&self) -> Result<&UsageThreads, LedgerError> {
-        self.shared.usage.as_ref().ok_or(LedgerError::Invalid("this store keeps no usage"))
     }
 
     /// The last good catalogue of a provider.

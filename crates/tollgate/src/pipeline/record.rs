@@ -1,5 +1,7 @@
 //! The record of one call while it runs: its hold, and the receipt as far as it is known. Every ending closes it.
 
+mod budget;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -7,8 +9,7 @@ use std::time::Duration;
 use domain::outcome::{Billable, bill};
 use domain::usage::estimate_tokens;
 use domain::{
-    AccountId, AccountKind, Ask, BillingRule, CallId, Exceeded, Limits, Money, Offer, Outcome, Price,
-    Refused, Route, Standing, Usage, UsageSource,
+    AccountId, AccountKind, BillingRule, CallId, Money, Offer, Outcome, Price, Route, Usage, UsageSource,
 };
 use hyper::header::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
@@ -26,7 +27,7 @@ use crate::http::ApiError;
 use crate::idempotency::Once;
 use crate::keys::Key;
 use crate::ledger::{Admission, Receipt, Unavailable};
-use crate::limits::{Allowance, Limited, LimitedBy, Reservation, SharedMeter};
+use crate::limits::Allowance;
 use crate::telemetry::{CallTrace, Telemetry};
 
 /// One call on its way from admission to settlement.
@@ -109,68 +110,6 @@ impl Record {
 
     pub(super) fn account_kind(&self) -> AccountKind {
         self.admission.account().kind
-    }
-
-    /// Notes what the call may use.
-    pub(super) fn allow(&mut self, allowance: Allowance) {
-        self.allowance = allowance;
-    }
-
-    pub(super) fn allowance(&self) -> &Allowance {
-        &self.allowance
-    }
-
-    /// The key that was shown.
-    pub(super) fn key(&self) -> &Key {
-        &self.key
-    }
-
-    /// What can still be held, within the balance and every cap; `None` when nothing bounds it.
-    pub(super) fn budget(&self) -> Option<Money> {
-        let account = self.admission.account();
-        let wall_ms = self.clock.now_ms();
-        let caps = [
-            account.meter.spend_left(&self.allowance.limits.account, wall_ms),
-            self.key.meter.spend_left(&self.allowance.limits.key, wall_ms),
-        ];
-        caps.into_iter().chain([account.budget()]).flatten().min()
-    }
-
-    /// The cap that does not cover `needed`, where one is nearer than the balance: of several, the nearest.
-    pub(super) fn cap_below(&self, needed: Money) -> Option<Limited> {
-        let account = self.admission.account();
-        let wall_ms = self.clock.now_ms();
-        let short_of = |by, meter: &SharedMeter, limits: &Limits| {
-            let exceeded = meter.spend_short_of(limits, needed, wall_ms)?;
-            let Exceeded::Spend { left, .. } = exceeded else { return None };
-            Some((left, Limited { by, exceeded }))
-        };
-        let limits = &self.allowance.limits;
-        let of_account = short_of(LimitedBy::Account, &account.meter, &limits.account);
-        let of_key = short_of(LimitedBy::Key, &self.key.meter, &limits.key);
-        let (left, cap) = of_account.into_iter().chain(of_key).min_by_key(|(left, _)| *left)?;
-        account.budget().is_none_or(|balance| left < balance).then_some(cap)
-    }
-
-    /// Takes the call's share of the limits, or says which is reached. Another share gives the first one back.
-    pub(super) fn reserve(&mut self, ask: Ask) -> Result<(), Limited> {
-        self.admission.give_back();
-        let account = &self.admission.account().meter;
-        let reservation =
-            Reservation::take(account, &self.key.meter, &self.allowance.limits, ask, &self.clock)?;
-        // The receipt is counted in the same periods as the meters count the call.
-        self.receipt.started_at_ms = reservation.started_ms();
-        self.admission.reserve(reservation);
-        Ok(())
-    }
-
-    /// Where the rates stand.
-    pub(super) fn standing(&self) -> Standing {
-        self.allowance.limits.standing(&self.admission.account().meter, &self.key.meter, &self.clock)
-    }
-
-    pub(super) fn hold(&mut self, amount: Money) -> Result<(), Refused> {
-        self.admission.hold(amount)
     }
 
     /// Notes that the answer is kept for those who repeat the request.

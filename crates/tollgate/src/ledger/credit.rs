@@ -1,0 +1,132 @@
+//! Accounts and their credit: made, granted, put on other terms.
+
+use std::sync::{Arc, PoisonError};
+
+use domain::{AccountId, Money, PlanName};
+
+use super::store::NewGrant;
+use super::{Account, AccountRow, GrantRow, Ledger, LedgerError, NewAccount, Terms, check_name, ids};
+
+/// The longest reference of a grant, in bytes.
+const REFERENCE_LEN_MAX: usize = 255;
+
+impl Ledger {
+    /// Creates an account with nothing in it.
+    pub async fn create_account(&self, new: NewAccount) -> Result<AccountRow, LedgerError> {
+        check_name(&new.name)?;
+        let row = AccountRow {
+            id: ids::account_id(&self.shared.clock),
+            name: new.name,
+            kind: new.kind,
+            terms: new.terms,
+            granted: Money::ZERO,
+            spent: Money::ZERO,
+            identity: None,
+            created_at_ms: self.shared.clock.now_ms(),
+        };
+        let shared = Arc::clone(&self.shared);
+        self.on_writer(move |store| {
+            store.create_account(&row)?;
+            let account = Arc::new(Account::open(&row)?);
+            shared.accounts.write().unwrap_or_else(PoisonError::into_inner).insert(row.id, account);
+            Ok(row)
+        })
+        .await
+    }
+
+    /// Changes the terms of an account, durably and then in memory: `change` makes the new ones of those at the time. Calls
+    /// in flight keep theirs.
+    pub async fn change_terms(
+        &self,
+        account: AccountId,
+        change: impl FnOnce(Terms) -> Terms + Send + 'static,
+    ) -> Result<Arc<Account>, LedgerError> {
+        let account = self.account(account).ok_or(LedgerError::UnknownAccount)?;
+        self.on_writer(move |store| {
+            let terms = change(Terms::clone(&account.terms()));
+            store.set_terms(account.id, &terms)?;
+            account.set_terms(terms);
+            Ok(account)
+        })
+        .await
+    }
+
+    /// Grants credit that somebody paid for, durably and then in memory. It ends a trial: the account keeps its keys
+    /// and what is left of its credit, and has no plan from then on. The same reference and amount again is answered as
+    /// the first time; with another amount it is a [`LedgerError::Conflict`]. References are 1 to 255 bytes and unique
+    /// per account.
+    pub async fn grant(
+        &self,
+        account: AccountId,
+        amount: Money,
+        reference: &str,
+    ) -> Result<GrantRow, LedgerError> {
+        self.grant_converting(account, amount, reference, None).await
+    }
+
+    /// As [`Ledger::grant`], and where it ends a trial, the account has the plan `converts_to` from then on.
+    pub async fn grant_converting(
+        &self,
+        account: AccountId,
+        amount: Money,
+        reference: &str,
+        converts_to: Option<PlanName>,
+    ) -> Result<GrantRow, LedgerError> {
+        self.credit(account, amount, reference, Some(Terms { plan: converts_to, trial_ends_at_ms: None }))
+            .await
+    }
+
+    /// Grants credit that nobody paid for. As [`Ledger::grant`], and a trial goes on.
+    pub async fn give(
+        &self,
+        account: AccountId,
+        amount: Money,
+        reference: &str,
+    ) -> Result<GrantRow, LedgerError> {
+        self.credit(account, amount, reference, None).await
+    }
+
+    async fn credit(
+        &self,
+        account: AccountId,
+        amount: Money,
+        reference: &str,
+        // What a trial becomes by it; nothing where nobody paid.
+        after_trial: Option<Terms>,
+    ) -> Result<GrantRow, LedgerError> {
+        if amount.is_zero() {
+            return Err(LedgerError::Invalid("a grant is more than nothing"));
+        }
+        if reference.is_empty() || reference.len() > REFERENCE_LEN_MAX {
+            return Err(LedgerError::Invalid("a reference has 1 to 255 bytes"));
+        }
+        let account = self.account(account).ok_or(LedgerError::UnknownAccount)?;
+        let (reference, clock) = (reference.to_owned(), self.shared.clock.clone());
+        self.on_writer(move |store| {
+            let (id, at_ms) = (ids::grant_id(&clock), clock.now_ms());
+            let paid = after_trial.is_some();
+            let converted = after_trial.filter(|_| account.terms().trial_ends_at_ms.is_some());
+            let grant = NewGrant {
+                id,
+                account: account.id,
+                amount,
+                reference: &reference,
+                paid,
+                terms: converted.as_ref(),
+                at_ms,
+            };
+            let row = store.grant(&grant)?;
+            if row.repeated {
+                return Ok(row);
+            }
+            if !account.grant(amount) {
+                return Err(LedgerError::TooLarge);
+            }
+            if let Some(terms) = converted {
+                account.set_terms(terms);
+            }
+            Ok(row)
+        })
+        .await
+    }
+}
