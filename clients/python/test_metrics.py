@@ -15,6 +15,7 @@ TYPES = {
     "tollgate_refusals": "counter",
     "tollgate_attempts": "counter",
     "tollgate_retries": "counter",
+    "tollgate_replays": "counter",
     "tollgate_tokens": "counter",
     "tollgate_charged_nanodollars": "counter",
     "tollgate_uncollected_nanodollars": "counter",

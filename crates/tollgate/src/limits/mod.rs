@@ -37,6 +37,13 @@ pub struct CallLimits {
 }
 
 impl CallLimits {
+    /// The rate of requests alone.
+    #[must_use]
+    pub fn rates(&self) -> CallLimits {
+        let rate = |limits: &Limits| Limits { requests: limits.requests, ..Limits::NONE };
+        CallLimits { account: rate(&self.account), key: rate(&self.key) }
+    }
+
     /// Where the rates stand, of each kind the one that is nearer to its end. A call without limits looks at nothing.
     #[must_use]
     pub fn standing(&self, account: &SharedMeter, key: &SharedMeter, clock: &Clock) -> Standing {

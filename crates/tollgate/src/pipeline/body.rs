@@ -34,7 +34,7 @@ pub(super) struct MeteredBody {
 /// A stream in progress and its record.
 pub(super) struct Open {
     pub(super) relay: Relay,
-    pub(super) record: Record,
+    pub(super) record: Box<Record>,
 }
 
 enum State {
@@ -59,7 +59,7 @@ struct Last {
 
 impl MeteredBody {
     /// The body of a stream that has begun.
-    pub(super) fn open(relay: Relay, record: Record, gateway: &Gateway) -> MeteredBody {
+    pub(super) fn open(relay: Relay, record: Box<Record>, gateway: &Gateway) -> MeteredBody {
         MeteredBody::new(State::Open(Box::new(Open { relay, record })), gateway)
     }
 

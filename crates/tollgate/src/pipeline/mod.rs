@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::body::Body;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use hyper::Request;
 use hyper::header::HeaderMap;
@@ -79,7 +79,13 @@ pub async fn serve(worker: &Arc<Worker>, principal: &Principal, request: Request
     };
     record.follow(&worker.gateway.telemetry, &head.headers);
     let prepared = match accept(worker, &mut record, principal, &head, body).await {
-        Ok(Accepted::Repeat(replay)) => return replay.into_response(),
+        Ok(Accepted::Repeat(replay)) => match record.repeat() {
+            Ok(standing) => {
+                worker.gateway.telemetry.metrics.replayed();
+                return reply::replayed(replay, &standing);
+            }
+            Err(limited) => Err(Refusal::Limited(limited)),
+        },
         Ok(Accepted::First(bytes)) => prepare(&mut record, &head.headers, bytes),
         Err(refusal) => Err(refusal),
     };
@@ -138,7 +144,7 @@ fn named_provider(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Starts the call's task and waits for what the client is to see, or for the time of the first keep-alive.
-async fn dispatch(worker: &Arc<Worker>, record: Record, prepared: Prepared) -> Response {
+async fn dispatch(worker: &Arc<Worker>, record: Box<Record>, prepared: Prepared) -> Response {
     let call = record.call();
     let slow_start = prepared.request.stream().then(|| (record.begun(), record.head(prepared.output_limit)));
     let (answer, mut waiting) = oneshot::channel();
@@ -159,7 +165,7 @@ async fn dispatch(worker: &Arc<Worker>, record: Record, prepared: Prepared) -> R
 /// Attempt, then relay or settle. Nothing here is cancelled when the client leaves.
 async fn run(
     worker: Arc<Worker>,
-    mut record: Record,
+    mut record: Box<Record>,
     prepared: Prepared,
     mut answer: oneshot::Sender<Reply>,
 ) {

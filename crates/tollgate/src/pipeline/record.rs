@@ -60,7 +60,13 @@ pub(super) struct Record {
 
 impl Record {
     /// Opens the record of a call, which reserves the place of its settlement.
-    pub(super) fn open(gateway: &Gateway, call: CallId, principal: &Principal) -> Result<Record, Refusal> {
+    ///
+    /// It is in a box, because it goes from one step of the call to the next, and a step is a future that is moved.
+    pub(super) fn open(
+        gateway: &Gateway,
+        call: CallId,
+        principal: &Principal,
+    ) -> Result<Box<Record>, Refusal> {
         if gateway.stopping.load(Ordering::Relaxed) {
             return Err(Refusal::Closing);
         }
@@ -71,7 +77,7 @@ impl Record {
                 Unavailable::Closed => Refusal::Closing,
             })?;
         let receipt = blank(call, principal, gateway.clock.now_ms());
-        Ok(Record {
+        Ok(Box::new(Record {
             admission,
             receipt,
             started: Instant::now(),
@@ -88,7 +94,7 @@ impl Record {
             allowance: Allowance::default(),
             trace: None,
             tape: None,
-        })
+        }))
     }
 
     /// Takes up the trace that the client's headers name, or begins one.

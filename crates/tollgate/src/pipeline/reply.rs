@@ -12,6 +12,7 @@ use tokio::sync::oneshot::error::RecvError;
 
 use super::body::MeteredBody;
 use crate::http::{ApiError, set_call_id};
+use crate::idempotency::Replay;
 use crate::limits::set_rate_limits;
 
 /// The content type of whole answers.
@@ -47,6 +48,13 @@ pub(super) enum Reply {
 pub(super) fn refused(call: CallId, error: ApiError, standing: &Standing) -> Response {
     let mut response = error.into_response();
     set_call_id(response.headers_mut(), call);
+    set_rate_limits(response.headers_mut(), standing);
+    response
+}
+
+/// The response to a call that was answered before.
+pub(super) fn replayed(replay: Replay, standing: &Standing) -> Response {
+    let mut response = replay.into_response();
     set_rate_limits(response.headers_mut(), standing);
     response
 }

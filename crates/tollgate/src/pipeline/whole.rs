@@ -9,7 +9,7 @@ use super::reply::{Head, JSON, Reply};
 use crate::http::ApiError;
 
 /// Settles a whole answer and puts its cost into it.
-pub(super) async fn settle(record: Record, reply: &ChatReply, client_gone: bool, head: Head) -> Reply {
+pub(super) async fn settle(record: Box<Record>, reply: &ChatReply, client_gone: bool, head: Head) -> Reply {
     let outcome = if client_gone { Outcome::ClientGone } else { Outcome::Complete };
     let closed = record.finish(outcome, reply.tally());
     let cost = closed.cost();
@@ -21,7 +21,7 @@ pub(super) async fn settle(record: Record, reply: &ChatReply, client_gone: bool,
 }
 
 /// Settles a call that failed before anything was relayed.
-pub(super) async fn fail(record: Record, failure: &Failure, head: Head) -> Reply {
+pub(super) async fn fail(record: Box<Record>, failure: &Failure, head: Head) -> Reply {
     let closed = record.fail(failure, None);
     // Nothing is charged, so the error does not depend on the receipt.
     let _ = closed.settle().await;

@@ -1,6 +1,6 @@
 //! What a call may use, and what it has taken of it: its share of the limits, and its hold.
 
-use domain::{Ask, Exceeded, Limits, Money, Refused, Standing};
+use domain::{Ask, Exceeded, Limits, Money, Refused, Standing, Used};
 
 use super::Record;
 use crate::keys::Key;
@@ -58,6 +58,16 @@ impl Record {
         self.receipt.started_at_ms = reservation.started_ms();
         self.admission.reserve(reservation);
         Ok(())
+    }
+
+    /// Takes one request from the rates, for an answer that is given again: it costs nothing, and is not for free.
+    pub(in crate::pipeline) fn repeat(&self) -> Result<Standing, Limited> {
+        let limits = self.allowance.limits.rates();
+        let account = &self.admission.account().meter;
+        let taken = Reservation::take(account, &self.key.meter, &limits, Ask::default(), &self.clock)?;
+        // The rate keeps the request; no period counts it.
+        taken.end(Used { tokens: 0, spend: Money::ZERO, counted: false });
+        Ok(self.standing())
     }
 
     /// Where the rates stand.

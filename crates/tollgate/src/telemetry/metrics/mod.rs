@@ -28,6 +28,7 @@ pub struct Metrics {
     providers: Vec<ProviderMetrics>,
     attempts: AtomicU64,
     retries: AtomicU64,
+    replays: AtomicU64,
     refusals: Codes,
     commits: Histogram,
     commit_settlements: Histogram,
@@ -51,6 +52,7 @@ impl Metrics {
             providers: providers.chain(nobody).map(ProviderMetrics::new).collect(),
             attempts: AtomicU64::new(0),
             retries: AtomicU64::new(0),
+            replays: AtomicU64::new(0),
             refusals: Codes::default(),
             commits: Histogram::new(&histogram::COMMIT_SECONDS),
             commit_settlements: Histogram::new(&histogram::BATCH),
@@ -82,6 +84,11 @@ impl Metrics {
     /// and those for which there was no place.
     pub fn refused(&self, code: Option<&str>) {
         self.refusals.count(code.unwrap_or("none"));
+    }
+
+    /// Counts an answer that was given again for its idempotency key.
+    pub fn replayed(&self) {
+        add(&self.replays, 1);
     }
 
     /// Counts a commit of `settlements` calls, which took that long.

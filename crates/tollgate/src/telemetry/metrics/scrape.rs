@@ -62,6 +62,11 @@ impl Scrape {
         }
         out.counter("tollgate_attempts", "Tries at offers.", read(&metrics.attempts));
         out.counter("tollgate_retries", "Tries after the first of a call.", read(&metrics.retries));
+        out.counter(
+            "tollgate_replays",
+            "Answers given again for their idempotency key.",
+            read(&metrics.replays),
+        );
         let help =
             "Tokens that were charged. Cached ones are part of the input, reasoning is part of the output.";
         out.family("tollgate_tokens", Kind::Counter, help);
