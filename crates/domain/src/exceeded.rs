@@ -66,6 +66,12 @@ pub enum Exceeded {
 }
 
 impl Exceeded {
+    /// Whether it passes by itself within moments: a rate, or open calls.
+    #[must_use]
+    pub const fn passes(&self) -> bool {
+        matches!(self, Exceeded::Requests { .. } | Exceeded::Tokens { .. } | Exceeded::Concurrent { .. })
+    }
+
     /// A stable word for it.
     #[must_use]
     pub const fn code(&self) -> &'static str {

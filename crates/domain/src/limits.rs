@@ -63,6 +63,12 @@ impl Limits {
         self.quotas.iter().any(|(_, quota)| quota.spend.is_some())
     }
 
+    /// Whether any quota of tokens is set.
+    #[must_use]
+    pub fn cap_tokens(&self) -> bool {
+        self.quotas.iter().any(|(_, quota)| quota.tokens.is_some())
+    }
+
     /// The stricter of each limit.
     #[must_use]
     pub fn tightened_by(&self, other: &Limits) -> Limits {

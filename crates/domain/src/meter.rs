@@ -34,11 +34,13 @@ pub struct Count {
     pub spend: Money,
 }
 
-/// What a call asks for: the most that it is expected to use.
+/// What a call asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ask {
-    /// Tokens, estimated.
+    /// The most tokens that it may use: quotas reserve them.
     pub tokens: u64,
+    /// The tokens that it is expected to use: the rate counts on them until the true number is known.
+    pub rate_tokens: u64,
     /// Money: the amount of its hold, which its charge never exceeds.
     pub spend: Money,
 }
@@ -151,7 +153,7 @@ impl Meter {
         let (mut requests, mut tokens) = (self.requests, self.tokens);
         let drawn_requests = draw(&mut requests, limits.requests, 1, now.mono_ns)
             .map_err(|(limit, retry_after_ns)| Exceeded::Requests { limit, retry_after_ns })?;
-        let drawn_tokens = draw(&mut tokens, limits.tokens, ask.tokens, now.mono_ns)
+        let drawn_tokens = draw(&mut tokens, limits.tokens, ask.rate_tokens, now.mono_ns)
             .map_err(|(limit, retry_after_ns)| Exceeded::Tokens { limit, retry_after_ns })?;
         for (period, span) in self.spans.iter().rev() {
             span.check(period, limits, ask)?;
@@ -195,6 +197,17 @@ impl Meter {
     pub fn spend_left(&self, limits: &Limits, wall_ms: i64) -> Option<Money> {
         let left = |(period, span): (Period, Span)| Some(span.spend_left(limits.quotas[period].spend?));
         self.spans_at(wall_ms).iter().map(|(period, span)| (period, *span)).filter_map(left).min()
+    }
+
+    /// The most tokens that a call may reserve at `wall_ms`: the least that is left of all token quotas. `None` is no
+    /// bound.
+    #[must_use]
+    pub fn tokens_left(&self, limits: &Limits, wall_ms: i64) -> Option<u64> {
+        let left = |(period, span): (Period, &Span)| {
+            let taken = span.used.tokens.saturating_add(span.reserved.tokens);
+            Some(limits.quotas[period].tokens?.saturating_sub(taken))
+        };
+        self.spans_at(wall_ms).iter().filter_map(left).min()
     }
 
     /// The spend quota that does not cover `needed` at `wall_ms`: of several, the one with the least left.

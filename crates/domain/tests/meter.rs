@@ -282,7 +282,7 @@ proptest! {
             let spend = Money::from_nanos(spend).expect("positive");
             let now = Now { mono_ns, wall_ms };
             let limits = Limits { tokens: Limit::new(1, 1).ok(), ..Limits::NONE };
-            if let Ok(taken) = meter.admit(&limits, Ask { tokens, spend }, now) {
+            if let Ok(taken) = meter.admit(&limits, Ask { tokens, rate_tokens: tokens, spend }, now) {
                 open.push((taken, Used { tokens: u64::MAX, spend: Money::MAX, counted: false }));
             }
             if open.len() > 2 {
@@ -306,7 +306,7 @@ fn a_meter_is_small() {
 fn a_call_counts_in_the_periods_in_which_it_started() {
     let limits = spend_of(Period::Day, 100);
     let mut meter = Meter::open(PerPeriod::default(), START_MS);
-    let ask = Ask { tokens: 10, spend: money(60) };
+    let ask = Ask { tokens: 10, rate_tokens: 10, spend: money(60) };
     let before = Now { mono_ns: 0, wall_ms: START_MS + 12 * HOUR_MS - 1 };
     let after = Now { mono_ns: 1_000_000, wall_ms: before.wall_ms + 1 };
 
@@ -340,7 +340,7 @@ fn a_call_counts_in_the_periods_in_which_it_started() {
 fn a_clock_that_steps_back_opens_no_quota_twice() {
     let limits = spend_of(Period::Day, 100);
     let mut meter = Meter::open(PerPeriod::default(), START_MS);
-    let ask = Ask { tokens: 0, spend: money(100) };
+    let ask = Ask { tokens: 0, rate_tokens: 0, spend: money(100) };
     for wall_ms in [START_MS, START_MS + DAY_MS] {
         let taken = meter.admit(&limits, ask, Now { mono_ns: 0, wall_ms }).expect("a new day");
         meter.end(taken, Used { tokens: 0, spend: money(100), counted: true }, Now::default());
@@ -401,7 +401,8 @@ fn an_admission_that_is_cancelled_leaves_no_trace() {
     let mut meter = Meter::default();
     let now = Now { mono_ns: 5, wall_ms: START_MS };
     let fresh = meter.standing(&limits, now);
-    let taken = meter.admit(&limits, Ask { tokens: 40, spend: money(10) }, now).expect("free");
+    let taken =
+        meter.admit(&limits, Ask { tokens: 40, rate_tokens: 40, spend: money(10) }, now).expect("free");
     let rates = meter.standing(&limits, now);
     let remaining = [rates.requests, rates.tokens].map(|window| window.expect("limited").remaining);
     assert_eq!(remaining, [4, 60]);
@@ -418,7 +419,7 @@ fn a_call_is_trued_up_under_the_limit_that_admitted_it() {
     let limited = Limits { tokens: Limit::new(60, 100).ok(), ..Limits::NONE };
     let mut meter = Meter::default();
     let now = Now { mono_ns: 0, wall_ms: START_MS };
-    let ask = Ask { tokens: 40, spend: Money::ZERO };
+    let ask = Ask { tokens: 40, rate_tokens: 40, spend: Money::ZERO };
     let limited_call = meter.admit(&limited, ask, now).expect("a full burst");
     let free_call = meter.admit(&Limits::NONE, ask, now).expect("no limit");
     meter.end(free_call, Used { tokens: 90, spend: Money::ZERO, counted: true }, now);
@@ -448,7 +449,11 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => -3 * DAY_MS..40 * DAY_MS,
         1 => Just(0),
     ];
-    let ask = (0..60_u64, 0..60_u64).prop_map(|(tokens, spend)| Ask { tokens, spend: money(spend) });
+    let ask = (0..60_u64, 0..60_u64).prop_map(|(tokens, spend)| Ask {
+        tokens,
+        rate_tokens: tokens,
+        spend: money(spend),
+    });
     prop_oneof![
         3 => distance.prop_map(Step::Move),
         1 => limits().prop_map(|limits| Step::Limits(Box::new(limits))),

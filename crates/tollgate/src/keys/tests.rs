@@ -283,8 +283,8 @@ async fn a_cap_that_starts_anew_each_day_is_whole_again_at_midnight() {
     let account = ledger.account(ada).unwrap();
     let spend = |amount: &str| {
         let limits = PlanBook::default().allowance(&account, &key).unwrap().limits;
-        let ask = Ask { tokens: 0, spend: amount.parse().unwrap() };
-        Reservation::take(&account.meter, &key.meter, &limits, ask, ledger.clock())
+        let ask = Ask { tokens: 0, rate_tokens: 0, spend: amount.parse().unwrap() };
+        Reservation::take(&account.meter, &key.meter, &limits, ask, ledger.clock().now(), ledger.clock())
     };
     let whole = Used { counted: true, tokens: 0, spend: "0.10".parse().unwrap() };
     spend("0.10").unwrap().end(whole);

@@ -37,15 +37,16 @@ pub struct Reservation {
 }
 
 impl Reservation {
-    /// Takes `ask` from the meter of the account, then from that of the key: from both, or from none.
+    /// Takes `ask` from the meter of the account, then from that of the key: from both, or from none. `clock` is that of
+    /// `now`, for the end.
     pub fn take(
         account: &SharedMeter,
         key: &SharedMeter,
         limits: &CallLimits,
         ask: Ask,
+        now: Now,
         clock: &Clock,
     ) -> Result<Reservation, Limited> {
-        let now = clock.now();
         // Locked until both have answered, so that what the key refuses is never seen on the account by other keys' calls.
         let mut whole = account.lock();
         let from_account = whole
@@ -111,7 +112,7 @@ mod tests {
     }
 
     fn ask(tokens: u64) -> Ask {
-        Ask { tokens, spend: Money::ZERO }
+        Ask { tokens, rate_tokens: tokens, spend: Money::ZERO }
     }
 
     #[test]
@@ -122,7 +123,8 @@ mod tests {
             account: Limits { requests: limit, ..Limits::NONE },
             key: Limits { concurrent: Some(0), ..Limits::NONE },
         };
-        let refused = Reservation::take(&account, &key, &limits, ask(1), &clock()).unwrap_err();
+        let refused =
+            Reservation::take(&account, &key, &limits, ask(1), clock().now(), &clock()).unwrap_err();
         assert_eq!((refused.by, refused.exceeded), (LimitedBy::Key, Exceeded::Concurrent { limit: 0 }));
         assert_eq!(account.standing(&limits.account, clock().now()).requests.unwrap().remaining, 3);
         assert_eq!((account.open_calls(), account.counts(NOW_MS)), (0, domain::PerPeriod::default()));
@@ -131,7 +133,10 @@ mod tests {
     #[test]
     fn it_ends_once_and_dropped_it_was_never_there() {
         let (account, key) = (SharedMeter::default(), SharedMeter::default());
-        let take = || Reservation::take(&account, &key, &CallLimits::default(), ask(10), &clock()).unwrap();
+        let take = || {
+            Reservation::take(&account, &key, &CallLimits::default(), ask(10), clock().now(), &clock())
+                .unwrap()
+        };
         let (ended, dropped) = (take(), take());
         assert_eq!((account.open_calls(), key.open_calls()), (2, 2));
         drop(dropped);

@@ -37,6 +37,15 @@ impl SharedMeter {
         self.lock().spend_left(limits, wall_ms)
     }
 
+    /// The most tokens that a call may reserve now; `None` is no bound.
+    #[must_use]
+    pub fn tokens_left(&self, limits: &Limits, wall_ms: i64) -> Option<u64> {
+        if !limits.cap_tokens() {
+            return None;
+        }
+        self.lock().tokens_left(limits, wall_ms)
+    }
+
     /// The cap on money that does not cover `needed`, with the least left.
     #[must_use]
     pub fn spend_short_of(&self, limits: &Limits, needed: Money, wall_ms: i64) -> Option<Exceeded> {

@@ -1,8 +1,8 @@
 //! Step 5: the call's share of every limit, and the hold. Its worst case at the dearest offer of its route is reserved,
 //! or the call is refused.
 
-use domain::hold::Quote;
-use domain::{AccountKind, Ask, Exceeded, Money, Offer, Price, Route};
+use domain::hold::{OUTPUT_TOKENS_FLOOR, Quote};
+use domain::{AccountKind, Ask, CallBound, Exceeded, Money, Offer, Price, Route};
 use wire::chat::ChatRequest;
 
 use super::record::Record;
@@ -29,15 +29,7 @@ pub(super) fn admit(
     let bound = request.bound().with_prompt_within(route.prompt_tokens_max());
     let mut refused = None;
     for _ in 0..QUOTES_MAX {
-        let budget = record.budget();
-        let quote = bound.quote(&price, route.context_length(), budget).map_err(|unaffordable| {
-            Refusal::NoCredit(NoCredit {
-                needed: unaffordable.needed,
-                available: budget.unwrap_or(Money::MAX),
-                cap: record.cap_below(unaffordable.needed),
-                affordable_output_tokens: unaffordable.affordable_output_tokens,
-            })
-        })?;
+        let quote = quote(record, request, route, &price, &bound)?;
         match reserve(record, request, Some(&quote)) {
             Ok(()) => {}
             // Another call has taken what this one was quoted from.
@@ -62,14 +54,44 @@ pub(super) fn admit(
     Err(refused.unwrap_or(Refusal::Busy))
 }
 
-/// Takes the call's share of the limits: its tokens as expected, its money in the worst case.
+/// What the call may come to at most: with the output limit of its caller, or else one that the money and the tokens that
+/// are left pay for.
+fn quote(
+    record: &Record,
+    request: &ChatRequest,
+    route: &Route,
+    price: &Price,
+    bound: &CallBound,
+) -> Result<Quote, Refusal> {
+    let budget = record.budget();
+    let at_most = |bound: &CallBound| {
+        bound.quote(price, route.context_length(), budget).map_err(|unaffordable| {
+            Refusal::NoCredit(NoCredit {
+                needed: unaffordable.needed,
+                available: budget.unwrap_or(Money::MAX),
+                cap: record.cap_below(unaffordable.needed),
+                affordable_output_tokens: unaffordable.affordable_output_tokens,
+            })
+        })
+    };
+    let quote = at_most(bound)?;
+    let Some(left) = record.tokens_left().filter(|_| quote.clamped) else { return Ok(quote) };
+    let left = left.saturating_sub(request.prompt_tokens_estimate()) / u64::from(bound.n.max(1));
+    // Where the quota leaves less than is worth a call, it is asked for all the same, and so refused by its name.
+    let most = left.max(OUTPUT_TOKENS_FLOOR).min(quote.output_tokens);
+    let quote = at_most(&CallBound { output_tokens: Some(most), ..*bound })?;
+    Ok(Quote { clamped: true, ..quote })
+}
+
+/// Takes the call's share of the limits: in the worst case, but of the rate of tokens as expected.
 fn reserve(record: &mut Record, request: &ChatRequest, quote: Option<&Quote>) -> Result<(), Refusal> {
     let bound = request.bound();
-    let expected =
-        quote.map_or(OUTPUT_TOKENS_EXPECTED, |quote| quote.output_tokens.min(OUTPUT_TOKENS_EXPECTED));
-    let output = bound.output_tokens.unwrap_or(expected).saturating_mul(u64::from(bound.n));
+    let prompt = request.prompt_tokens_estimate();
+    let most = quote.map_or(OUTPUT_TOKENS_EXPECTED, |quote| quote.output_tokens);
+    let with_output = |each: u64| prompt.saturating_add(each.saturating_mul(u64::from(bound.n)));
     let ask = Ask {
-        tokens: request.prompt_tokens_estimate().saturating_add(output),
+        tokens: with_output(bound.output_tokens.unwrap_or(most)),
+        rate_tokens: with_output(bound.output_tokens.unwrap_or(most.min(OUTPUT_TOKENS_EXPECTED))),
         spend: quote.map_or(Money::ZERO, |quote| quote.amount),
     };
     record.reserve(ask).map_err(Refusal::Limited)

@@ -79,7 +79,7 @@ pub async fn serve(worker: &Arc<Worker>, principal: &Principal, request: Request
     };
     record.follow(&worker.gateway.telemetry, &head.headers);
     let prepared = match accept(worker, &mut record, principal, &head, body).await {
-        Ok(Accepted::Repeat(replay)) => match record.repeat() {
+        Ok(Accepted::Repeat(replay)) => match record.take_request() {
             Ok(standing) => {
                 worker.gateway.telemetry.metrics.replayed();
                 return reply::replayed(replay, &standing);
@@ -91,12 +91,25 @@ pub async fn serve(worker: &Arc<Worker>, principal: &Principal, request: Request
     };
     match prepared {
         Ok(prepared) => dispatch(worker, record, prepared).await,
-        Err(refusal) => {
-            let (error, standing) = (ApiError::from(refusal), record.standing());
-            record.refuse(&error).await;
-            reply::refused(call, error, &standing)
-        }
+        Err(refusal) => refuse(worker, record, refusal).await,
     }
+}
+
+/// Answers a call that is not sent. Refusals are limited as calls are: each takes one request from the rates, and those
+/// that run into a rate leave no receipt, so that nobody fills the store with them.
+async fn refuse(worker: &Worker, record: Box<Record>, refusal: Refusal) -> Response {
+    let refusal = match refusal {
+        Refusal::Limited(_) => refusal,
+        other => record.take_request().map_or_else(Refusal::Limited, |_| other),
+    };
+    let brief = matches!(&refusal, Refusal::Limited(limited) if limited.exceeded.passes());
+    let (call, standing, error) = (record.call(), record.standing(), ApiError::from(refusal));
+    if brief {
+        worker.gateway.telemetry.metrics.refused(error.code());
+    } else {
+        record.refuse(&error).await;
+    }
+    reply::refused(call, error, &standing)
 }
 
 /// A request whose bytes are there.

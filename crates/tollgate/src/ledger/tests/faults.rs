@@ -273,10 +273,10 @@ async fn meters_count_what_is_stored() {
     let ledger = Ledger::start(Box::new(rigged), Box::new(store), None, clock()).unwrap();
     let ada = account(&ledger, domain::AccountKind::Prepaid, 1_000).await;
     let (key, limits) = (SharedMeter::default(), CallLimits::default());
-    let ask = Ask { tokens: 500, spend: money(100) };
+    let ask = Ask { tokens: 500, rate_tokens: 500, spend: money(100) };
     let mut admission = ledger.try_admit(&ada).unwrap();
     admission.hold(money(100)).unwrap();
-    admission.reserve(Reservation::take(&ada.meter, &key, &limits, ask, &clock()).unwrap());
+    admission.reserve(Reservation::take(&ada.meter, &key, &limits, ask, clock().now(), &clock()).unwrap());
     let usage = Usage { input: 10, output: 50, ..Usage::default() };
     let ending = admission.settle(Receipt { usage, ..receipt(ada.id, 1, 60) });
     tried.recv().unwrap();
