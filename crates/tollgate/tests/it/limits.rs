@@ -123,15 +123,15 @@ impl Row {
         if let Some(ms) = self.retry_after_ms.filter(|ms| !ms.is_empty()) {
             assert_eq!(second.header("retry-after-ms"), ms);
         }
-        assert!(!second.call_id().is_empty(), "a refusal has a receipt");
+        assert!(!second.call_id().is_empty(), "a refusal names its call");
     }
 }
 
 #[tokio::test]
 async fn where_the_rates_stand_is_on_every_reply() {
     let (gateway, _time) = gateway(
-        "[plans.p]\nrequests_per_minute = 60\nrequests_burst = 4\ntokens_per_minute = 60000\n\
-         [plans.p.key]\nrequests_per_minute = 6\nrequests_burst = 5\n",
+        "[plans.p]\nrequests_per_minute = 60\nrequests_burst = 7\ntokens_per_minute = 60000\n\
+         [plans.p.key]\nrequests_per_minute = 6\nrequests_burst = 8\n",
     )
     .await;
     let member = gateway.member("p").await;
@@ -141,28 +141,49 @@ async fn where_the_rates_stand_is_on_every_reply() {
     };
     let whole = member.client.chat(&ask("Hello")).await;
     // Of the account, which is nearer to its end than the key.
-    assert_eq!((whole.status.as_u16(), standing(&whole)), (200, ["4", "3", "1s", "60000"].map(String::from)));
+    assert_eq!((whole.status.as_u16(), standing(&whole)), (200, ["7", "6", "1s", "60000"].map(String::from)));
     let stream = member.client.stream(&ask("Hello")).await;
-    assert_eq!(stream.headers["x-ratelimit-remaining-requests"], "2");
+    assert_eq!(stream.headers["x-ratelimit-remaining-requests"], "5");
     assert!(stream.rest().await.done);
-    // Refused before they took anything, so nothing is counted.
-    for (status, body) in [
-        (400, "{}".to_owned()),
-        (404, ask_model("no/such-model", "Hello").to_string()),
-        (402, json!({"model": "openai/gpt-oss-120b", "messages": [{"role": "user", "content": "Hi"}], "n": 100, "max_tokens": 100_000}).to_string()),
+    // A refusal takes a request as well, so that nobody sends them for nothing.
+    for (status, remaining, reset, body) in [
+        (400, "4", "3s", "{}".to_owned()),
+        (404, "3", "4s", ask_model("no/such-model", "Hello").to_string()),
+        (402, "2", "5s", json!({"model": "openai/gpt-oss-120b", "messages": [{"role": "user", "content": "Hi"}], "n": 100, "max_tokens": 100_000}).to_string()),
     ] {
         let reply = member.client.post("/v1/chat/completions", body).await;
-        assert_eq!((reply.status.as_u16(), standing(&reply)), (status, ["4", "2", "2s", "60000"].map(String::from)));
+        assert_eq!((reply.status.as_u16(), standing(&reply)), (status, ["7", remaining, reset, "60000"].map(String::from)));
     }
     let failed = member.client.chat(&ask("Hello [[sim status=500]]")).await;
     assert_eq!((failed.status.as_u16(), failed.header("x-ratelimit-remaining-requests")), (502, "1"));
     assert_eq!(member.client.chat(&ask("Hello")).await.status, 200);
     let refused = member.client.chat(&ask("Hello")).await;
     assert_eq!((refused.status.as_u16(), refused.header("x-ratelimit-remaining-requests")), (429, "0"));
-    assert_eq!(refused.header("x-ratelimit-reset-requests"), "4s");
+    assert_eq!(refused.header("x-ratelimit-reset-requests"), "7s");
     // Who has no limits is told of none.
     let unlimited = gateway.client.chat(&ask("Hello")).await;
     assert!(unlimited.headers.keys().all(|name| !name.as_str().starts_with("x-ratelimit")));
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
+async fn refusals_are_limited_as_calls_are_and_beyond_the_rate_they_leave_nothing() {
+    let (gateway, _time) = gateway("[plans.p]\nrequests_per_minute = 1\nrequests_burst = 3\n").await;
+    let member = gateway.member("p").await;
+    let nowhere = ask_model("no/such-model", "Hello").to_string();
+    let mut statuses = Vec::new();
+    for body in [nowhere.as_str(), "{}", nowhere.as_str(), nowhere.as_str(), "{}"] {
+        statuses.push(member.client.post("/v1/chat/completions", body.to_owned()).await.status.as_u16());
+    }
+    for _ in 0..200 {
+        assert_eq!(member.client.chat(&ask("Hello")).await.status, 429);
+    }
+    assert_eq!(statuses, [404, 400, 404, 429, 429]);
+    let kept = gateway.admin.get(&format!("/admin/activity?account={}", member.account)).await.json();
+    assert_eq!(kept["total"], 3, "the refusals that the rate let through: {kept}");
+    let metrics = gateway.admin.get("/metrics").await;
+    let line = "tollgate_refusals_total{code=\"rate_limit_exceeded\"} 202";
+    assert!(String::from_utf8_lossy(&metrics.body).contains(line), "and all of them are counted");
     assert!(gateway.finish().await);
 }
 

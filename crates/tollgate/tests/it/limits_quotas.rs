@@ -116,3 +116,27 @@ async fn a_kill_opens_no_quota_and_no_cap() {
     }
     assert_eq!(served, 6);
 }
+
+#[tokio::test]
+async fn answers_without_a_limit_of_their_own_are_held_within_what_is_left_of_a_token_quota() {
+    let (gateway, _time) = gateway("[plans.p]\ntokens_total = 3000\n").await;
+    let member = gateway.member("p").await;
+    let endless = serde_json::json!({"model": crate::harness::MODEL,
+        "messages": [{"role": "user", "content": "Tell me all. [[sim tokens=9000]]"}]});
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..30 {
+        let (client, body) = (member.client.clone(), endless.clone());
+        calls.spawn(async move { client.chat(&body).await });
+    }
+    let replies = calls.join_all().await;
+    let served: Vec<_> = replies.iter().filter(|reply| reply.status == 200).collect();
+    let refused = replies.iter().find(|reply| reply.status != 200).expect("a quota for one");
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (429, "quota_exceeded"));
+    let used: u64 = served.iter().map(|reply| total_tokens(&reply.json())).sum();
+    // The prompt alone is estimated, so it can be a few tokens more.
+    assert!(!served.is_empty() && (2_500..=3_010).contains(&used), "{used} of 3000 tokens");
+    let written: u64 = served[0].header("x-tollgate-max-tokens").parse().expect("the limit that was written");
+    assert!(written <= 3_000, "{written}");
+    gateway.settled().await;
+    assert!(gateway.finish().await);
+}
