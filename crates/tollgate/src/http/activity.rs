@@ -52,6 +52,7 @@ calls_query! {
             (String = "text/csv"),
             (String = "application/jsonl"),
         )),
+        (status = 500),
         (status = 503),
     )
 )]

@@ -78,13 +78,13 @@ impl<'de> Deserialize<'de> for Cap {
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(try_from = "Vec<String>")]
 #[schema(value_type = Vec<String>, min_items = 1, max_items = 100, examples(json!(["openai/gpt-oss-20b", "meta-llama/*"])))]
-pub(crate) struct ModelList(pub(crate) Models);
+pub(crate) struct ModelPatterns(pub(crate) Models);
 
-impl TryFrom<Vec<String>> for ModelList {
+impl TryFrom<Vec<String>> for ModelPatterns {
     type Error = String;
 
-    fn try_from(patterns: Vec<String>) -> Result<ModelList, String> {
-        Models::new(patterns).map(ModelList).map_err(|error| error.to_string())
+    fn try_from(patterns: Vec<String>) -> Result<ModelPatterns, String> {
+        Models::new(patterns).map(ModelPatterns).map_err(|error| error.to_string())
     }
 }
 

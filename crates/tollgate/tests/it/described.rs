@@ -93,6 +93,12 @@ async fn every_endpoint_is_described_in_full() {
         }
         assert_refs_resolve(&document, &document);
     }
+    // What is described is what is sent.
+    let document = gateway.client.get("/openapi.json").await.json();
+    let models = &document["components"]["schemas"]["ModelList"];
+    assert_eq!(models["properties"]["data"]["items"]["$ref"], "#/components/schemas/ModelCard", "{models}");
+    let patterns = &document["components"]["schemas"]["ModelPatterns"];
+    assert_eq!(patterns["items"]["type"], "string", "{patterns}");
     assert!(gateway.finish().await);
 }
 

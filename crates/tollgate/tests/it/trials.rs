@@ -207,9 +207,9 @@ async fn a_payment_frees_no_account_of_its_limits() {
         // The trial becomes a plan that does not exist.
         ("taste", false, "gone", (403, json!("plan_missing"))),
         // The plan is no trial, and the operator gave it an end.
-        ("team", true, "team", (429, json!("concurrency_limit_exceeded"))),
+        ("team", true, "team", (429, json!("rate_limit_exceeded"))),
         // The plan is no trial any more.
-        ("brief", false, "brief", (429, json!("concurrency_limit_exceeded"))),
+        ("brief", false, "brief", (429, json!("rate_limit_exceeded"))),
     ] {
         let body = json!({"name": plan, "plan": plan}).to_string();
         let account = gateway.admin.post("/admin/accounts", body).await.json();
