@@ -34,7 +34,7 @@ calls_query! {
     path = "/admin/usage",
     tag = "Usage",
     params(UsageQuery),
-    responses((status = 200, body = UsageView<String>), (status = 500), (status = 503))
+    responses((status = 200, body = UsageView<String>), (status = 503))
 )]
 pub(super) async fn show_usage(
     _: Caller<Admin>,

@@ -52,7 +52,6 @@ calls_query! {
             (String = "text/csv"),
             (String = "application/jsonl"),
         )),
-        (status = 500),
         (status = 503),
     )
 )]

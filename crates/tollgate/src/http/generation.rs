@@ -76,7 +76,7 @@ pub(super) struct GenerationData {
     path = "/v1/generation",
     tag = "Account",
     params(Asked),
-    responses((status = 200, body = Generation), (status = 404), (status = 500), (status = 503))
+    responses((status = 200, body = Generation), (status = 404), (status = 503))
 )]
 pub(super) async fn show(
     Caller(principal): Caller<Key>,

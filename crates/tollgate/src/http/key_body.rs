@@ -6,9 +6,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::ApiError;
-use super::field::Name;
+use super::field::{Name, Time, given};
 use super::key_bounds::Bounds;
-use super::key_fields::{Cap, ModelPatterns, NetworkList, Reset, RoleField, Time, given};
+use super::key_fields::{Cap, ModelPatterns, NetworkList, Reset, RoleField};
 use crate::keys::{Key, KeyTerms, Labels};
 use crate::limits::LimitFields;
 

@@ -8,7 +8,6 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::admin::view::parse_rfc3339;
 use crate::keys::OVERLAP_MAX;
 
 /// What a key is for.
@@ -107,20 +106,6 @@ impl TryFrom<Vec<String>> for NetworkList {
     }
 }
 
-/// A time, in RFC 3339.
-#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
-#[serde(try_from = "String")]
-#[schema(value_type = String, format = DateTime, examples("2030-01-31T12:00:00Z"))]
-pub(crate) struct Time(pub(crate) i64);
-
-impl TryFrom<String> for Time {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Time, &'static str> {
-        parse_rfc3339(&text).map(Time).ok_or("no time such as 2030-01-31T12:00:00Z")
-    }
-}
-
 /// How a key gets a new secret.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -148,11 +133,4 @@ impl TryFrom<u64> for Overlap {
         let most = OVERLAP_MAX.as_secs();
         if overlap <= OVERLAP_MAX { Ok(Overlap(overlap)) } else { Err(format!("must be at most {most}")) }
     }
-}
-
-/// A field that may be `null`, which is told from one that is missing: for `#[serde(default, deserialize_with)]`.
-pub(crate) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }

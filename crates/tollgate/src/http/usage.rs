@@ -35,7 +35,7 @@ calls_query! {
     path = "/v1/usage",
     tag = "Account",
     params(UsageQuery),
-    responses((status = 200, body = UsageView<Usd>), (status = 500), (status = 503))
+    responses((status = 200, body = UsageView<Usd>), (status = 503))
 )]
 pub(super) async fn show(
     Caller(principal): Caller<Key>,

@@ -108,9 +108,8 @@ impl Ledger {
             let (id, at_ms) = (ids::grant_id(&clock), clock.now_ms());
             let paid = after_trial.is_some();
             let terms = account.terms();
-            let converted = after_trial.filter(|_| terms.trial_ends_at_ms.is_some()).map(|after_trial| Terms {
-                plan: terms.plan.as_ref().and_then(after_trial),
-                trial_ends_at_ms: None,
+            let converted = after_trial.filter(|_| terms.trial_ends_at_ms.is_some()).map(|after_trial| {
+                Terms { plan: terms.plan.as_ref().and_then(after_trial), trial_ends_at_ms: None }
             });
             let grant = NewGrant {
                 id,
