@@ -37,6 +37,8 @@ pub struct Offer {
 /// The ordered offers that a call tries, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
+    /// Its name in the configuration; `None` when the model was found otherwise.
+    pub name: Option<Arc<str>>,
     /// Never empty.
     pub offers: Vec<Offer>,
     /// One line for response headers and receipts: `catalogue: exact id; cheapest of 3`.

@@ -20,7 +20,7 @@ fn route(offers: &[(Pricing, Option<u64>)]) -> Route {
         context_length: *context_length,
         prompt_tokens_max: *context_length,
     });
-    Route { offers: offers.collect(), reason: "catalogue: exact id".to_owned() }
+    Route { name: None, offers: offers.collect(), reason: "catalogue: exact id".to_owned() }
 }
 
 #[test]

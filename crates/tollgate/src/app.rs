@@ -257,8 +257,8 @@ fn warn_of_missing_plans(plans: &PlanBook, ledger: &Ledger) {
     for (plan, accounts) in plans.missing(&ledger.accounts()) {
         warn!(%plan, accounts, "this plan does not exist: calls of its accounts are refused until it does, or until they have another");
     }
-    for (plan, trial) in plans.missing_successors() {
-        warn!(%plan, %trial, "trials are to become this plan, which does not exist: what they become is refused until it does");
+    for (plan, trial) in plans.wrong_successors() {
+        warn!(%plan, %trial, "trials are to become this plan, which does not exist or is a trial itself: calls of what they become are refused until it exists, and have its limits if it is a trial");
     }
 }
 

@@ -3,10 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use domain::{AccountId, Plan};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::http::field::Moment;
+use crate::http::field::{Time, given};
 use crate::http::{Admin, Caller, JsonBody, PathId};
 use crate::ledger::Terms;
 
@@ -19,13 +19,13 @@ use super::{AdminError, AdminState};
 pub(super) struct ChangeBody {
     /// The name of its set of limits; `null` for none. A trial plan starts its trial, without credit; another plan ends
     /// a trial.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     plan: Option<Option<String>>,
     /// When its trial ends, in the past or in the future; `null` when it is on no trial.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<Moment>)]
-    trial_ends_at: Option<Option<Moment>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Time>)]
+    trial_ends_at: Option<Option<Time>>,
 }
 
 /// Change an account
@@ -61,15 +61,10 @@ pub(super) async fn change_account(
             }
         }
         if let Some(ends_at) = trial_ends_at {
-            terms.trial_ends_at_ms = ends_at.map(Moment::ms);
+            terms.trial_ends_at_ms = ends_at.map(|time| time.0);
         }
         terms
     };
     let account = state.ledger.change_terms(account, change).await?;
     Ok(Json(AccountView::of(&account)))
-}
-
-/// Tells `null`, which is a value, from a field that is not there.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(from).map(Some)
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use domain::AccountId;
+use domain::{AccountId, PlanName};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -25,7 +25,8 @@ pub(super) struct GrantBody {
     /// The caller's name for it. The same again gives the same answer and no second grant.
     reference: Reference,
     /// Whether somebody paid for it, which is so unless it is `false`. Paid credit ends a trial: the account keeps its
-    /// keys and its credit, and has the plan from then on that its trial plan names, or none. Other credit is a gift, and a trial goes on.
+    /// keys and its credit, and has the plan from then on that its trial plan names, or none; a plan that is no trial
+    /// stays. Other credit is a gift, and a trial goes on.
     paid: Option<bool>,
 }
 
@@ -78,8 +79,9 @@ pub(super) async fn grant_credit(
         let grant = match paid {
             Some(false) => state.ledger.give(account, amount.money(), &reference.0).await?,
             _ => {
-                let plan = state.converts_to(account);
-                state.ledger.grant_converting(account, amount.money(), &reference.0, plan).await?
+                let plans = state.plans.clone();
+                let after_trial = move |plan: &PlanName| plans.after_trial(plan);
+                state.ledger.grant_converting(account, amount.money(), &reference.0, after_trial).await?
             }
         };
         Ok(Json(GrantView::of(&grant)))

@@ -41,7 +41,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use domain::{AccountId, Plan, PlanName};
+use domain::Plan;
 
 pub use error::AdminError;
 
@@ -73,13 +73,6 @@ impl AdminState {
     fn plan(&self, name: &str) -> Result<Arc<Plan>, AdminError> {
         let plan = name.parse().ok().and_then(|name| self.plans.get(&name));
         plan.ok_or_else(|| AdminError::no_such_plan(name))
-    }
-
-    /// The plan that a trial account has once it pays. A name that means no plan any more, or one more trial, is none.
-    fn converts_to(&self, account: AccountId) -> Option<PlanName> {
-        let trial = self.plans.get(self.ledger.account(account)?.terms().plan.as_ref()?)?.trial.clone()?;
-        let plan = self.plans.get(&trial.converts_to?)?;
-        plan.trial.is_none().then(|| plan.name.clone())
     }
 
     /// The same, of a plan that has to be a trial.

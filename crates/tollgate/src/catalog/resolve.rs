@@ -3,6 +3,8 @@
 //! In this order: the provider that the caller names, a known provider as the prefix of the model's name, a
 //! configured route, a configured model, an id in a provider's catalogue. There is no default provider.
 
+use std::sync::Arc;
+
 use domain::{Offer, Route};
 
 use super::Snapshot;
@@ -108,7 +110,7 @@ impl Snapshot {
             )));
         }
         let reason = format!("route {}: ordered, {} offers", configured.name, offers.len());
-        Ok(Route { offers, reason })
+        Ok(Route { name: Some(Arc::clone(&configured.name)), offers, reason })
     }
 
     fn unknown_model(&self, asked: &str) -> ResolveError {
@@ -132,5 +134,5 @@ fn find(provider: &ProviderEntry, name: &str) -> Result<Option<Found>, ResolveEr
 }
 
 fn route(found: Found, why: &str) -> Route {
-    Route { offers: found.offers, reason: format!("{why}; {}", found.how) }
+    Route { name: None, offers: found.offers, reason: format!("{why}; {}", found.how) }
 }

@@ -66,13 +66,20 @@ pub(super) fn read_signup(section: &mut Section) -> Result<Option<SignupConfig>,
     let plan = section.parsed("plan", parse_plan)?;
     let plan = plan.map_or_else(|| parse_plan(TRIAL_PLAN), Ok).map_err(|why| section.wrong("plan", why))?;
     let by_issuer = section.parsed("verifier", parse_verifier)?.unwrap_or(false);
+    let names_issuer = section.has("oidc");
     let issuer = section.read("oidc", read_issuer)?;
     let verifier = match (by_issuer, issuer) {
-        (false, _) => VerifierConfig::Invite,
         (true, Some(issuer)) => VerifierConfig::Oidc(Box::new(issuer)),
         (true, None) => {
             return Err(section.missing("oidc", "verifier = \"oidc\" needs [signup.oidc] with an issuer"));
         }
+        // Whoever names an issuer does not mean to take invites.
+        (false, _) if names_issuer => {
+            return Err(
+                section.wrong("oidc", "is for verifier = \"oidc\": set that, or leave this section out")
+            );
+        }
+        (false, _) => VerifierConfig::Invite,
     };
     Ok(enabled.then_some(SignupConfig { plan, verifier }))
 }

@@ -1,13 +1,16 @@
 //! Filters over calls as query parameters, of both listeners.
 
-use domain::calendar::{DAY_MS, civil_date, days_from_civil};
 use domain::{AccountId, KeyId};
 use serde::Deserialize;
 
+use crate::admin::view::parse_rfc3339;
 use crate::ledger::usage::{Calls, Ended};
 
 /// The longest text that is looked for, in characters. Nothing that is stored is longer, but models' names may be.
 const TEXT_CHARS_MAX: usize = 256;
+
+/// The length of a date.
+const DATE_BYTES: usize = "2026-01-31".len();
 
 /// A time in UTC: `2026-01-31`, `2026-01-31T12:00:00Z` or with an offset.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -135,59 +138,14 @@ pub(crate) fn within(own: &Calls, asked: Calls) -> Option<Calls> {
     Some(Calls { account: own.account, key, ..asked })
 }
 
+/// A date is its first moment.
 fn parse_time(text: &str) -> Option<i64> {
-    let (date, time) = match text.split_once('T') {
-        Some((date, time)) => (date, Some(time)),
-        None => (text, None),
-    };
-    let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
-    let days = days_from_civil(year, month, day);
-    // A date that does not exist would be another one.
-    if civil_date(days) != (year, month, day) {
-        return None;
+    if text.len() == DATE_BYTES {
+        return parse_rfc3339(&format!("{text}T00:00:00Z"));
     }
-    let of_day = time.map_or(Some(0), parse_time_of_day)?;
-    Some(days * DAY_MS + of_day)
-}
-
-/// Milliseconds after midnight in UTC, which an offset moves to another day.
-fn parse_time_of_day(text: &str) -> Option<i64> {
-    let (clock, offset_minutes) = match text.strip_suffix('Z') {
-        Some(clock) => (clock, 0),
-        None => {
-            // A plus in a query that was not escaped arrives as a space.
-            let at = text.rfind(['+', '-', ' '])?;
-            let [hours, minutes] = numbers(text.get(at + 1..)?, ':', [2, 2])?;
-            let sign = if text.get(at..=at)? == "-" { -1 } else { 1 };
-            (text.get(..at)?, sign * (hours * 60 + minutes))
-        }
-    };
-    let (seconds, millis) = match clock.split_once('.') {
-        Some((seconds, fraction)) => (seconds, parse_millis(fraction)?),
-        None => (clock, 0),
-    };
-    let [hour, minute, second] = numbers(seconds, ':', [2, 2, 2])?;
-    if hour > 23 || minute > 59 || second > 59 || offset_minutes.abs() > 24 * 60 {
-        return None;
-    }
-    Some((((hour * 60 + minute - offset_minutes) * 60) + second) * 1000 + millis)
-}
-
-fn parse_millis(fraction: &str) -> Option<i64> {
-    let digits = (1..=9).contains(&fraction.len()) && fraction.bytes().all(|byte| byte.is_ascii_digit());
-    let padded = format!("{fraction}00");
-    digits.then(|| padded.get(..3)?.parse().ok()).flatten()
-}
-
-/// Numbers of exactly so many digits.
-fn numbers<const N: usize>(text: &str, separator: char, digits: [usize; N]) -> Option<[i64; N]> {
-    let mut found = [0; N];
-    let mut parts = text.split(separator);
-    for (number, digits) in found.iter_mut().zip(digits) {
-        let part = parts.next().filter(|part| part.len() == digits)?;
-        *number = part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok())??;
-    }
-    parts.next().is_none().then_some(found)
+    // A plus in a query that was not escaped arrives as a space.
+    let (before, of_day) = text.split_at_checked(DATE_BYTES + 1)?;
+    parse_rfc3339(&format!("{before}{}", of_day.replace(' ', "+")))
 }
 
 #[cfg(test)]
@@ -221,6 +179,8 @@ mod tests {
             "2026-01-31T12:00Z",
             "2026-01-31T12:00:00.Z",
             "2026-01-31T12:00:00+1:00",
+            "2026-01-31T12:00:00+23:99",
+            "2026-01-31T12:00:00-24:00",
             "99999999999999999999",
             "-1-01-01",
             "２０２６-01-31",

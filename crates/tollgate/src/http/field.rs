@@ -2,7 +2,7 @@
 
 use domain::Money;
 use domain::decimal::NANOS_PER_UNIT;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use crate::admin::view::parse_rfc3339;
@@ -48,26 +48,17 @@ impl Amount {
     }
 }
 
-/// A time in UTC such as `2026-01-31T12:00:00Z`, with or without milliseconds.
+/// A time in RFC 3339, in milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
-#[schema(value_type = String, format = DateTime, examples("2026-01-31T12:00:00Z"))]
-pub struct Moment(i64);
+#[schema(value_type = String, format = DateTime, examples("2030-01-31T12:00:00Z"))]
+pub struct Time(pub i64);
 
-impl Moment {
-    /// Milliseconds since the Unix epoch.
-    #[must_use]
-    pub fn ms(self) -> i64 {
-        self.0
-    }
-}
+impl TryFrom<String> for Time {
+    type Error = &'static str;
 
-impl TryFrom<String> for Moment {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Moment, String> {
-        let ms = parse_rfc3339(&text);
-        ms.map(Moment).ok_or_else(|| "no time in UTC such as 2026-01-31T12:00:00Z".to_owned())
+    fn try_from(text: String) -> Result<Time, &'static str> {
+        parse_rfc3339(&text).map(Time).ok_or("no time such as 2030-01-31T12:00:00Z")
     }
 }
 
@@ -85,4 +76,11 @@ impl TryFrom<String> for Amount {
         }
         Ok(Amount(amount))
     }
+}
+
+/// A field that may be `null`, which is told from one that is missing: for `#[serde(default, deserialize_with)]`.
+pub(crate) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }

@@ -6,9 +6,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::ApiError;
-use super::field::Name;
+use super::field::{Name, Time, given};
 use super::key_bounds::Bounds;
-use super::key_fields::{Cap, ModelList, NetworkList, Reset, RoleField, Time, given};
+use super::key_fields::{Cap, ModelPatterns, NetworkList, Reset, RoleField};
 use crate::keys::{Key, KeyTerms, Labels};
 use crate::limits::LimitFields;
 
@@ -27,7 +27,7 @@ pub(crate) struct KeyBody {
     /// Makes it a cap per day, week or month.
     limit_reset: Option<Reset>,
     /// The models that it may call.
-    models: Option<ModelList>,
+    models: Option<ModelPatterns>,
     /// The networks that it may be used from.
     networks: Option<NetworkList>,
     /// When it stops working.
@@ -56,8 +56,8 @@ pub(crate) struct KeyChanges {
     limit_reset: Option<Option<Reset>>,
     /// The models that it may call.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<ModelList>)]
-    models: Option<Option<ModelList>>,
+    #[schema(value_type = Option<ModelPatterns>)]
+    models: Option<Option<ModelPatterns>>,
     /// The networks that it may be used from.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<NetworkList>)]

@@ -8,7 +8,6 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::admin::view::parse_rfc3339;
 use crate::keys::OVERLAP_MAX;
 
 /// What a key is for.
@@ -78,13 +77,13 @@ impl<'de> Deserialize<'de> for Cap {
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(try_from = "Vec<String>")]
 #[schema(value_type = Vec<String>, min_items = 1, max_items = 100, examples(json!(["openai/gpt-oss-20b", "meta-llama/*"])))]
-pub(crate) struct ModelList(pub(crate) Models);
+pub(crate) struct ModelPatterns(pub(crate) Models);
 
-impl TryFrom<Vec<String>> for ModelList {
+impl TryFrom<Vec<String>> for ModelPatterns {
     type Error = String;
 
-    fn try_from(patterns: Vec<String>) -> Result<ModelList, String> {
-        Models::new(patterns).map(ModelList).map_err(|error| error.to_string())
+    fn try_from(patterns: Vec<String>) -> Result<ModelPatterns, String> {
+        Models::new(patterns).map(ModelPatterns).map_err(|error| error.to_string())
     }
 }
 
@@ -104,20 +103,6 @@ impl TryFrom<Vec<String>> for NetworkList {
         };
         let networks = texts.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         Networks::new(networks).map(NetworkList).map_err(|error| error.to_string())
-    }
-}
-
-/// A time, in RFC 3339.
-#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
-#[serde(try_from = "String")]
-#[schema(value_type = String, format = DateTime, examples("2030-01-31T12:00:00Z"))]
-pub(crate) struct Time(pub(crate) i64);
-
-impl TryFrom<String> for Time {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Time, &'static str> {
-        parse_rfc3339(&text).map(Time).ok_or("no time such as 2030-01-31T12:00:00Z")
     }
 }
 
@@ -148,11 +133,4 @@ impl TryFrom<u64> for Overlap {
         let most = OVERLAP_MAX.as_secs();
         if overlap <= OVERLAP_MAX { Ok(Overlap(overlap)) } else { Err(format!("must be at most {most}")) }
     }
-}
-
-/// A field that may be `null`, which is told from one that is missing: for `#[serde(default, deserialize_with)]`.
-pub(crate) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }

@@ -1,7 +1,9 @@
-//! Sealing of kept answers: whoever reads the disk reads none of them.
+//! Sealing of kept answers: whoever reads the disk reads none of them without the idempotency key.
 //!
 //! The key of the cipher is derived from the client's idempotency key and, where the answer holds a secret, from its
-//! credential. Neither is on the disk.
+//! credential. Neither is on the disk, but digests of them are: who can guess an idempotency key, such as `order-17`,
+//! can test the guess against its digest and open an answer of a call. Clients should use random keys. Answers with
+//! secrets stay shut all the same, because nobody guesses a credential.
 
 use std::fmt;
 

@@ -10,6 +10,9 @@ use super::{Account, AccountRow, GrantRow, Ledger, LedgerError, NewAccount, Term
 /// The longest reference of a grant, in bytes.
 const REFERENCE_LEN_MAX: usize = 255;
 
+/// Names the plan that an account has once its trial is paid for, by the one that it is on.
+type AfterTrial = Box<dyn FnOnce(&PlanName) -> Option<PlanName> + Send>;
+
 impl Ledger {
     /// Creates an account with nothing in it.
     pub async fn create_account(&self, new: NewAccount) -> Result<AccountRow, LedgerError> {
@@ -51,29 +54,28 @@ impl Ledger {
         .await
     }
 
-    /// Grants credit that somebody paid for, durably and then in memory. It ends a trial: the account keeps its keys
-    /// and what is left of its credit, and has no plan from then on. The same reference and amount again is answered as
-    /// the first time; with another amount it is a [`LedgerError::Conflict`]. References are 1 to 255 bytes and unique
-    /// per account.
+    /// Grants credit that somebody paid for, durably and then in memory. It ends a trial: the account keeps its keys,
+    /// its plan and what is left of its credit. The same reference and amount again is answered as the first time; with
+    /// another amount it is a [`LedgerError::Conflict`]. References are 1 to 255 bytes and unique per account.
     pub async fn grant(
         &self,
         account: AccountId,
         amount: Money,
         reference: &str,
     ) -> Result<GrantRow, LedgerError> {
-        self.grant_converting(account, amount, reference, None).await
+        self.grant_converting(account, amount, reference, |plan| Some(plan.clone())).await
     }
 
-    /// As [`Ledger::grant`], and where it ends a trial, the account has the plan `converts_to` from then on.
+    /// As [`Ledger::grant`], and where it ends a trial, `after_trial` names the plan from then on, given the one that
+    /// the account is on at that time. An account on no plan stays on none.
     pub async fn grant_converting(
         &self,
         account: AccountId,
         amount: Money,
         reference: &str,
-        converts_to: Option<PlanName>,
+        after_trial: impl FnOnce(&PlanName) -> Option<PlanName> + Send + 'static,
     ) -> Result<GrantRow, LedgerError> {
-        self.credit(account, amount, reference, Some(Terms { plan: converts_to, trial_ends_at_ms: None }))
-            .await
+        self.credit(account, amount, reference, Some(Box::new(after_trial))).await
     }
 
     /// Grants credit that nobody paid for. As [`Ledger::grant`], and a trial goes on.
@@ -91,8 +93,8 @@ impl Ledger {
         account: AccountId,
         amount: Money,
         reference: &str,
-        // What a trial becomes by it; nothing where nobody paid.
-        after_trial: Option<Terms>,
+        // Nothing where nobody paid.
+        after_trial: Option<AfterTrial>,
     ) -> Result<GrantRow, LedgerError> {
         if amount.is_zero() {
             return Err(LedgerError::Invalid("a grant is more than nothing"));
@@ -105,7 +107,10 @@ impl Ledger {
         self.on_writer(move |store| {
             let (id, at_ms) = (ids::grant_id(&clock), clock.now_ms());
             let paid = after_trial.is_some();
-            let converted = after_trial.filter(|_| account.terms().trial_ends_at_ms.is_some());
+            let terms = account.terms();
+            let converted = after_trial.filter(|_| terms.trial_ends_at_ms.is_some()).map(|after_trial| {
+                Terms { plan: terms.plan.as_ref().and_then(after_trial), trial_ends_at_ms: None }
+            });
             let grant = NewGrant {
                 id,
                 account: account.id,

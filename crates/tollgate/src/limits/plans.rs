@@ -69,8 +69,8 @@ pub enum PlanError {
     /// There is none of that name.
     #[error("there is no such plan")]
     Unknown,
-    /// The plan that its trials are to become does not exist.
-    #[error("there is no plan '{0}' that its trials could become")]
+    /// The plan that its trials are to become does not exist, or is a trial.
+    #[error("there is no plan '{0}' that its trials could become, or it is a trial itself")]
     NoSuccessor(PlanName),
     /// There are [`PLANS_MAX`] already.
     #[error("there are {PLANS_MAX} plans, which is the most")]
@@ -173,15 +173,32 @@ impl PlanBook {
         missing
     }
 
-    /// The plans that trials are to become and that do not exist, each with one of the trial plans that name it.
+    /// The plans that trials are to become and that do not exist or are trials themselves, each with one of the trial
+    /// plans that name it.
     #[must_use]
-    pub fn missing_successors(&self) -> BTreeMap<PlanName, PlanName> {
+    pub fn wrong_successors(&self) -> BTreeMap<PlanName, PlanName> {
         let plans = self.list();
         let named = plans.iter().filter_map(|entry| Some((successor(&entry.plan)?, &entry.plan.name)));
         named
-            .filter(|(name, _)| self.get(name).is_none())
+            .filter(|(name, _)| !self.is_lasting(name))
             .map(|(name, trial)| (name.clone(), trial.clone()))
             .collect()
+    }
+
+    /// The plan of an account that was on the trial of that name and has paid: the one that the trial names, whether or
+    /// not it exists, so that a slip in a name refuses calls and does not free them of every limit. A plan that is no
+    /// trial stays, as does one that does not exist.
+    #[must_use]
+    pub fn after_trial(&self, name: &PlanName) -> Option<PlanName> {
+        match self.get(name).and_then(|plan| plan.trial.clone()) {
+            Some(trial) => trial.converts_to,
+            None => Some(name.clone()),
+        }
+    }
+
+    /// Whether there is such a plan and it is no trial.
+    fn is_lasting(&self, name: &PlanName) -> bool {
+        self.get(name).is_some_and(|plan| plan.trial.is_none())
     }
 
     fn source(&self, name: &PlanName) -> Option<PlanSource> {
@@ -195,8 +212,11 @@ impl PlanBook {
             None if self.0.load().len() >= PLANS_MAX => return Err(PlanError::TooMany),
             _ => {}
         }
-        if let Some(successor) = successor(&plan).filter(|name| self.get(name).is_none()) {
-            return Err(PlanError::NoSuccessor(successor.clone()));
+        if let Some(next) = successor(&plan).filter(|name| **name == plan.name || !self.is_lasting(name)) {
+            return Err(PlanError::NoSuccessor(next.clone()));
+        }
+        if let Some(trial) = self.trial_before(&plan.name).filter(|_| plan.trial.is_some()) {
+            return Err(PlanError::Successor { name: plan.name, trial });
         }
         let body = serde_json::to_string(&PlanFields::from(&plan))
             .map_err(|error| LedgerError::Damaged(error.to_string()))?;
@@ -217,9 +237,9 @@ impl PlanBook {
         if accounts > 0 && built_in.is_none() {
             return Err(PlanError::InUse { name: name.clone(), accounts });
         }
-        let trial = self.list().into_iter().find(|entry| successor(&entry.plan) == Some(name));
-        if let Some(trial) = trial.filter(|_| built_in.is_none()) {
-            return Err(PlanError::Successor { name: name.clone(), trial: trial.plan.name.clone() });
+        // What is built in is a trial, and would be in its place.
+        if let Some(trial) = self.trial_before(name) {
+            return Err(PlanError::Successor { name: name.clone(), trial });
         }
         store.delete_plan(name.as_str())?;
         match built_in {
@@ -231,6 +251,13 @@ impl PlanBook {
             }),
         }
         Ok(())
+    }
+
+    /// One of the trial plans that name this one as what they become.
+    fn trial_before(&self, name: &PlanName) -> Option<PlanName> {
+        let plans = self.list();
+        let trial = plans.iter().find(|entry| successor(&entry.plan) == Some(name))?;
+        Some(trial.plan.name.clone())
     }
 
     fn put(&self, plan: Plan, source: PlanSource) -> Entry {

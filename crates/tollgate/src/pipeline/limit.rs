@@ -16,7 +16,7 @@ pub(super) fn allowance(gateway: &Gateway, principal: &Principal) -> Result<Allo
 /// Refuses models that the plan or the key does not allow.
 pub(super) fn check_model(record: &Record, asked: &str, route: &Route) -> Result<(), Refusal> {
     let models = [record.allowance().models(), record.key().rights.models.as_ref()];
-    if models.into_iter().flatten().all(|models| allow(models, asked, Some(route))) {
+    if models.into_iter().flatten().all(|models| allow(models, route)) {
         Ok(())
     } else {
         Err(Refusal::ModelNotAllowed(asked.to_owned()))
@@ -25,7 +25,7 @@ pub(super) fn check_model(record: &Record, asked: &str, route: &Route) -> Result
 
 /// Whether this caller may call the model of an id, by the catalogue as it is.
 ///
-/// A trial that is over hides none: what can be had is what its account is to decide on.
+/// What nobody serves at present is judged by its name.
 pub fn callable_models<'a>(
     gateway: &'a Gateway,
     snapshot: &'a Snapshot,
@@ -35,12 +35,16 @@ pub fn callable_models<'a>(
     let allowance = allowance.map_err(|missing| Refusal::NoPlan(missing.0))?;
     Ok(move |model: &str| {
         let mut bounds = [allowance.models(), principal.key.rights.models.as_ref()].into_iter().flatten();
-        bounds.all(|models| allow(models, model, snapshot.resolve(model, None).ok().as_ref()))
+        bounds.all(|models| match snapshot.resolve(model, None) {
+            Ok(route) => allow(models, &route),
+            Err(_) => models.allows(model),
+        })
     })
 }
 
-/// A name is allowed as it was asked for, which is how a route's name is allowed, or by the models of all its offers.
-fn allow(models: &Models, asked: &str, route: Option<&Route>) -> bool {
-    let by_offers = |route: &Route| route.offers.iter().all(|offer| models.allows(&offer.model));
-    models.allows(asked) || route.is_some_and(by_offers)
+/// A route of the configuration is allowed by its name, and every route by the models of all its offers. What a caller
+/// wrote counts for nothing: the name of a provider before a model could look like that of a model's author.
+fn allow(models: &Models, route: &Route) -> bool {
+    let by_name = route.name.as_ref().is_some_and(|name| models.allows(name));
+    by_name || route.offers.iter().all(|offer| models.allows(&offer.model))
 }

@@ -71,7 +71,7 @@ pub struct Opened {
 /// Why a visitor got nothing.
 #[derive(Debug, Error)]
 pub enum SignupError {
-    /// This peer, or all together, failed too often.
+    /// This peer failed too often.
     #[error("too many failed sign-ups")]
     Throttled(Duration),
     /// Too many sign-ups are waiting.

@@ -1,5 +1,6 @@
-//! Slows down who presents what proves nothing: by peer, and all peers together. Whoever proves who they are is never
-//! slowed down.
+//! Slows down who presents what proves nothing, by peer. Nobody is slowed down by what others do: a bound on all peers
+//! together would let a few of them keep every visitor out, and guessing is hopeless without one. A code has 128 random
+//! bits, a token a signature, and so many sign-ups are checked at once and no more.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -11,12 +12,12 @@ use domain::{Bucket, Limit};
 /// Failures of one peer: typing errors are fewer, and a guesser gets nowhere.
 const BY_PEER: Limit = limit(6, 10);
 
-/// Failures of all peers together: what many peers can make the gateway check. Far above what honest mistakes come to,
-/// because at this limit all sign-ups wait.
-const BY_ALL: Limit = limit(600, 600);
+/// Failures of all peers of one IPv6 network of 48 bits, which is a site or some homes: ten peers' worth. It keeps
+/// who has such a network, with 65,536 peers in it, from using up everybody's buckets.
+const BY_SITE: Limit = limit(60, 100);
 
-/// Peers are told apart by this many buckets, 48 KiB in all. Two that share one share its limit; who shares with whom is
-/// different at every start, and cannot be foreseen.
+/// Peers are told apart by this many buckets, and sites by as many more: 96 KiB in all. Two that share one share its
+/// limit; who shares with whom is different at every start, and cannot be foreseen.
 const BUCKETS: usize = 1024;
 
 /// What failed sign-ups have used up.
@@ -28,43 +29,57 @@ pub(super) struct Throttle {
 
 #[derive(Debug)]
 struct Buckets {
-    all: Bucket,
     peers: Box<[Bucket]>,
+    sites: Box<[Bucket]>,
+}
+
+/// Where a peer's failures are counted.
+struct Places {
+    peer: usize,
+    site: Option<usize>,
 }
 
 impl Throttle {
     pub(super) fn new() -> Throttle {
-        let peers = vec![Bucket::default(); BUCKETS].into_boxed_slice();
-        Throttle {
-            buckets: Mutex::new(Buckets { all: Bucket::default(), peers }),
-            hasher: RandomState::new(),
-        }
+        let full = || vec![Bucket::default(); BUCKETS].into_boxed_slice();
+        let buckets = Mutex::new(Buckets { peers: full(), sites: full() });
+        Throttle { buckets, hasher: RandomState::new() }
     }
 
     /// Whether `peer` may try at `now_ns`, a monotonic time; otherwise how long to wait.
     pub(super) fn check(&self, peer: IpAddr, now_ns: u64) -> Result<(), Duration> {
         let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = self.places(peer);
         let room = |mut bucket: Bucket, limit| bucket.take(limit, 1, now_ns).map(drop);
-        let refused = room(buckets.peers[self.place(peer)], BY_PEER).and_then(|()| room(buckets.all, BY_ALL));
+        let by_site = || places.site.map_or(Ok(()), |site| room(buckets.sites[site], BY_SITE));
+        let refused = room(buckets.peers[places.peer], BY_PEER).and_then(|()| by_site());
         refused.map_err(|wait| Duration::from_nanos(wait.retry_after_ns))
     }
 
     /// Counts a try that proved nothing.
     pub(super) fn count_failure(&self, peer: IpAddr, now_ns: u64) {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = self.place(peer);
+        let places = self.places(peer);
         // A bucket that is full already stays full: the next try is refused either way.
-        let _ = buckets.peers[place].take(BY_PEER, 1, now_ns);
-        let _ = buckets.all.take(BY_ALL, 1, now_ns);
+        let _ = buckets.peers[places.peer].take(BY_PEER, 1, now_ns);
+        if let Some(site) = places.site {
+            let _ = buckets.sites[site].take(BY_SITE, 1, now_ns);
+        }
     }
 
-    /// The bucket of a peer. An IPv6 peer has a network of at least 64 bits to itself, so it counts as that network.
-    fn place(&self, peer: IpAddr) -> usize {
-        let hash = match peer.to_canonical() {
-            IpAddr::V4(address) => self.hasher.hash_one(address),
-            IpAddr::V6(address) => self.hasher.hash_one(address.to_bits() >> 64),
-        };
-        usize::try_from(hash % BUCKETS as u64).unwrap_or(0)
+    /// The buckets of a peer. An IPv6 peer has a network of at least 64 bits to itself, so it counts as that network.
+    fn places(&self, peer: IpAddr) -> Places {
+        match peer.to_canonical() {
+            IpAddr::V4(address) => Places { peer: self.place(address.to_bits().into()), site: None },
+            IpAddr::V6(address) => {
+                let bits = address.to_bits();
+                Places { peer: self.place(bits >> 64), site: Some(self.place(bits >> 80)) }
+            }
+        }
+    }
+
+    fn place(&self, bits: u128) -> usize {
+        usize::try_from(self.hasher.hash_one(bits) % BUCKETS as u64).unwrap_or(0)
     }
 }
 
@@ -77,7 +92,7 @@ const fn limit(per_minute: u64, burst: u64) -> Limit {
 
 #[cfg(test)]
 mod tests {
-    use super::{BY_ALL, BY_PEER, Throttle};
+    use super::{BY_PEER, BY_SITE, Throttle};
 
     const SECOND_NS: u64 = 1_000_000_000;
 
@@ -110,12 +125,26 @@ mod tests {
     }
 
     #[test]
-    fn many_peers_together_are_limited() {
+    fn no_number_of_others_that_fail_keeps_a_visitor_out() {
         let throttle = Throttle::new();
-        for peer in 0..u32::try_from(BY_ALL.burst()).unwrap() {
-            throttle.count_failure(std::net::Ipv4Addr::from_bits(peer << 8).into(), 0);
+        // Sixty addresses that fail as often as they can, and a network of 48 bits that fails from each of its own.
+        for peer in 0..60 {
+            for _ in 0..BY_PEER.burst() {
+                throttle.count_failure(std::net::Ipv4Addr::from_bits(0x7f01_0007 + (peer << 8)).into(), 0);
+            }
         }
-        assert!(throttle.check("198.51.100.1".parse().unwrap(), 0).is_err());
-        assert_eq!(throttle.check("198.51.100.1".parse().unwrap(), 11 * SECOND_NS), Ok(()));
+        let mut failures = 0;
+        for peer in 0..=u16::MAX {
+            let peer = std::net::Ipv6Addr::new(0x2001, 0xdb8, 1, peer, 0, 0, 0, 1).into();
+            if throttle.check(peer, 0).is_ok() {
+                throttle.count_failure(peer, 0);
+                failures += 1;
+            }
+        }
+        assert_eq!(failures, BY_SITE.burst(), "the network is one site");
+        // A visitor shares a bucket with one of the sixty about once in seventeen times, and not a hundred times.
+        let visitors = (0..100).map(|at| std::net::Ipv4Addr::new(198, 51, 100, at).into());
+        let free = visitors.filter(|visitor| throttle.check(*visitor, 0) == Ok(())).count();
+        assert!(free >= 70, "{free}");
     }
 }

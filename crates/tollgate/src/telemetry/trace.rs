@@ -14,9 +14,9 @@ pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// The flag that says that the sender records the trace.
 const SAMPLED: u8 = 1;
 
-/// The bits of a trace id that are random by the standard, and decide about sampling: the same trace is decided alike
-/// at every service that samples by them.
-const RANDOM_BITS: u32 = 56;
+/// The bits of a call id that decide about sampling: its lowest, which are drawn anew for each call. Those above count
+/// the calls of a millisecond.
+const RANDOM_BITS: u32 = 32;
 
 /// The most attempts of a call that get a span. No route is longer than this many tries.
 const ATTEMPTS_MAX: usize = 16;
@@ -24,7 +24,7 @@ const ATTEMPTS_MAX: usize = 16;
 /// Decides which calls are traced.
 #[derive(Clone, Copy, Debug)]
 pub struct Tracer {
-    /// Traces below this, in their random bits, are sampled.
+    /// Calls below this, in their random bits, are sampled.
     threshold: u128,
 }
 
@@ -53,20 +53,21 @@ pub(super) struct Attempt {
 }
 
 impl Tracer {
-    /// Samples that many of a thousand traces.
+    /// Samples that many of a thousand calls.
     pub(super) fn new(sample_per_mille: u16) -> Tracer {
         Tracer { threshold: (u128::from(sample_per_mille.min(1_000)) << RANDOM_BITS) / 1_000 }
     }
 
     /// The trace of a call. A client that does not record its trace is not sampled; one that does is sampled as
-    /// often as others, so that no client can make the gateway send more than was configured.
+    /// often as others: the call's own id decides and not the trace's, which the client chooses, so that no client can
+    /// make the gateway send more than was configured.
     pub(super) fn begin(self, call: CallId, headers: &HeaderMap) -> CallTrace {
         let bits = call.to_bits();
         let (trace, parent, wanted) = match incoming(headers) {
             Some((trace, parent, flags)) => (trace, Some(parent), flags & SAMPLED != 0),
             None => (bits, None, true),
         };
-        let sampled = wanted && trace & ((1 << RANDOM_BITS) - 1) < self.threshold;
+        let sampled = wanted && bits & ((1 << RANDOM_BITS) - 1) < self.threshold;
         CallTrace { trace, parent, span: lower_half(bits), sampled, attempts: Vec::new() }
     }
 }
@@ -143,12 +144,15 @@ mod tests {
     const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
     fn begin(per_mille: u16, header: &str) -> (Option<u64>, bool, String) {
+        begin_call(0xABCD_0000_0000_0000_0000_0001, per_mille, header)
+    }
+
+    fn begin_call(call: u128, per_mille: u16, header: &str) -> (Option<u64>, bool, String) {
         let mut headers = HeaderMap::new();
         for value in header.split('|').filter(|value| !value.is_empty()) {
             headers.append(TRACEPARENT, HeaderValue::from_str(value).unwrap());
         }
-        let trace =
-            Tracer::new(per_mille).begin(CallId::from_bits(0xABCD_0000_0000_0000_0000_0001), &headers);
+        let trace = Tracer::new(per_mille).begin(CallId::from_bits(call), &headers);
         (trace.parent, trace.is_sampled(), format!("{:032x}", trace.trace))
     }
 
@@ -178,11 +182,16 @@ mod tests {
 
     #[test]
     fn a_client_cannot_ask_for_more_samples_than_configured() {
-        let with_bits = |bits: &str| format!("00-0000000000000000ff{bits}-00f067aa0ba902b7-01");
-        let sampled = |per_mille, bits| begin(per_mille, &with_bits(bits)).1;
-        assert!(!sampled(0, "00000000000000"));
-        assert!(sampled(500, "7fffffffffffff"));
-        assert!(!sampled(500, "80000000000000"));
-        assert!(sampled(1_000, "ffffffffffffff"));
+        let sampled = |per_mille, call: u32, trace: &str| {
+            let header = format!("00-{}{trace}-00f067aa0ba902b7-01", "f".repeat(18));
+            begin_call(0xff << 32 | u128::from(call), per_mille, &header).1
+        };
+        // The lowest trace id that there can be, and the highest.
+        for trace in ["00000000000000", "ffffffffffffff"] {
+            assert!(!sampled(0, 0, trace));
+            assert!(sampled(500, 0x7fff_ffff, trace));
+            assert!(!sampled(500, 0x8000_0000, trace));
+            assert!(sampled(1_000, u32::MAX, trace));
+        }
     }
 }

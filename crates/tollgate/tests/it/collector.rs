@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::State;
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -14,6 +16,8 @@ use tokio::net::TcpListener;
 pub(crate) enum Manner {
     Takes,
     Answers(u16),
+    /// Is overloaded, and names a time to wait.
+    AsksToWait(&'static str),
     Hangs,
 }
 
@@ -67,14 +71,15 @@ impl Collector {
     }
 }
 
-async fn take(State(collector): State<Collector>, headers: HeaderMap, body: String) -> StatusCode {
+async fn take(State(collector): State<Collector>, headers: HeaderMap, body: String) -> Response {
     match collector.manner() {
         Manner::Hangs => std::future::pending().await,
-        Manner::Answers(status) => StatusCode::from_u16(status).expect("a status"),
+        Manner::Answers(status) => StatusCode::from_u16(status).expect("a status").into_response(),
+        Manner::AsksToWait(wait) => (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, wait)]).into_response(),
         Manner::Takes => {
             let body = serde_json::from_str(&body).expect("JSON");
             collector.taken.lock().expect("no panic").push((headers, body));
-            StatusCode::OK
+            StatusCode::OK.into_response()
         }
     }
 }

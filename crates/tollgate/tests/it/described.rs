@@ -93,6 +93,12 @@ async fn every_endpoint_is_described_in_full() {
         }
         assert_refs_resolve(&document, &document);
     }
+    // What is described is what is sent.
+    let document = gateway.client.get("/openapi.json").await.json();
+    let models = &document["components"]["schemas"]["ModelList"];
+    assert_eq!(models["properties"]["data"]["items"]["$ref"], "#/components/schemas/ModelCard", "{models}");
+    let patterns = &document["components"]["schemas"]["ModelPatterns"];
+    assert_eq!(patterns["items"]["type"], "string", "{patterns}");
     assert!(gateway.finish().await);
 }
 
@@ -130,5 +136,43 @@ async fn the_page_for_people_has_nothing_from_elsewhere_and_runs_nothing_else() 
             assert!(policy.contains(&format!("{tag}-src 'sha256-{digest}'")), "{tag}: {policy}");
         }
     }
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
+async fn what_a_broken_store_answers_is_described() {
+    let gateway = Gateway::start().await;
+    let call = gateway.client.chat(&crate::harness::ask("Hello")).await.call_id();
+    gateway.settled().await;
+    let database = rusqlite::Connection::open(gateway.database()).expect("the database");
+    let rename = |from: &str, to: &str| {
+        let tables = ["receipts", "usage_totals", "usage_hours", "usage_days"];
+        let renamed = tables.map(|table| format!("ALTER TABLE {table}{from} RENAME TO {table}{to};"));
+        database.execute_batch(&renamed.concat()).expect("renamed tables");
+    };
+    rename("", "_away");
+    let mut broken = Vec::new();
+    for client in [&gateway.client, &gateway.admin] {
+        let all = described(client).await;
+        for route in all.iter().filter(|route| route.method == Method::GET) {
+            let query = if route.path == "/v1/generation" { format!("?id={call}") } else { String::new() };
+            let reply = client.get(&format!("{}{query}", route.path_with(&call))).await;
+            assert!(route.answers(reply.status), "{}: {} is not described", route.path, reply.status);
+            if reply.status.is_server_error() {
+                broken.push(route.path.clone());
+            }
+        }
+    }
+    for path in [
+        "/v1/activity",
+        "/v1/usage",
+        "/v1/generation",
+        "/admin/activity",
+        "/admin/usage",
+        "/admin/receipts/{call}",
+    ] {
+        assert!(broken.iter().any(|broken| broken == path), "{path} reads the store: {broken:?}");
+    }
+    rename("_away", "");
     assert!(gateway.finish().await);
 }

@@ -220,7 +220,9 @@ async fn a_key_calls_and_sees_the_models_that_it_may() {
         (json!([MODEL]), &[MODEL, "smart"][..]),
         (json!([PRICED_MODEL]), &[PRICED_MODEL, &suffixed, &prefixed, "OpenAI/GPT-OSS-20B"]),
         (json!(["OPENAI/gpt-oss-20B"]), &[PRICED_MODEL, &suffixed, &prefixed, "OpenAI/GPT-OSS-20B"]),
-        (json!([suffixed]), &[&suffixed]),
+        (json!([suffixed]), &[]),
+        (json!([prefixed]), &[]),
+        (json!(["huggingface/*"]), &[]),
         (json!(["mixed"]), &["mixed"]),
         (json!(["openai/*"]), &everything),
         (json!(["nothing/*"]), &[]),
@@ -249,6 +251,27 @@ async fn a_key_calls_and_sees_the_models_that_it_may() {
         }
     }
     gateway.settled().await;
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
+async fn a_provider_that_is_called_like_an_author_opens_none_of_its_other_models() {
+    let toml = "[providers.openai]\nbase_url = \"http://127.0.0.1:1/v1\"\ncatalogue = \"none\"\n\
+                [models.other]\nprovider = \"openai\"\nfree = true\n";
+    let gateway = Gateway::start_with(Setup { toml: toml.to_owned(), ..Setup::default() }).await;
+    let key = gateway.make_key(json!({"name": "a", "models": ["openai/*"]})).await;
+    for model in ["openai/other", "openai/anything", "other"] {
+        for provider in [Value::Null, json!("openai")] {
+            let mut body = ask_model(model, "Hello");
+            body["provider"] = provider;
+            assert_eq!(key.client.chat(&body).await.code(), "model_not_allowed", "{body}");
+        }
+    }
+    let mut body = ask_model(PRICED_MODEL, "Hello");
+    body["provider"] = json!("huggingface");
+    assert_eq!(key.client.chat(&body).await.status, 200, "the author's own");
+    let listed = key.client.get("/v1/models").await.json().to_string();
+    assert!(!listed.contains("\"other\""), "{listed}");
     assert!(gateway.finish().await);
 }
 

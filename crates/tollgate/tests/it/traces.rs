@@ -196,3 +196,23 @@ async fn a_collector_that_fails_costs_its_traces_and_no_call() {
         assert!(gateway.finish().await);
     }
 }
+
+#[tokio::test]
+async fn no_wait_that_a_collector_asks_for_ends_the_traces() {
+    let waits = ["18446744073709551615", "18446744073709551616", "-1", "9223372036854775807", "soon", ""];
+    let manners: Vec<Manner> = waits.into_iter().map(Manner::AsksToWait).chain([Manner::Takes]).collect();
+    let collector = Collector::start(&manners).await;
+    // Those waits that are no numbers are tried again after the first pause, which is longer than a batch has.
+    let gateway = traced(&collector, "otlp_timeout_ms = 300").await;
+    for sent in 1..=waits.len() {
+        assert!(gateway.client.chat(&ask("Hello")).await.status.is_success());
+        gateway
+            .until("the loss is counted", async |gateway| {
+                metric(gateway, "tollgate_traces_dropped_total").await == sent as u64
+            })
+            .await;
+    }
+    assert!(gateway.client.chat(&ask("Hello")).await.status.is_success());
+    spans(&gateway, &collector, 2).await;
+    assert!(gateway.finish().await);
+}

@@ -192,3 +192,61 @@ async fn a_trial_of_the_operators_own_becomes_the_plan_that_it_names() {
     assert_eq!(gateway.admin.get(&trial.path).await.json()["plan"], Value::Null);
     assert!(gateway.finish().await);
 }
+
+#[tokio::test]
+async fn a_payment_frees_no_account_of_its_limits() {
+    let gone = "[plans.taste]\nrequests_total = 2\n[plans.taste.trial]\ndays = 7\nconverts_to = \"gone\"\n\
+                [plans.team]\nconcurrent = 0\n";
+    let gateway = Gateway::start_with(Setup { toml: gone.to_owned(), ..Setup::default() }).await;
+    let put = async |plan: &str, body: &str| {
+        gateway.admin.put(&format!("/admin/plans/{plan}"), body.to_owned()).await.status.as_u16()
+    };
+    assert_eq!(put("brief", r#"{"limits": {"concurrent": 0}, "trial": {"days": 7}}"#).await, 200);
+    // The plan that an account is on, whether its trial's end is set by hand, and the plan that it pays for.
+    for (plan, by_hand, becomes, told) in [
+        // The trial becomes a plan that does not exist.
+        ("taste", false, "gone", (403, json!("plan_missing"))),
+        // The plan is no trial, and the operator gave it an end.
+        ("team", true, "team", (429, json!("rate_limit_exceeded"))),
+        // The plan is no trial any more.
+        ("brief", false, "brief", (429, json!("rate_limit_exceeded"))),
+    ] {
+        let body = json!({"name": plan, "plan": plan}).to_string();
+        let account = gateway.admin.post("/admin/accounts", body).await.json();
+        let path = format!("/admin/accounts/{}", account["id"].as_str().expect("an id"));
+        let key = gateway.admin.post(&format!("{path}/keys"), r#"{"name": "laptop"}"#).await.json();
+        let visitor = gateway.client.with_key(key["secret"].as_str().expect("a secret"));
+        let trial = Trial { path, visitor };
+        if by_hand {
+            trial.change(&gateway, json!({"trial_ends_at": "2999-01-01T00:00:00Z"})).await;
+        } else {
+            assert!(account["trial_ends_at"].is_string(), "{account}");
+        }
+        if plan == "brief" {
+            assert_eq!(put(plan, r#"{"limits": {"concurrent": 0}}"#).await, 200);
+        }
+        let paid = trial.grant(&gateway, &json!({"amount": "5", "reference": "invoice"})).await;
+        assert_eq!(paid.status, 200, "{paid:?}");
+        let account = gateway.admin.get(&trial.path).await.json();
+        assert_eq!((&account["plan"], &account["trial_ends_at"]), (&json!(becomes), &Value::Null), "{plan}");
+        assert_eq!(trial.call().await, told, "{plan}");
+    }
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
+async fn a_trial_becomes_no_other_trial() {
+    let gateway = Gateway::start().await;
+    let put = async |plan: &str, body: &str| {
+        let reply = gateway.admin.put(&format!("/admin/plans/{plan}"), body.to_owned()).await;
+        (reply.status.as_u16(), reply.json()["error"]["param"].clone())
+    };
+    let wrong = (400, json!("trial.converts_to"));
+    assert_eq!(put("taste", r#"{"trial": {"days": 1, "converts_to": "trial"}}"#).await, wrong);
+    assert_eq!(put("taste", "{}").await, (200, Value::Null));
+    assert_eq!(put("taste", r#"{"trial": {"days": 1, "converts_to": "taste"}}"#).await, wrong);
+    // Nor does a plan that trials become turn into a trial.
+    assert_eq!(put("first", r#"{"trial": {"days": 1, "converts_to": "taste"}}"#).await, (200, Value::Null));
+    assert_eq!(put("taste", r#"{"trial": {"days": 1}}"#).await.0, 409);
+    assert!(gateway.finish().await);
+}

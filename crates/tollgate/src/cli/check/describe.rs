@@ -2,7 +2,9 @@
 
 use domain::{Plan, Pricing};
 
-use crate::config::{Config, ModelConfig, ProviderConfig, RouteConfig};
+use crate::config::{
+    Config, ModelConfig, OtlpConfig, ProviderConfig, RouteConfig, SignupConfig, VerifierConfig,
+};
 use crate::limits::LimitFields;
 
 use super::super::plan::in_words;
@@ -27,12 +29,30 @@ pub(super) fn describe(config: &Config) -> Vec<(String, String)> {
         ("clients".to_owned(), clients),
         ("operators".to_owned(), format!("http://{}, admin key {key}", config.admin.listen)),
         ("store".to_owned(), format!("SQLite at {}", config.store.path.display())),
+        ("telemetry".to_owned(), telemetry(config.telemetry.otlp.as_ref())),
+        ("sign-up".to_owned(), signup(config.signup.as_ref())),
     ];
     rows.extend(config.providers.iter().map(|row| (format!("provider {}", row.id), provider(row))));
     rows.extend(config.models.iter().map(|row| (format!("model {}", row.id), model(row))));
     rows.extend(config.routes.iter().map(|row| (format!("route {}", row.name), route(row))));
     rows.extend(config.plans.iter().map(|row| (format!("plan {}", row.name), plan(row))));
     rows
+}
+
+fn telemetry(otlp: Option<&OtlpConfig>) -> String {
+    otlp.map_or_else(
+        || "no traces are sent".to_owned(),
+        |otlp| format!("traces of {} in 1,000 calls to {}", otlp.sample_per_mille, otlp.traces),
+    )
+}
+
+fn signup(signup: Option<&SignupConfig>) -> String {
+    let Some(signup) = signup else { return "off".to_owned() };
+    let proof = match &signup.verifier {
+        VerifierConfig::Invite => "invite codes".to_owned(),
+        VerifierConfig::Oidc(oidc) => format!("ID tokens of {} for {}", oidc.issuer, oidc.audience),
+    };
+    format!("on, with {proof}; opens the plan {}", signup.plan)
 }
 
 fn plan(row: &Plan) -> String {

@@ -125,3 +125,29 @@ async fn a_plan_that_accounts_are_on_and_that_is_gone_is_told() {
     );
     ledger.close().await;
 }
+
+#[test]
+fn traces_and_sign_ups_are_described() {
+    let oidc = "enabled = true\nverifier = \"oidc\"\n[signup.oidc]\nissuer = \"https://id.example\"\naudience = \"us\"";
+    for (toml, name, words) in [
+        ("", "telemetry", "no traces are sent"),
+        (
+            "[telemetry]\notlp_endpoint = \"http://127.0.0.1:4318\"\notlp_headers = { x = \"hush\" }\nsample_per_mille = 5",
+            "telemetry",
+            "traces of 5 in 1,000 calls to http://127.0.0.1:4318/v1/traces",
+        ),
+        ("", "sign-up", "off"),
+        ("[signup]\nenabled = true", "sign-up", "on, with invite codes; opens the plan trial"),
+        (
+            &format!("[signup]\n{oidc}"),
+            "sign-up",
+            "on, with ID tokens of https://id.example for us; opens the plan trial",
+        ),
+    ] {
+        let sources =
+            Sources { file: Some((PathBuf::from("t.toml"), toml.to_owned())), ..Sources::default() };
+        let rows = super::describe::describe(&Config::resolve(sources).unwrap());
+        let row = rows.iter().find(|row| row.0 == name).map(|row| row.1.as_str());
+        assert_eq!(row, Some(words), "{toml}");
+    }
+}

@@ -180,6 +180,22 @@ const MISTAKES: &[(&str, &str)] = &[
     ("\n\n[server]\n[server]", "t.toml, line 4: "),
     ("server = 1", "t.toml: server: must be a section, not a whole number"),
     (
+        "[signup]\nverifier = \"oidc\"",
+        "t.toml: [signup] oidc: is missing: verifier = \"oidc\" needs [signup.oidc]",
+    ),
+    (
+        "[signup.oidc]\nissuer = \"https://id.example\"\naudience = \"us\"",
+        "t.toml: [signup] oidc: is for verifier = \"oidc\": set that, or leave this section out",
+    ),
+    (
+        "[signup.oidc]\njwks_url = \"https://id.example/keys\"",
+        "t.toml: [signup] oidc: is for verifier = \"oidc\"",
+    ),
+    (
+        "[signup]\nverifier = \"oidc\"\n[signup.oidc]\njwks_url = \"https://id.example/keys\"\nemail_verified = true",
+        "t.toml: [signup] oidc: is missing: verifier = \"oidc\" needs [signup.oidc] with an issuer",
+    ),
+    (
         "[server]\ntrusted_proxies = [\"10.0.0.1/8\"]",
         "t.toml: [server] trusted_proxies: `10.0.0.1/8` has bits set after the prefix: the network is 10.0.0.0/8",
     ),

@@ -136,11 +136,12 @@ impl Exporter {
                 Ok(Err(Refused::ForGood(reason))) => break reason,
                 Ok(Err(Refused::ForNow(reason, wait))) => {
                     let wait = wait.unwrap_or(pause);
-                    if Instant::now() + wait >= deadline {
+                    // What a collector asks for may be any number of seconds, and more than a clock can count.
+                    if wait >= deadline.saturating_duration_since(Instant::now()) {
                         break reason;
                     }
                     sleep(wait).await;
-                    pause *= 2;
+                    pause = pause.saturating_mul(2);
                 }
                 Err(_) => break format!("no answer within {} ms", self.timeout.as_millis()),
             }
