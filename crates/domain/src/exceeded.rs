@@ -64,18 +64,3 @@ pub enum Exceeded {
         frees_at_ms: Option<i64>,
     },
 }
-
-impl Exceeded {
-    /// A stable word for it.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Exceeded::Requests { .. } => "request_rate",
-            Exceeded::Tokens { .. } => "token_rate",
-            Exceeded::Concurrent { .. } => "concurrent_calls",
-            Exceeded::RequestQuota { .. } => "request_quota",
-            Exceeded::TokenQuota { .. } => "token_quota",
-            Exceeded::Spend { .. } => "spend_cap",
-        }
-    }
-}

@@ -10,6 +10,7 @@ mod model;
 mod questions;
 mod registry;
 mod restarts;
+mod series;
 mod stored;
 mod treasury;
 mod usage;
