@@ -71,17 +71,4 @@ impl Exceeded {
     pub const fn passes(&self) -> bool {
         matches!(self, Exceeded::Requests { .. } | Exceeded::Tokens { .. } | Exceeded::Concurrent { .. })
     }
-
-    /// A stable word for it.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Exceeded::Requests { .. } => "request_rate",
-            Exceeded::Tokens { .. } => "token_rate",
-            Exceeded::Concurrent { .. } => "concurrent_calls",
-            Exceeded::RequestQuota { .. } => "request_quota",
-            Exceeded::TokenQuota { .. } => "token_quota",
-            Exceeded::Spend { .. } => "spend_cap",
-        }
-    }
 }

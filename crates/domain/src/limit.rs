@@ -104,19 +104,11 @@ pub struct Draw {
     end: u128,
 }
 
-impl Draw {
-    /// What was taken: the cost, at most the burst.
-    #[must_use]
-    pub fn amount(&self) -> u64 {
-        self.amount
-    }
-}
-
 /// The state of one limit. A new one has its full burst.
 ///
 /// The limit is given to each call, so it may change between them: what is in the bucket stays and drains at the new
-/// rate. After any change a take waits no longer than the new limit's burst and [`DEBT_MINUTES_MAX`] take to drain.
-/// A clock that steps back stands still.
+/// rate from the next take on. After any change a take waits no longer than the new limit's burst and
+/// [`DEBT_MINUTES_MAX`] take to drain. A clock that steps back stands still.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bucket {
     /// All that ever joined the queue, in units.
@@ -125,13 +117,16 @@ pub struct Bucket {
     drained: u128,
     /// The monotonic time up to which it has drained.
     at_ns: u64,
+    /// The limit of the last take, under which it drains until the next one.
+    in_force: Option<Limit>,
 }
 
 impl Bucket {
     /// Takes `cost` at `now_ns`, or says how long to wait. A cost above the burst counts as the burst, so that no cost
-    /// is refused for ever. After an error the bucket is as it was.
+    /// is refused for ever. After an error nothing is taken.
     pub fn take(&mut self, limit: Limit, cost: u64, now_ns: u64) -> Result<Draw, Wait> {
         self.advance(limit, now_ns);
+        self.in_force = Some(limit);
         let amount = cost.min(limit.burst);
         let level = self.level() + u128::from(amount) * UNIT;
         if level > limit.burst_units() {
@@ -141,20 +136,26 @@ impl Bucket {
         Ok(Draw { amount, end: self.filled })
     }
 
-    /// Trues `draw` up to what was really used. What was not used is given back as far as it has not drained; what was
-    /// used beyond it becomes a debt, up to [`DEBT_MINUTES_MAX`].
+    /// Trues `draw`, which was taken under `admitted`, up to what was really used. What was not used is given back as
+    /// far as it has not drained; what was used beyond it becomes a debt, up to [`DEBT_MINUTES_MAX`] of `admitted` and
+    /// of the limit of the last take.
+    ///
+    /// The bucket drains under the limit of the last take, since others have taken under that one meanwhile: an old
+    /// limit that was slower would forgive what they took, and one that was faster would let their share drain at once.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "taking the draw away is what makes it be trued up once"
     )]
-    pub fn adjust(&mut self, limit: Limit, draw: Draw, used: u64, now_ns: u64) {
-        self.advance(limit, now_ns);
+    pub fn adjust(&mut self, admitted: Limit, draw: Draw, used: u64, now_ns: u64) {
+        let in_force = self.in_force.unwrap_or(admitted);
+        self.advance(in_force, now_ns);
         let unused = u128::from(draw.amount.saturating_sub(used)) * UNIT;
         // Whatever left the queue since then counts as having stood before this share, so this errs to the strict side.
         let left = draw.end.saturating_sub(self.drained);
         self.drained = self.drained.saturating_add(unused.min(left)).min(self.filled);
-        self.fill(u128::from(used.saturating_sub(draw.amount)) * UNIT);
-        self.forgive(limit);
+        let debt = u128::from(used.saturating_sub(draw.amount)) * UNIT;
+        self.fill(debt.min(admitted.units_max()));
+        self.forgive(in_force);
     }
 
     /// What a take at `now_ns` could cost at most.

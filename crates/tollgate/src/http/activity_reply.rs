@@ -21,7 +21,8 @@ use crate::ledger::{Ledger, LedgerError, Page, StoredReceipt};
 /// Calls on a page when nobody says.
 const LIMIT_DEFAULT: u32 = 50;
 
-/// Calls of one export: some hundred megabytes, and some seconds. Longer ones can be asked for month by month.
+/// Calls of one export: some hundred megabytes, and some seconds. Longer ones can be asked for month by month. An export
+/// that grows beyond it, by the calls that came since they were counted, is broken off.
 const EXPORT_CALLS_MAX: u64 = 1_000_000;
 
 /// How activity is written.
@@ -83,8 +84,8 @@ pub(crate) async fn reply<T: Serialize + 'static>(
             let message = format!("These are {total} calls; an export has at most {EXPORT_CALLS_MAX}.");
             return Err(ApiError::invalid(StatusCode::BAD_REQUEST, "export_too_large", message));
         }
-        let export =
-            Export { ledger: ledger.clone(), calls, cursor, left: total, format, view, begun: false };
+        let left = EXPORT_CALLS_MAX;
+        let export = Export { ledger: ledger.clone(), calls, cursor, left, format, view, begun: false };
         return Ok(export.into_response());
     }
     let activity = match calls {
@@ -106,7 +107,8 @@ struct Export<T> {
     /// `None` after the last page.
     calls: Option<Calls>,
     cursor: Option<Cursor>,
-    /// Calls that may still be written. More may have come since they were counted.
+    /// Calls that may still be written before it is broken off. Their number ends no export, since calls that come
+    /// meanwhile push the oldest ones back: it ends after the page without a next one.
     left: u64,
     format: Format,
     view: fn(StoredReceipt) -> T,
@@ -142,11 +144,14 @@ impl<T: Serialize + 'static> Export<T> {
         let Some(calls) = self.calls.clone() else {
             return Ok((begins && !page.is_empty()).then(|| page.into()));
         };
-        let limit = u32::try_from(self.left).unwrap_or(u32::MAX).clamp(1, Page::LIMIT_MAX);
+        if self.left == 0 {
+            return Err(io::Error::other("more calls than an export may have").into());
+        }
+        let limit = u32::try_from(self.left).unwrap_or(u32::MAX).min(Page::LIMIT_MAX);
         let activity = self.ledger.activity(calls, self.cursor, limit).await?;
         self.left = self.left.saturating_sub(activity.receipts.len() as u64);
         self.cursor = activity.next;
-        if self.cursor.is_none() || self.left == 0 {
+        if self.cursor.is_none() {
             self.calls = None;
         }
         for receipt in activity.receipts {
@@ -183,4 +188,81 @@ pub(crate) fn failed(error: LedgerError) -> ApiError {
 
 fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::invalid(StatusCode::BAD_REQUEST, "invalid_value", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_util::StreamExt;
+    use futures_util::future::join_all;
+    use hyper::header::HeaderMap;
+
+    use super::{Asked, Export, Format, reply};
+    use crate::ledger::tests::{Books, money, receipt};
+    use crate::ledger::usage::Calls;
+    use crate::ledger::{Account, Ledger, Page, StoredReceipt};
+
+    async fn settle(ledger: &Ledger, account: &Arc<Account>, calls: std::ops::Range<u128>) {
+        // All at once, in that order: the writer commits them in few batches.
+        let settled = calls.map(|call| {
+            let mut admission = ledger.try_admit(account).unwrap();
+            admission.hold(money(1)).unwrap();
+            admission.settle(receipt(account.id, call, 0))
+        });
+        for settled in join_all(settled).await {
+            settled.unwrap();
+        }
+    }
+
+    fn number(stored: StoredReceipt) -> u128 {
+        stored.receipt.call.to_bits()
+    }
+
+    fn numbers(body: &[u8]) -> Vec<u128> {
+        std::str::from_utf8(body).unwrap().lines().map(|line| line.parse().unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn an_export_loses_no_call_while_others_arrive() {
+        let books = Books::open();
+        let account = books.account(10_000).await;
+        let oldest_page = u128::from(Page::LIMIT_MAX);
+        settle(&books.ledger, &account, 1..oldest_page + 2).await;
+        let all = Calls { account: Some(account.id), ..Calls::default() };
+        let asked = Asked { format: Some(Format::Jsonl), limit: None, cursor: None };
+        let response = reply(&books.ledger, &HeaderMap::new(), Some(all), asked, number).await.unwrap();
+        // They were counted; nothing is read yet.
+        settle(&books.ledger, &account, 5_000..5_010).await;
+        let mut pages = response.into_body().into_data_stream();
+        let mut found = numbers(&pages.next().await.unwrap().unwrap());
+        settle(&books.ledger, &account, 6_000..6_010).await;
+        while let Some(page) = pages.next().await {
+            found.extend(numbers(&page.unwrap()));
+        }
+        let expected: Vec<_> = (1..oldest_page + 2).chain(5_000..5_010).rev().collect();
+        assert_eq!(found, expected);
+        books.close().await;
+    }
+
+    #[tokio::test]
+    async fn an_export_that_grows_too_long_is_broken_off() {
+        let books = Books::open();
+        let account = books.account(10_000).await;
+        settle(&books.ledger, &account, 1..4).await;
+        for (left, whole) in [(2, false), (3, true)] {
+            let export = Export {
+                ledger: books.ledger.clone(),
+                calls: Some(Calls { account: Some(account.id), ..Calls::default() }),
+                cursor: None,
+                left,
+                format: Format::Csv,
+                view: number,
+                begun: false,
+            };
+            let pages: Vec<_> = export.into_response().into_body().into_data_stream().collect().await;
+            assert_eq!(pages.iter().all(Result::is_ok), whole, "{left} may be written: {pages:?}");
+        }
+        books.close().await;
+    }
 }

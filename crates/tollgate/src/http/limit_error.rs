@@ -32,6 +32,11 @@ pub(super) fn limited(limited: &Limited) -> ApiError {
         Exceeded::RequestQuota { period, limit, used, frees_at_ms } => {
             quota(&format!("{whose} has used {used} of its {limit} requests {}", per(period)), frees_at_ms)
         }
+        Exceeded::TokenQuota { period, limit, needed, .. } if needed > limit => insufficient(format!(
+            "The call may take {needed} tokens, and {} has only {limit} tokens {}. Waiting does not help: ask for fewer tokens with max_tokens.",
+            whose.to_lowercase(),
+            per(period)
+        )),
         Exceeded::TokenQuota { period, limit, used, needed, frees_at_ms } => quota(
             &format!(
                 "The call may take {needed} tokens, and {} has used or reserved {used} of its {limit} tokens {}",
@@ -121,7 +126,10 @@ fn quota(used: &str, frees_at_ms: Option<i64>) -> ApiError {
         Some(at) => format!("It starts anew at {}.", rfc3339(at)),
         None => "It does not start anew: ask the operator for more.".to_owned(),
     };
-    let message = format!("{used}. {frees}");
+    insufficient(format!("{used}. {frees}"))
+}
+
+fn insufficient(message: String) -> ApiError {
     ApiError::new(StatusCode::TOO_MANY_REQUESTS, "insufficient_quota", "quota_exceeded", message).retry(false)
 }
 
@@ -142,5 +150,37 @@ fn per(period: Period) -> &'static str {
         Period::Week => "a week",
         Period::Month => "a month",
         Period::Total => "in all",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Exceeded, Period};
+
+    use super::limited;
+    use crate::limits::{Limited, LimitedBy};
+
+    #[test]
+    fn a_call_that_no_period_covers_is_told_to_ask_for_less() {
+        for (needed, told) in [
+            (
+                101,
+                "The call may take 101 tokens, and the key has only 100 tokens a day. Waiting does not help: ask for \
+                 fewer tokens with max_tokens.",
+            ),
+            (
+                100,
+                "The call may take 100 tokens, and the key has used or reserved 7 of its 100 tokens a day. It starts \
+                 anew at 1970-01-02T00:00:00.000Z.",
+            ),
+        ] {
+            let frees_at_ms = Some(86_400_000);
+            let exceeded =
+                Exceeded::TokenQuota { period: Period::Day, limit: 100, used: 7, needed, frees_at_ms };
+            let error = limited(&Limited { by: LimitedBy::Key, exceeded });
+            assert_eq!(error.body.message, told);
+            assert_eq!((error.status.as_u16(), error.code()), (429, Some("quota_exceeded")));
+            assert_eq!(error.should_retry, Some(false));
+        }
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::LedgerError;
+use super::far_move::FarMove;
 use super::sqlite::usage;
 use super::usage::Rebuilt;
 use super::writer::{self, Command};
@@ -57,6 +58,7 @@ struct Keeper {
     commands: mpsc::Sender<Command>,
     tasks: mpsc::Receiver<Task>,
     policy: UsagePolicy,
+    far_move: Option<FarMove>,
     clock: Clock,
 }
 
@@ -67,7 +69,8 @@ pub(super) fn start(
     clock: Clock,
 ) -> io::Result<mpsc::Sender<Task>> {
     let (tasks, tasks_in) = mpsc::channel(TASKS_MAX);
-    let keeper = Keeper { connection, commands, tasks: tasks_in, policy: UsagePolicy::default(), clock };
+    let policy = UsagePolicy::default();
+    let keeper = Keeper { connection, commands, tasks: tasks_in, policy, far_move: None, clock };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     std::thread::Builder::new()
         .name("usage-keeper".to_owned())
@@ -111,14 +114,27 @@ impl Keeper {
             self.on_database(move |database| usage::store(database, &change)).await?;
         }
         let Some(days) = self.policy.retention_days else { return Ok(()) };
-        let horizon = usage::horizon(self.clock.now_ms(), days);
-        if usage::State::read(&self.connection)?.keep_from_ms < horizon {
+        if let Some(horizon) = self.next_horizon(days)? {
             self.on_database(move |database| usage::move_horizon(database, horizon)).await?;
         }
         while let Some(up_to) = usage::expired(&self.connection)? {
             self.on_database(move |database| usage::prune(database, up_to)).await?;
         }
         Ok(())
+    }
+
+    /// Where the horizon moves now; `None` where it stays.
+    fn next_horizon(&mut self, days: u32) -> Result<Option<i64>, LedgerError> {
+        let now_ms = self.clock.now_ms();
+        let horizon = usage::horizon(now_ms, days);
+        let keep_from_ms = usage::State::read(&self.connection)?.keep_from_ms;
+        if FarMove::is_one(keep_from_ms, horizon) {
+            let far_move = FarMove::look(self.far_move, now_ms);
+            self.far_move = Some(far_move);
+            return Ok(far_move.is_sure().then_some(horizon));
+        }
+        self.far_move = None;
+        Ok((keep_from_ms < horizon).then_some(horizon))
     }
 
     async fn rebuild(&mut self) -> Result<Rebuilt, LedgerError> {

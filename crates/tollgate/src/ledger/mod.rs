@@ -11,6 +11,7 @@ pub(crate) mod answers;
 mod audit;
 mod credit;
 mod error;
+mod far_move;
 mod history;
 pub mod ids;
 mod keeper;
@@ -24,7 +25,7 @@ mod registry;
 mod sqlite;
 pub(crate) mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod usage;
 mod writer;
 

@@ -6,7 +6,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::LedgerError;
 
-/// Reads that can wait. A listing takes about a millisecond, so this is a queue of a tenth of a second.
+/// Reads that can wait. Most take about a millisecond, but a question about usage may take seconds: whoever does not
+/// wait that long leaves, and is passed over.
 const READS_MAX: usize = 64;
 
 /// What runs on the thread of a reader.
@@ -40,9 +41,41 @@ pub(super) async fn ask<S: 'static, T: Send + 'static>(
 ) -> Result<T, LedgerError> {
     let (answer, answered) = oneshot::channel();
     let work = Box::new(move |store: &mut S| {
-        // Whoever asked may have left.
-        let _ = answer.send(work(store));
+        // Whoever asked may have left: before, or while it is read.
+        if !answer.is_closed() {
+            let _ = answer.send(work(store));
+        }
     });
     reads.send(Read::Run(work)).await.map_err(|_| LedgerError::Closed)?;
     answered.await.map_err(|_| LedgerError::Closed)?
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::{Read, ask, start};
+
+    #[tokio::test]
+    async fn a_question_whose_asker_has_left_is_passed_over() {
+        let reads = start("reader-under-test", 0_u32).unwrap();
+        let (release, released) = std::sync::mpsc::channel();
+        let mut slow = Box::pin(ask(&reads, move |_| {
+            // An error says that the test is over.
+            let _ = released.recv();
+            Ok(())
+        }));
+        let mut left = Box::pin(ask(&reads, |runs| {
+            *runs += 1;
+            Ok(())
+        }));
+        assert!((&mut slow).now_or_never().is_none(), "it is in the queue");
+        assert!((&mut left).now_or_never().is_none(), "it is in the queue, behind that one");
+        drop(left);
+        release.send(()).unwrap();
+        slow.await.unwrap();
+        assert_eq!(ask(&reads, |runs| Ok(*runs)).await.unwrap(), 0);
+        reads.send(Read::Close).await.unwrap();
+        reads.closed().await;
+    }
 }

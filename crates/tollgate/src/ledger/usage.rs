@@ -103,9 +103,6 @@ pub enum Interval {
 }
 
 impl Interval {
-    /// Every interval, the shortest first.
-    pub const ALL: [Interval; 3] = [Interval::Hour, Interval::Day, Interval::Month];
-
     /// Its name in queries.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -114,12 +111,6 @@ impl Interval {
             Interval::Day => "day",
             Interval::Month => "month",
         }
-    }
-
-    /// The interval of that name.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Interval> {
-        Interval::ALL.into_iter().find(|interval| interval.as_str() == text)
     }
 }
 
@@ -137,9 +128,6 @@ pub enum GroupBy {
 }
 
 impl GroupBy {
-    /// Every grouping.
-    pub const ALL: [GroupBy; 4] = [GroupBy::None, GroupBy::Key, GroupBy::Model, GroupBy::Provider];
-
     /// Its name in queries.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -149,12 +137,6 @@ impl GroupBy {
             GroupBy::Model => "model",
             GroupBy::Provider => "provider",
         }
-    }
-
-    /// The grouping of that name.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<GroupBy> {
-        GroupBy::ALL.into_iter().find(|group| group.as_str() == text)
     }
 }
 

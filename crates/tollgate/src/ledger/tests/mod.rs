@@ -10,6 +10,7 @@ mod model;
 mod questions;
 mod registry;
 mod restarts;
+mod series;
 mod stored;
 mod treasury;
 mod usage;
@@ -26,13 +27,13 @@ use super::{Account, Ledger, NewAccount, Receipt, StoreConfig, Terms, audit};
 use crate::clock::Clock;
 
 /// A ledger on SQLite in a folder of its own.
-pub(super) struct Books {
+pub(crate) struct Books {
     pub(super) folder: TempDir,
-    pub(super) ledger: Ledger,
+    pub(crate) ledger: Ledger,
 }
 
 impl Books {
-    pub(super) fn open() -> Books {
+    pub(crate) fn open() -> Books {
         let folder = tempfile::tempdir().expect("a folder");
         let ledger = open(folder.path().join("ledger.db"));
         Books { folder, ledger }
@@ -43,7 +44,7 @@ impl Books {
     }
 
     /// A prepaid account with this many nano-dollars.
-    pub(super) async fn account(&self, nanos: i64) -> Arc<Account> {
+    pub(crate) async fn account(&self, nanos: i64) -> Arc<Account> {
         account(&self.ledger, AccountKind::Prepaid, nanos).await
     }
 
@@ -55,7 +56,7 @@ impl Books {
     }
 
     /// Every test ends here: nothing is held, memory and database agree, and the history explains every balance.
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         assert!(self.ledger.drain(PATIENCE).await, "a call is still in flight");
         let mut shown = [0; 2];
         for account in self.ledger.accounts() {
@@ -96,12 +97,12 @@ pub(super) async fn account(ledger: &Ledger, kind: AccountKind, nanos: i64) -> A
     ledger.account(row.id).expect("the account")
 }
 
-pub(super) fn money(nanos: i64) -> Money {
+pub(crate) fn money(nanos: i64) -> Money {
     Money::from_nanos(nanos).expect("not negative")
 }
 
 /// A plain receipt. Give it a cost with `Receipt { cost: …, ..receipt(…) }`.
-pub(super) fn receipt(account: AccountId, call: u128, cost: i64) -> Receipt {
+pub(crate) fn receipt(account: AccountId, call: u128, cost: i64) -> Receipt {
     Receipt {
         call: CallId::from_bits(call),
         account,

@@ -52,7 +52,7 @@ async fn assert_all_agree(ledger: &Ledger, account: &Account, requests: u64) {
     let of_account = totals.iter().filter(|counts| counts.account == account.id);
     let spend: i64 = of_account.map(|counts| counts.counts[Period::Total].spend.nanos()).sum();
     assert_eq!(spend, account.balance().spent.nanos());
-    for interval in Interval::ALL {
+    for interval in [Interval::Hour, Interval::Day, Interval::Month] {
         let sums = sums(ledger, account, interval).await;
         assert_eq!(sums.requests, requests, "{interval:?}");
         assert_eq!(sums.charge, account.balance().spent, "{interval:?}");
@@ -125,6 +125,32 @@ fn tables(books: &Books) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn a_stream_that_came_in_one_piece_has_no_speed() {
+    let books = Books::open();
+    let ada = books.account(100_000).await;
+    // Output over so many microseconds after the first token.
+    for (call, generating_us) in [(1, 50), (2, 4_999), (3, 5_000), (4, 2_000_000)] {
+        let mut admission = books.ledger.try_admit(&ada).unwrap();
+        admission.hold(money(100)).unwrap();
+        let made = Receipt {
+            usage: Usage { output: 100, ..Usage::default() },
+            first_token_us: Some(300),
+            total_us: 300 + generating_us,
+            ..receipt(ada.id, call, 7)
+        };
+        admission.settle(made).await.unwrap();
+    }
+    for roll_up in [false, true] {
+        if roll_up {
+            books.ledger.roll_up().await.unwrap();
+        }
+        let sums = sums(&books.ledger, &ada, Interval::Day).await;
+        assert_eq!((sums.first_token.count(), sums.speed.count()), (4, 2));
+    }
+    books.close().await;
+}
+
+#[tokio::test]
 async fn counts_are_those_of_the_current_periods_and_leave_out_what_was_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
@@ -169,6 +195,8 @@ async fn retention_deletes_old_receipts_and_nothing_else() {
     // Three days on, they are older than two days. The newest receipt stays.
     now_ms.fetch_add(3 * DAY_MS, Ordering::Relaxed);
     books.ledger.roll_up().await.unwrap();
+    assert_eq!(calls().await, [4, 3, 2, 1], "the clock may be wrong");
+    hours_pass(&books.ledger, &now_ms, 6).await;
     assert_eq!(calls().await, [4]);
     assert_all_agree(&books.ledger, &ada, 4).await;
     settle_calls(&books.ledger, &ada, 5, &[0, 0]).await;
@@ -180,6 +208,54 @@ async fn retention_deletes_old_receipts_and_nothing_else() {
     let all = Calls { account: Some(ada.id), ..Calls::default() };
     let shown = books.ledger.activity(all.clone(), None, 10).await.unwrap().receipts.len() as u64;
     assert_eq!(books.ledger.activity_total(all).await.unwrap(), shown);
+    books.close().await;
+}
+
+/// So many hours, with a look at the clock after each.
+async fn hours_pass(ledger: &Ledger, now_ms: &AtomicI64, hours: u32) {
+    for _ in 0..hours {
+        now_ms.fetch_add(DAY_MS / 24, Ordering::Relaxed);
+        ledger.roll_up().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_years_ahead_for_some_hours_deletes_nothing() {
+    let now_ms = Arc::new(AtomicI64::new(NOW_MS + 5 * 365 * DAY_MS));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let clock = Clock::Manual(Arc::clone(&now_ms));
+    let ledger = Ledger::open(StoreConfig::Sqlite(path.clone()), clock).unwrap();
+    let books = Books { folder, ledger };
+    let ada = books.account(100_000).await;
+    let policy = UsagePolicy { retention_days: Some(2), ..UsagePolicy::default() };
+    books.ledger.keep_usage(policy).await.unwrap();
+    let kept = || async {
+        let page = crate::ledger::Page { limit: 10, before: None };
+        books.ledger.receipts(ada.id, page).await.unwrap().len()
+    };
+    // The machine has booted five years ahead, and is put right.
+    books.ledger.roll_up().await.unwrap();
+    now_ms.store(NOW_MS, Ordering::Relaxed);
+    settle_calls(&books.ledger, &ada, 1, &[1, 0]).await;
+    hours_pass(&books.ledger, &now_ms, 7).await;
+    assert_eq!(kept().await, 2);
+    // Now it leaps ahead and back under way, again and again, and calls are settled meanwhile.
+    for call in 3..6 {
+        now_ms.fetch_add(365 * DAY_MS, Ordering::Relaxed);
+        settle_calls(&books.ledger, &ada, call, &[0]).await;
+        hours_pass(&books.ledger, &now_ms, 4).await;
+        now_ms.fetch_sub(365 * DAY_MS, Ordering::Relaxed);
+        books.ledger.roll_up().await.unwrap();
+    }
+    assert_eq!(kept().await, 5);
+    // A day is no far move.
+    now_ms.fetch_add(DAY_MS, Ordering::Relaxed);
+    books.ledger.roll_up().await.unwrap();
+    let horizon = "SELECT keep_from_ms FROM usage_state";
+    let horizon: i64 =
+        Connection::open(books.path()).unwrap().query_row(horizon, [], |row| row.get(0)).unwrap();
+    assert_eq!(horizon, (NOW_MS / DAY_MS - 1) * DAY_MS);
     books.close().await;
 }
 
