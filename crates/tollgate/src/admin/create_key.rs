@@ -8,7 +8,6 @@ use crate::http::key_body::KeyBody;
 use crate::http::key_bounds::Bounds;
 use crate::http::key_reply::new_key;
 use crate::http::{Admin, ApiError, Caller, OnceBody, PathId};
-use crate::keys::NewKey;
 
 use super::AdminState;
 use super::show_account::find;
@@ -38,7 +37,7 @@ pub(super) async fn create_key(
         let account = find(&state, account)?;
         let now_ms = state.now_ms();
         let terms = body.terms(&Bounds::of_operator(&account, &state.plans, now_ms))?;
-        let (key, secret) = state.keys.create(account.id, NewKey { terms, maker: None }).await?;
+        let (key, secret) = state.keys.create(account.id, terms).await?;
         Ok::<_, ApiError>(new_key(&key, &secret, now_ms))
     })
     .await

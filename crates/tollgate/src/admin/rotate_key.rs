@@ -31,7 +31,7 @@ pub(super) async fn rotate_key(
     JsonBody(body): JsonBody<RotateBody>,
 ) -> Result<Response, ApiError> {
     let key = find_key(&state, id)?;
-    let may = |_: &Key| Ok::<(), ApiError>(());
+    let may = |_: &Key, _: Option<&Key>| Ok::<(), ApiError>(());
     let (key, secret) = state.keys.rotate(key.account, id, body.overlap(), may).await?;
     Ok(new_key(&key, &secret, state.now_ms()))
 }

@@ -30,9 +30,10 @@ impl Bounds {
         }
     }
 
-    /// For the holder of a key.
-    pub(crate) fn of_key(key: &Key, account: &Account, plans: &PlanBook, now_ms: i64) -> Bounds {
-        Bounds { rights: key.rights.clone(), ..Bounds::of_operator(account, plans, now_ms) }
+    /// The same for the holder of a key; `None` is the operator.
+    pub(crate) fn of(self, manager: Option<&Key>) -> Bounds {
+        let rights = manager.map_or(self.rights, |key| key.rights.clone());
+        Bounds { rights, ..self }
     }
 
     /// Refuses keys that may do more than who asks: their secret would be a way to that.

@@ -11,7 +11,7 @@ use crate::gateway::Worker;
 use crate::http::key_body::KeyBody;
 use crate::http::key_reply::new_key;
 use crate::http::{ApiError, Caller, Management, OnceBody};
-use crate::keys::NewKey;
+use crate::keys::Key;
 
 /// Make a key
 ///
@@ -33,9 +33,9 @@ pub(in crate::http) async fn create(
 ) -> Result<Response, ApiError> {
     once.with(async move {
         let gateway = &worker.gateway;
-        let terms = body.terms(&bounds(gateway, &principal))?;
-        let new = NewKey { terms, maker: Some(principal.key.id) };
-        let (key, secret) = gateway.keys.create(principal.account.id, new).await?;
+        let bounds = bounds(gateway, &principal);
+        let terms = move |maker: Option<&Key>| body.terms(&bounds.of(maker));
+        let (key, secret) = gateway.keys.create_by(principal.manager, terms).await?;
         Ok::<_, ApiError>(new_key(&key, &secret, gateway.clock.now_ms()))
     })
     .await

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::KeyId;
 
-use super::{bounds, find};
+use super::bounds;
 use crate::admin::view::NewKeyView;
 use crate::gateway::Worker;
 use crate::http::key_fields::RotateBody;
@@ -32,8 +32,8 @@ pub(in crate::http) async fn rotate(
     JsonBody(body): JsonBody<RotateBody>,
 ) -> Result<Response, ApiError> {
     let gateway = &worker.gateway;
-    let (key, bounds) = (find(gateway, &principal, id)?, bounds(gateway, &principal));
-    let may = move |key: &Key| bounds.may_touch(key);
-    let (key, secret) = gateway.keys.rotate(key.account, key.id, body.overlap(), may).await?;
+    let bounds = bounds(gateway, &principal);
+    let may = move |key: &Key, manager: Option<&Key>| bounds.of(manager).may_touch(key);
+    let (key, secret) = gateway.keys.rotate(principal.manager, id, body.overlap(), may).await?;
     Ok(new_key(&key, &secret, gateway.clock.now_ms()))
 }
