@@ -10,7 +10,7 @@ use crate::admin::view::NewKeyView;
 use crate::gateway::Worker;
 use crate::http::key_body::KeyBody;
 use crate::http::key_reply::new_key;
-use crate::http::{ApiError, Caller, Management, OnceBody};
+use crate::http::{ApiError, Caller, Management, OnceBody, OnceHeader};
 use crate::keys::Key;
 
 /// Make a key
@@ -20,9 +20,7 @@ use crate::keys::Key;
     post,
     path = "/v1/keys",
     tag = "Keys",
-    params(
-        ("idempotency-key" = Option<String>, Header, max_length = 255, description = "Repeated with the same key and body within 24 hours, the request gets the same answer, and does not happen again."),
-    ),
+    params(OnceHeader),
     request_body = KeyBody,
     responses((status = 200, body = NewKeyView), (status = 409), (status = 500), (status = 503))
 )]
