@@ -182,3 +182,39 @@ async fn a_key_touches_none_of_its_makers() {
     assert_eq!(second.client.delete(&format!("/v1/keys/{}", third.id)).await.status, 200);
     assert!(gateway.finish().await);
 }
+
+#[tokio::test]
+async fn a_key_that_is_looser_than_a_plan_that_was_tightened_can_be_changed_but_not_loosened() {
+    let gateway = Gateway::start().await;
+    let tighten = async |rate: u64| {
+        let reply = gateway
+            .admin
+            .put("/admin/plans/small", json!({"key": {"requests_per_minute": rate}}).to_string());
+        assert_eq!(reply.await.status, 200);
+    };
+    tighten(100).await;
+    let account = format!("/admin/accounts/{}", gateway.account);
+    assert_eq!(patch(&gateway.admin, &account, json!({"plan": "small"})).await.status, 200);
+    let lead = gateway.make_key(json!({"name": "lead", "role": "management"})).await;
+    let key = gateway.make_key(json!({"name": "old", "limits": {"requests_per_minute": 50}})).await;
+    tighten(10).await;
+    for (client, path) in
+        [(&gateway.admin, format!("/admin/keys/{}", key.id)), (&lead.client, format!("/v1/keys/{}", key.id))]
+    {
+        for changes in [
+            json!({"name": "new"}),
+            json!({"labels": {"team": "blue"}, "models": ["openai/*"]}),
+            json!({"limit": 1.5}),
+            json!({"limits": {"requests_per_minute": 50}}),
+        ] {
+            let changed = patch(client, &path, changes.clone()).await;
+            assert_eq!(changed.status, 200, "{path} {changes}: {changed:?}");
+            assert_eq!(changed.json()["limits"]["requests_per_minute"], 50);
+        }
+        for rate in [11, 49, 51] {
+            let reply = patch(client, &path, json!({"limits": {"requests_per_minute": rate}})).await;
+            assert_eq!(refused(&reply), (400, "invalid_value".to_owned()), "{rate}");
+        }
+    }
+    assert!(gateway.finish().await);
+}

@@ -100,3 +100,24 @@ async fn what_fails_or_panics_may_be_tried_again() {
     assert_eq!(first(&admin).await.with(async { Ok::<_, AdminError>("done") }).await.unwrap().status(), 200);
     assert!(matches!(ask(&admin).await, Ok(Some(Begun::Repeat(_)))));
 }
+
+#[tokio::test]
+async fn the_operator_grants_also_where_the_account_has_filled_its_idempotency_keys() {
+    let admin = Admin::start().await;
+    let account = admin.create_account(&json!({"name": "Ada", "kind": "prepaid"})).await;
+    let scope = Scope::of_account(account.parse().unwrap());
+    let mut held = Vec::new();
+    loop {
+        let mut headers = axum::http::HeaderMap::new();
+        headers.insert(HEADER, held.len().into());
+        let asked = Asked { scope, route: "/v1/chat/completions", parts: &[b"body"], credential: None };
+        match begin(&admin.ledger, admin.keys.entropy(), &headers, &asked).await {
+            Ok(begun) => held.push(begun),
+            Err(Refused::Full) => break,
+            Err(_) => panic!("it is neither taken nor refused"),
+        }
+    }
+    let grant = Body::from(r#"{"amount": "1", "reference": "invoice"}"#);
+    let grant = request("POST", &format!("/admin/accounts/{account}/grants")).header(HEADER, "k").body(grant);
+    assert_eq!(admin.send(grant.unwrap()).await.status(), 200);
+}
