@@ -37,8 +37,12 @@ x-api-key = {{ api_key = {key} }}
 
 def test_the_public_listener_answers_as_described(gateway: Gateway, tmp_path: pathlib.Path):
     account = gateway.account("described", "5.00")
-    known = {"path.id": MODEL, "query.id": made_call(account)}
-    assert_answers_as_described(gateway.url, "key", account.key, known, tmp_path)
+    keys = f"/admin/accounts/{account.id}/keys"
+    manager = gateway.admin("POST", keys, {"name": "manager", "role": "management"})["secret"]
+    gateway.secrets.append(manager)
+    managed = gateway.admin("POST", keys, {"name": "to be managed"})["id"]
+    known = {"path.id": MODEL, "path.key": managed, "query.id": made_call(account)}
+    assert_answers_as_described(gateway.url, "key", manager, known, tmp_path)
 
 
 def test_the_admin_listener_answers_as_described(gateway: Gateway, tmp_path: pathlib.Path):

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::http::field::Name;
-use crate::http::{Admin, Caller, OnceBody};
+use crate::http::{Admin, Caller, OnceBody, OnceHeader};
 use crate::ledger::{NewAccount, NewTrial, Terms};
 
 use super::show_account::find;
@@ -51,7 +51,7 @@ impl From<Kind> for AccountKind {
     post,
     path = "/admin/accounts",
     tag = "Accounts",
-    params(("idempotency-key" = Option<String>, Header, max_length = 255, description = "Repeated with the same key and body within 24 hours, the request gets the same answer, and does not happen again.")),
+    params(OnceHeader),
     request_body = AccountBody,
     responses((status = 200, body = AccountView), (status = 500), (status = 503))
 )]

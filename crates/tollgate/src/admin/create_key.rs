@@ -7,8 +7,7 @@ use domain::AccountId;
 use crate::http::key_body::KeyBody;
 use crate::http::key_bounds::Bounds;
 use crate::http::key_reply::new_key;
-use crate::http::{Admin, ApiError, Caller, OnceBody, PathId};
-use crate::keys::NewKey;
+use crate::http::{Admin, ApiError, Caller, OnceBody, OnceHeader, PathId};
 
 use super::AdminState;
 use super::show_account::find;
@@ -23,7 +22,7 @@ use super::view::NewKeyView;
     tag = "Keys",
     params(
         ("account" = String, Path, description = "The account's id."),
-        ("idempotency-key" = Option<String>, Header, max_length = 255, description = "Repeated with the same key and body within 24 hours, the request gets the same answer, and does not happen again."),
+        OnceHeader,
     ),
     request_body = KeyBody,
     responses((status = 200, body = NewKeyView), (status = 409), (status = 500), (status = 503))
@@ -38,7 +37,7 @@ pub(super) async fn create_key(
         let account = find(&state, account)?;
         let now_ms = state.now_ms();
         let terms = body.terms(&Bounds::of_operator(&account, &state.plans, now_ms))?;
-        let (key, secret) = state.keys.create(account.id, NewKey { terms, maker: None }).await?;
+        let (key, secret) = state.keys.create(account.id, terms).await?;
         Ok::<_, ApiError>(new_key(&key, &secret, now_ms))
     })
     .await

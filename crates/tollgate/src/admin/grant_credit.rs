@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::http::field::Amount;
-use crate::http::{Admin, Caller, OnceBody, PathId};
+use crate::http::{Admin, Caller, OnceBody, OnceHeader, PathId};
 
 use super::view::GrantView;
 use super::{AdminError, AdminState};
@@ -59,7 +59,7 @@ impl TryFrom<String> for Reference {
     tag = "Accounts",
     params(
         ("account" = String, Path, description = "The account's id."),
-        ("idempotency-key" = Option<String>, Header, max_length = 255, description = "Repeated with the same key and body within 24 hours, the request gets the same answer, and does not happen again."),
+        OnceHeader,
     ),
     request_body = GrantBody,
     responses(

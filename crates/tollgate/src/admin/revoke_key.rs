@@ -5,6 +5,7 @@ use axum::extract::State;
 use domain::KeyId;
 
 use crate::http::{Admin, ApiError, Caller, PathId};
+use crate::keys::Key;
 
 use super::AdminState;
 use super::show_key::find_key;
@@ -26,6 +27,7 @@ pub(super) async fn revoke_key(
     PathId(key): PathId<KeyId>,
 ) -> Result<Json<KeyView>, ApiError> {
     let key = find_key(&state, key)?;
-    let revoked = state.keys.revoke(key.account, key.id).await?;
+    let may = |_: &Key, _: Option<&Key>| Ok::<(), ApiError>(());
+    let revoked = state.keys.revoke(key.account, key.id, may).await?;
     Ok(Json(KeyView::of(&revoked, state.now_ms())))
 }

@@ -6,7 +6,7 @@ use domain::KeyId;
 
 use crate::http::key_fields::RotateBody;
 use crate::http::key_reply::new_key;
-use crate::http::{Admin, ApiError, Caller, JsonBody, PathId};
+use crate::http::{Admin, ApiError, Caller, OnceBody, OnceHeader, PathId};
 use crate::keys::Key;
 
 use super::AdminState;
@@ -20,7 +20,7 @@ use super::view::NewKeyView;
     post,
     path = "/admin/keys/{key}/rotate",
     tag = "Keys",
-    params(("key" = String, Path, description = "The key's id.")),
+    params(("key" = String, Path, description = "The key's id."), OnceHeader),
     request_body = RotateBody,
     responses((status = 200, body = NewKeyView), (status = 409), (status = 500), (status = 503))
 )]
@@ -28,10 +28,13 @@ pub(super) async fn rotate_key(
     _: Caller<Admin>,
     State(state): State<AdminState>,
     PathId(id): PathId<KeyId>,
-    JsonBody(body): JsonBody<RotateBody>,
+    OnceBody(body, once): OnceBody<RotateBody>,
 ) -> Result<Response, ApiError> {
-    let key = find_key(&state, id)?;
-    let may = |_: &Key| Ok::<(), ApiError>(());
-    let (key, secret) = state.keys.rotate(key.account, id, body.overlap(), may).await?;
-    Ok(new_key(&key, &secret, state.now_ms()))
+    once.with(async move {
+        let key = find_key(&state, id)?;
+        let may = |_: &Key, _: Option<&Key>| Ok::<(), ApiError>(());
+        let (key, secret) = state.keys.rotate(key.account, id, body.overlap(), may).await?;
+        Ok::<_, ApiError>(new_key(&key, &secret, state.now_ms()))
+    })
+    .await
 }

@@ -33,7 +33,7 @@ pub(super) async fn update_key(
 ) -> Result<Json<KeyView>, ApiError> {
     let key = find_key(&state, id)?;
     let bounds = Bounds::of_operator(&*find(&state, key.account)?, &state.plans, state.now_ms());
-    let edit = move |key: &Key| changes.terms(key, &bounds);
+    let edit = move |key: &Key, _: Option<&Key>| changes.terms(key, &bounds);
     let key = state.keys.update(key.account, id, edit).await?;
     Ok(Json(KeyView::of(&key, state.now_ms())))
 }

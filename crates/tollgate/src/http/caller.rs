@@ -121,7 +121,7 @@ mod tests {
     use super::{Role, may};
     use crate::clock::Clock;
     use crate::http::ApiError;
-    use crate::keys::{Entropy, KeyRing, NewKey};
+    use crate::keys::{Entropy, KeyRing, KeyTerms};
     use crate::ledger::{Ledger, NewAccount, StoreConfig};
     use crate::pipeline::Principal;
 
@@ -138,10 +138,11 @@ mod tests {
         let account = ledger.create_account(new).await.unwrap().id;
         let not_management = Some((403, "management_key_required"));
         for (key_role, refused) in [(KeyRole::User, not_management), (KeyRole::Management, None)] {
-            let mut new = NewKey::from("laptop");
-            new.terms.rights.role = key_role;
+            let mut new = KeyTerms::from("laptop");
+            new.rights.role = key_role;
             let (key, _) = keys.create(account, new).await.unwrap();
-            let principal = Principal { key, account: ledger.account(account).unwrap() };
+            let principal =
+                Principal { key, manager: account.into(), account: ledger.account(account).unwrap() };
             for (role, refused) in [
                 (Role::Public, None),
                 (Role::Key, None),

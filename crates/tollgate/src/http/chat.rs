@@ -9,6 +9,7 @@ use hyper::Version;
 use super::caller::{Caller, Key};
 use super::chat_schema::{ChatAnswer, ChatBody, ChatEvent};
 use super::flow;
+use super::once::OnceHeader;
 use crate::gateway::Worker;
 use crate::pipeline;
 
@@ -23,7 +24,7 @@ use crate::pipeline;
     tag = "Calls",
     params(
         ("x-tollgate-provider" = Option<String>, Header, description = "The provider, as `provider` in the body."),
-        ("idempotency-key" = Option<String>, Header, max_length = 255, description = "Repeated with the same key and body within 24 hours, the request gets the same answer, and is not charged again."),
+        OnceHeader,
         ("x-tollgate-session" = Option<String>, Header, description = "Your name for the conversation: 1 to 128 visible characters, kept on the receipt."),
         ("x-tollgate-label" = Option<String>, Header, description = "Your name for the purpose: 1 to 128 visible characters, kept on the receipt."),
     ),

@@ -75,7 +75,7 @@ pub(super) async fn show(
     State(worker): State<Arc<Worker>>,
 ) -> Result<Json<KeyReply>, ApiError> {
     let gateway = &worker.gateway;
-    let Principal { key, account } = &principal;
+    let Principal { key, account, .. } = &principal;
     let allowance = gateway.plans.allowance(account, key).map_err(|missing| Refusal::NoPlan(missing.0))?;
     let limits = allowance.limits.key;
     let used = key.meter.counts(gateway.clock.now_ms());

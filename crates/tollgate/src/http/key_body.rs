@@ -77,7 +77,7 @@ impl KeyBody {
         let reset = self.limit_reset.map(Some);
         set_cap(&mut limits, self.limits.is_some(), self.limit.map(Some), reset)?;
         let own = &bounds.rights;
-        bounds.check(KeyTerms {
+        let terms = KeyTerms {
             name: self.name.into_string(),
             rights: Rights {
                 role: self.role.map_or(KeyRole::User, KeyRole::from),
@@ -87,7 +87,8 @@ impl KeyBody {
             },
             limits,
             labels: self.labels.unwrap_or_default(),
-        })
+        };
+        bounds.check(terms, &Limits::NONE)
     }
 }
 
@@ -120,7 +121,7 @@ impl KeyChanges {
         if let Some(labels) = self.labels {
             terms.labels = labels;
         }
-        bounds.check(terms)
+        bounds.check(terms, &key.limits)
     }
 }
 

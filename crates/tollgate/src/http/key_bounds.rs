@@ -30,9 +30,10 @@ impl Bounds {
         }
     }
 
-    /// For the holder of a key.
-    pub(crate) fn of_key(key: &Key, account: &Account, plans: &PlanBook, now_ms: i64) -> Bounds {
-        Bounds { rights: key.rights.clone(), ..Bounds::of_operator(account, plans, now_ms) }
+    /// The same for the holder of a key; `None` is the operator.
+    pub(crate) fn of(self, manager: Option<&Key>) -> Bounds {
+        let rights = manager.map_or(self.rights, |key| key.rights.clone());
+        Bounds { rights, ..self }
     }
 
     /// Refuses keys that may do more than who asks: their secret would be a way to that.
@@ -43,8 +44,9 @@ impl Bounds {
         })
     }
 
-    /// The terms, if they are within these bounds.
-    pub(super) fn check(&self, terms: KeyTerms) -> Result<KeyTerms, ApiError> {
+    /// The terms, if they are within these bounds. Limits that are as they were `before` may be looser than a plan that
+    /// was tightened since: the stricter one counts anyway.
+    pub(super) fn check(&self, terms: KeyTerms, before: &Limits) -> Result<KeyTerms, ApiError> {
         if terms.rights.role == KeyRole::Management && terms.limits != Limits::NONE {
             return Err(invalid("limits", "A management key has no limits: what it makes could use more."));
         }
@@ -55,7 +57,7 @@ impl Bounds {
         })?;
         terms
             .limits
-            .is_within(&where_given(&terms.limits, &self.limits))
+            .is_within(&where_changed(&terms.limits, before, &self.limits))
             .map_err(|name| self.looser(name))?;
         Ok(terms)
     }
@@ -67,21 +69,25 @@ impl Bounds {
     }
 }
 
-/// `bound`, of those limits that are given: the others are the plan's anyway.
-fn where_given(given: &Limits, bound: &Limits) -> Limits {
+/// `bound`, of those limits that are given and were not so before: without one of its own, a key has the plan's.
+fn where_changed(given: &Limits, before: &Limits, bound: &Limits) -> Limits {
     Limits {
-        requests: given.requests.and(bound.requests),
-        tokens: given.tokens.and(bound.tokens),
-        concurrent: given.concurrent.and(bound.concurrent),
+        requests: if_changed(given.requests, before.requests, bound.requests),
+        tokens: if_changed(given.tokens, before.tokens, bound.tokens),
+        concurrent: if_changed(given.concurrent, before.concurrent, bound.concurrent),
         quotas: PerPeriod::from_fn(|period| {
-            let (given, bound) = (given.quotas[period], bound.quotas[period]);
+            let (given, before, bound) = (given.quotas[period], before.quotas[period], bound.quotas[period]);
             Quota {
-                requests: given.requests.and(bound.requests),
-                tokens: given.tokens.and(bound.tokens),
-                spend: given.spend.and(bound.spend),
+                requests: if_changed(given.requests, before.requests, bound.requests),
+                tokens: if_changed(given.tokens, before.tokens, bound.tokens),
+                spend: if_changed(given.spend, before.spend, bound.spend),
             }
         }),
     }
+}
+
+fn if_changed<T: PartialEq>(given: Option<T>, before: Option<T>, bound: Option<T>) -> Option<T> {
+    bound.filter(|_| given.is_some() && given != before)
 }
 
 fn permission(message: String, param: &str) -> ApiError {

@@ -34,6 +34,16 @@ pub(super) fn not_management() -> ApiError {
     forbidden("management_key_required", "Only a management key may do this, and this key is none.")
 }
 
+/// The secret was replaced, and works on for calls only.
+pub(super) fn replaced() -> ApiError {
+    forbidden("secret_replaced", "This secret was replaced. Manage keys with the key's new secret.")
+}
+
+/// The key made the one that asks, if only by keys in between.
+pub(super) fn maker() -> ApiError {
+    forbidden("key_is_maker", "A key cannot change, rotate or revoke the keys that it was made with.")
+}
+
 /// What a key that is right may not do, however often it tries.
 pub(super) fn forbidden(code: &'static str, message: impl Into<String>) -> ApiError {
     ApiError::new(StatusCode::FORBIDDEN, "permission_error", code, message).retry(false)

@@ -3,7 +3,7 @@
 use domain::{AccountId, InviteId, KeyId};
 use hyper::StatusCode;
 
-use super::{ApiError, Named};
+use super::{ApiError, Named, key_error};
 use crate::ledger::LedgerError;
 
 impl From<LedgerError> for ApiError {
@@ -16,6 +16,9 @@ impl From<LedgerError> for ApiError {
             LedgerError::KeyRevoked => {
                 conflict("key_revoked", "The key is revoked, which is for ever. Make another one.")
             }
+            LedgerError::ManagerEnded => key_error::wrong(),
+            LedgerError::SecretReplaced => key_error::replaced(),
+            LedgerError::KeyIsMaker => key_error::maker(),
             LedgerError::TooManyKeys => {
                 conflict("too_many_keys", "The account has made as many keys as an account may have.")
             }

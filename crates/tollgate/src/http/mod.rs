@@ -43,6 +43,7 @@ pub use caller::{Admin, Caller, Key, Management, Role};
 pub use error::ApiError;
 pub use input::{JsonBody, Named, PathId, QueryParams};
 pub use layers::set_call_id;
+pub(crate) use once::OnceHeader;
 pub use once::{Answering, OnceBody};
 pub use router::router;
 pub(crate) use routes::{Routes, endpoint};

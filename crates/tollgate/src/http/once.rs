@@ -13,6 +13,7 @@ use domain::AccountId;
 use http_body_util::BodyExt;
 use hyper::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 
 use super::ApiError;
 use super::input::{parse_body, read_json};
@@ -22,6 +23,17 @@ use crate::idempotency::{Answer, Asked, Begun, HEADER, Once, begin};
 use crate::keys::Entropy;
 use crate::ledger::{Ledger, Scope};
 use crate::pipeline::{authenticate, credential};
+
+/// The header, in the descriptions of endpoints that happen once.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes what `begin` reads")]
+pub(crate) struct OnceHeader {
+    /// Repeated with the same key and body within 24 hours, the request gets the same answer, and neither happens nor is
+    /// charged again.
+    #[param(rename = "idempotency-key", max_length = 255)]
+    idempotency_key: Option<String>,
+}
 
 /// A JSON body, as [`JsonBody`](super::JsonBody), of a request that happens once.
 #[derive(Debug)]
@@ -53,11 +65,11 @@ impl KeepsAnswers for AdminState {
         self.keys.entropy()
     }
 
-    /// The account that the path names, or else the operator.
+    /// The operator's, for the account that the path names if it names one.
     async fn scope(&self, parts: &mut Parts) -> Scope {
         let named = Path::<String>::from_request_parts(parts, self).await.ok();
         let account = named.and_then(|Path(text)| text.parse::<AccountId>().ok());
-        account.map_or(Scope::OPERATOR, Scope::of_account)
+        account.map_or(Scope::OPERATOR, Scope::of_operator)
     }
 }
 
@@ -85,6 +97,9 @@ impl<T: DeserializeOwned + Send, S: KeepsAnswers> FromRequest<S> for OnceBody<T>
     async fn from_request(request: Request, state: &S) -> Result<OnceBody<T>, Response> {
         let (mut head, bytes) = read_json(request).await.map_err(IntoResponse::into_response)?;
         let body = parse_body(&bytes).map_err(IntoResponse::into_response)?;
+        if !head.headers.contains_key(HEADER) {
+            return Ok(OnceBody(body, Answering::new(state.ledger().clone(), None)));
+        }
         let scope = state.scope(&mut head).await;
         let asked = Asked {
             scope,

@@ -7,15 +7,14 @@ use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::header::{CACHE_CONTROL, HOST};
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use domain::Period;
 use hyper::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::field::Name;
-use super::input::JsonBody;
-use super::{ApiError, layers};
+use super::{ApiError, OnceBody, OnceHeader, layers};
 use crate::admin::AdminError;
 use crate::admin::view::rfc3339;
 use crate::gateway::Worker;
@@ -92,6 +91,7 @@ struct SignupKeyView {
     post,
     path = "/v1/signup",
     tag = "Account",
+    params(OnceHeader),
     request_body = SignupBody,
     responses(
         (status = 201, body = SignupView),
@@ -107,7 +107,7 @@ pub(super) async fn create(
     State(worker): State<Arc<Worker>>,
     ClientAddress(address): ClientAddress,
     headers: HeaderMap,
-    JsonBody(SignupBody { invite_code, id_token, name }): JsonBody<SignupBody>,
+    OnceBody(SignupBody { invite_code, id_token, name }, once): OnceBody<SignupBody>,
 ) -> Result<Response, ApiError> {
     let proof = match (invite_code, id_token) {
         (Some(code), None) => Proof::InviteCode(code),
@@ -122,9 +122,12 @@ pub(super) async fn create(
     };
     // Those whose address cannot be told share one.
     let peer = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    let opened = desk.sign_up(proof, name.map(Name::into_string), peer).await?;
-    let view = view(&opened, &worker, &headers);
-    Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(view)).into_response())
+    once.with(async move {
+        let opened = desk.sign_up(proof, name.map(Name::into_string), peer).await?;
+        let view = view(&opened, &worker, &headers);
+        Ok::<_, ApiError>((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(view)))
+    })
+    .await
 }
 
 fn view(opened: &Opened, worker: &Worker, headers: &HeaderMap) -> SignupView {

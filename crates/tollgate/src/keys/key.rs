@@ -61,19 +61,10 @@ pub struct KeyTerms {
     pub labels: Labels,
 }
 
-/// A key to make.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NewKey {
-    /// What it is to be.
-    pub terms: KeyTerms,
-    /// The management key that makes it; `None` when the operator does.
-    pub maker: Option<KeyId>,
-}
-
-/// A key of that name with all rights of a user and no limits of its own.
-impl From<&str> for NewKey {
-    fn from(name: &str) -> NewKey {
-        NewKey { terms: KeyTerms { name: name.to_owned(), ..KeyTerms::default() }, maker: None }
+/// The terms of a key of that name with all rights of a user and no limits of its own.
+impl From<&str> for KeyTerms {
+    fn from(name: &str) -> KeyTerms {
+        KeyTerms { name: name.to_owned(), ..KeyTerms::default() }
     }
 }
 

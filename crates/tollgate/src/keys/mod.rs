@@ -4,6 +4,7 @@ mod admin;
 mod entropy;
 mod key;
 mod labels;
+mod manager;
 mod rings;
 mod secret;
 #[cfg(test)]
@@ -18,10 +19,12 @@ use domain::{AccountId, KeyId};
 pub use admin::AdminKey;
 pub use entropy::Entropy;
 pub(crate) use key::PreviousSecret;
-pub use key::{Key, KeyTerms, NewKey};
+pub use key::{Key, KeyTerms};
 pub use labels::{InvalidLabels, LABEL_NAME_LEN_MAX, LABEL_TEXT_LEN_MAX, LABELS_MAX, Labels};
+pub use manager::Manager;
 pub use secret::Secret;
 
+use crate::clock::Clock;
 use crate::ledger::{KeyRow, Ledger, LedgerError, check_name, ids};
 use rings::Rings;
 
@@ -55,58 +58,63 @@ impl KeyRing {
         &self.entropy
     }
 
-    /// The key of that secret, unless it is revoked. Whether it has expired is for the caller to see.
+    /// The key of that secret, unless it is revoked, and who manages keys with it. Whether it has expired is for the
+    /// caller to see.
     #[must_use]
-    pub fn authenticate(&self, secret: &str) -> Option<Arc<Key>> {
+    pub fn authenticate(&self, secret: &str) -> Option<(Arc<Key>, Manager)> {
         let digest = secret::digest(secret)?;
         let key = read(&self.rings).live(&digest).cloned()?;
-        key.takes(&digest, || self.ledger.clock().now_ms()).then_some(key)
+        let manager = Manager::with_key(&key, digest);
+        key.takes(&digest, || self.ledger.clock().now_ms()).then_some((key, manager))
     }
 
-    /// Makes a key for an account, durably and then in memory. Its secret is in the answer and nowhere else.
+    /// Makes a key for an account as the operator, durably and then in memory. Its secret is in the answer and nowhere
+    /// else.
     pub async fn create(
         &self,
         account: AccountId,
-        new: impl Into<NewKey>,
+        terms: impl Into<KeyTerms>,
     ) -> Result<(Arc<Key>, Secret), LedgerError> {
-        if self.ledger.account(account).is_none() {
-            return Err(LedgerError::UnknownAccount);
-        }
-        let (row, secret) = self.draft(account, new)?;
-        let rings = Arc::clone(&self.rings);
-        let created = self.ledger.on_writer(move |store| {
-            if read(&rings).count(account) >= KEYS_PER_ACCOUNT_MAX {
-                return Err(LedgerError::TooManyKeys);
-            }
-            store.create_key(&row)?;
-            Ok(write(&rings).put(Key::open(row)))
-        });
-        Ok((created.await?, secret))
+        let terms = terms.into();
+        self.create_by(account.into(), move |_| Ok(terms)).await
     }
 
-    /// A key that is not stored yet, of an account that may not be either.
+    /// Makes a key on the terms that `terms` makes of the manager's key as it is then, which is `None` for the operator.
+    pub async fn create_by<E: From<LedgerError> + Send + 'static>(
+        &self,
+        manager: Manager,
+        terms: impl FnOnce(Option<&Key>) -> Result<KeyTerms, E> + Send + 'static,
+    ) -> Result<(Arc<Key>, Secret), E> {
+        if self.ledger.account(manager.account).is_none() {
+            return Err(LedgerError::UnknownAccount.into());
+        }
+        let secret = Secret::generate(&self.entropy).map_err(LedgerError::from)?;
+        let (rings, clock) = (Arc::clone(&self.rings), self.ledger.clock().clone());
+        let created = self.ledger.on_writer(move |store| {
+            if read(&rings).count(manager.account) >= KEYS_PER_ACCOUNT_MAX {
+                return Err(LedgerError::TooManyKeys);
+            }
+            let maker = manager.key_now(&read(&rings), clock.now_ms())?;
+            let terms = match terms(maker.as_deref()) {
+                Ok(terms) => terms,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            let row = row(&clock, manager.account, maker.map(|maker| maker.id), terms, &secret)?;
+            store.create_key(&row)?;
+            let key = write(&rings).put(Key::open(row));
+            Ok(Ok((key, secret)))
+        });
+        created.await?
+    }
+
+    /// A key of the operator that is not stored yet, of an account that may not be either.
     pub(crate) fn draft(
         &self,
         account: AccountId,
-        new: impl Into<NewKey>,
+        terms: impl Into<KeyTerms>,
     ) -> Result<(KeyRow, Secret), LedgerError> {
-        let NewKey { terms, maker } = new.into();
-        check_name(&terms.name)?;
         let secret = Secret::generate(&self.entropy)?;
-        let clock = self.ledger.clock();
-        let row = KeyRow {
-            id: ids::key_id(clock),
-            account,
-            maker,
-            terms,
-            prefix: secret.prefix().to_owned(),
-            digest: secret.digest(),
-            previous: None,
-            created_at_ms: clock.now_ms(),
-            rotated_at_ms: None,
-            revoked_at_ms: None,
-        };
-        Ok((row, secret))
+        Ok((row(self.ledger.clock(), account, None, terms.into(), &secret)?, secret))
     }
 
     /// Takes a stored key into memory.
@@ -114,66 +122,80 @@ impl KeyRing {
         write(&self.rings).put(Key::open(row))
     }
 
-    /// Puts a key of an account on the terms that `edit` makes of it, durably and then in memory. They count from the
-    /// next call on; calls in flight keep theirs, and what was used stays counted. Changes come one after another.
+    /// Puts a key on the terms that `edit` makes of it and of the manager's key as it is then, durably and then in memory.
+    /// They count from the next call on; calls in flight keep theirs, and what was used stays counted. Changes come one
+    /// after another.
     pub async fn update<E: From<LedgerError> + Send + 'static>(
         &self,
-        account: AccountId,
+        manager: impl Into<Manager>,
         id: KeyId,
-        edit: impl FnOnce(&Key) -> Result<KeyTerms, E> + Send + 'static,
+        edit: impl FnOnce(&Key, Option<&Key>) -> Result<KeyTerms, E> + Send + 'static,
     ) -> Result<Arc<Key>, E> {
-        let edit = move |key: &Key| {
-            let terms = edit(key)?;
+        let edit = move |key: &Key, manager: Option<&Key>| {
+            let terms = edit(key, manager)?;
             check_name(&terms.name)?;
             Ok(key.on(terms))
         };
-        self.change(account, id, edit).await
+        self.change(manager.into(), id, edit).await
     }
 
-    /// Gives a key of an account a new secret. The one before works on for `overlap`, at most [`OVERLAP_MAX`]; what was
-    /// before that one ends now. `may` can refuse to touch the key as it is.
+    /// Gives a key a new secret. The one before works on for `overlap`, at most [`OVERLAP_MAX`]; what was before that one
+    /// ends now. `may` can refuse to touch the key as it is with the manager's key as it is.
     pub async fn rotate<E: From<LedgerError> + Send + 'static>(
         &self,
-        account: AccountId,
+        manager: impl Into<Manager>,
         id: KeyId,
         overlap: Duration,
-        may: impl FnOnce(&Key) -> Result<(), E> + Send + 'static,
+        may: impl FnOnce(&Key, Option<&Key>) -> Result<(), E> + Send + 'static,
     ) -> Result<(Arc<Key>, Secret), E> {
         let secret = Secret::generate(&self.entropy).map_err(LedgerError::from)?;
         let (prefix, digest) = (secret.prefix().to_owned(), secret.digest());
         let now_ms = self.ledger.clock().now_ms();
         let overlap_ms = i64::try_from(overlap.min(OVERLAP_MAX).as_millis()).unwrap_or(DAY_MS);
-        let replace = move |key: &Key| -> Result<Key, E> {
-            may(key)?;
+        let replace = move |key: &Key, manager: Option<&Key>| -> Result<Key, E> {
+            may(key, manager)?;
             let before = PreviousSecret { digest: key.digest, until_ms: now_ms.saturating_add(overlap_ms) };
             let previous = (overlap_ms > 0).then_some(before);
             Ok(Key { prefix, digest, previous, rotated_at_ms: Some(now_ms), ..key.clone() })
         };
-        let key = self.change(account, id, replace).await?;
+        let key = self.change(manager.into(), id, replace).await?;
         Ok((key, secret))
     }
 
-    /// Revokes a key of an account, with all its secrets: at once in memory, then durably. After an error, ask again.
-    pub async fn revoke(&self, account: AccountId, id: KeyId) -> Result<Arc<Key>, LedgerError> {
-        write(&self.rings)
-            .revoke(account, id, self.ledger.clock().now_ms())
-            .ok_or(LedgerError::UnknownKey)?;
+    /// Revokes a key, with all its secrets: at once in memory, then durably. After an error of the store, ask again.
+    /// `may` can refuse, as with [`KeyRing::rotate`].
+    pub async fn revoke<E: From<LedgerError>>(
+        &self,
+        manager: impl Into<Manager>,
+        id: KeyId,
+        may: impl FnOnce(&Key, Option<&Key>) -> Result<(), E>,
+    ) -> Result<Arc<Key>, E> {
+        self.revoke_in_memory(manager.into(), id, may)?;
         let rings = Arc::clone(&self.rings);
         let saved = self.ledger.on_writer(move |store| {
             let key = read(&rings).get(id).cloned().ok_or(LedgerError::UnknownKey)?;
             store.save_key(&key.row())?;
             Ok(key)
         });
-        saved.await
+        Ok(saved.await?)
     }
 
-    /// The keys of an account, oldest first, revoked ones included.
-    #[must_use]
-    pub fn list(&self, account: AccountId) -> Vec<Arc<Key>> {
-        read(&self.rings).after(account, None).cloned().collect()
+    fn revoke_in_memory<E: From<LedgerError>>(
+        &self,
+        manager: Manager,
+        id: KeyId,
+        may: impl FnOnce(&Key, Option<&Key>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let now_ms = self.ledger.clock().now_ms();
+        let mut rings = write(&self.rings);
+        let by = manager.key_now(&rings, now_ms)?;
+        let key = manager.target(&rings, id)?;
+        may(&key, by.as_deref())?;
+        rings.put(Key { revoked_at_ms: Some(now_ms), ..Key::clone(&key) });
+        Ok(())
     }
 
-    /// A page of it: at most `count` keys that were made after `after`.
+    /// A page of the keys of an account, oldest first, revoked ones included: at most `count`, made after `after`.
     #[must_use]
     pub fn page(&self, account: AccountId, after: Option<KeyId>, count: usize) -> Vec<Arc<Key>> {
         read(&self.rings).after(account, after).take(count).cloned().collect()
@@ -194,18 +216,18 @@ impl KeyRing {
     /// Makes another of a key that is not revoked, on the writer's thread, so that no two changes cross.
     async fn change<E: From<LedgerError> + Send + 'static>(
         &self,
-        account: AccountId,
+        manager: Manager,
         id: KeyId,
-        edit: impl FnOnce(&Key) -> Result<Key, E> + Send + 'static,
+        edit: impl FnOnce(&Key, Option<&Key>) -> Result<Key, E> + Send + 'static,
     ) -> Result<Arc<Key>, E> {
-        let rings = Arc::clone(&self.rings);
+        let (rings, clock) = (Arc::clone(&self.rings), self.ledger.clock().clone());
         let changed = self.ledger.on_writer(move |store| {
-            let key = read(&rings).get(id).filter(|key| key.account == account).cloned();
-            let key = key.ok_or(LedgerError::UnknownKey)?;
+            let by = manager.key_now(&read(&rings), clock.now_ms())?;
+            let key = manager.target(&read(&rings), id)?;
             if key.revoked_at_ms.is_some() {
                 return Err(LedgerError::KeyRevoked);
             }
-            let changed = match edit(&key) {
+            let changed = match edit(&key, by.as_deref()) {
                 Ok(changed) => changed,
                 Err(refused) => return Ok(Err(refused)),
             };
@@ -214,6 +236,29 @@ impl KeyRing {
         });
         changed.await?
     }
+}
+
+/// A new key as it is to be stored.
+fn row(
+    clock: &Clock,
+    account: AccountId,
+    maker: Option<KeyId>,
+    terms: KeyTerms,
+    secret: &Secret,
+) -> Result<KeyRow, LedgerError> {
+    check_name(&terms.name)?;
+    Ok(KeyRow {
+        id: ids::key_id(clock),
+        account,
+        maker,
+        terms,
+        prefix: secret.prefix().to_owned(),
+        digest: secret.digest(),
+        previous: None,
+        created_at_ms: clock.now_ms(),
+        rotated_at_ms: None,
+        revoked_at_ms: None,
+    })
 }
 
 fn read(rings: &RwLock<Rings>) -> RwLockReadGuard<'_, Rings> {

@@ -40,13 +40,6 @@ impl Rings {
         key
     }
 
-    /// Revokes a key of an account, so that none of its secrets works.
-    pub(super) fn revoke(&mut self, account: AccountId, id: KeyId, at_ms: i64) -> Option<()> {
-        let key = self.all.get(&id).filter(|key| key.account == account)?;
-        self.put(Key { revoked_at_ms: Some(at_ms), ..Key::clone(key) });
-        Some(())
-    }
-
     /// The key with a secret of that digest, unless it is revoked.
     pub(super) fn live(&self, digest: &[u8; 32]) -> Option<&Arc<Key>> {
         self.live.get(digest)

@@ -9,7 +9,7 @@ use std::time::Duration;
 use domain::{AccountId, AccountKind, Ask, KeyId, Period, Used};
 use tokio::task::JoinSet;
 
-use super::{AdminKey, Entropy, KEYS_PER_ACCOUNT_MAX, Key, KeyRing, KeyTerms, NewKey, Secret};
+use super::{AdminKey, Entropy, KEYS_PER_ACCOUNT_MAX, Key, KeyRing, KeyTerms, Secret};
 use crate::clock::Clock;
 use crate::http::ApiError;
 use crate::ledger::{Ledger, LedgerError, NewAccount, StoreConfig, Terms};
@@ -33,6 +33,11 @@ fn memory() -> Ledger {
     Ledger::open(StoreConfig::Memory, Clock::System).expect("a ledger")
 }
 
+/// The key that a secret shows.
+fn shown(ring: &KeyRing, secret: &Secret) -> Option<Arc<Key>> {
+    ring.authenticate(secret.expose()).map(|(key, _)| key)
+}
+
 #[tokio::test]
 async fn a_key_authenticates_until_it_is_revoked() {
     let folder = tempfile::tempdir().unwrap();
@@ -42,26 +47,26 @@ async fn a_key_authenticates_until_it_is_revoked() {
     let ring = KeyRing::open(ledger.clone(), entropy()).await.unwrap();
     let (laptop, laptop_secret) = ring.create(ada, "laptop").await.unwrap();
     let (server, server_secret) = ring.create(ada, "server").await.unwrap();
-    assert_eq!(ring.authenticate(laptop_secret.expose()), Some(Arc::clone(&laptop)));
-    assert_eq!(ring.authenticate(server_secret.expose()), Some(Arc::clone(&server)));
+    assert_eq!(shown(&ring, &laptop_secret), Some(Arc::clone(&laptop)));
+    assert_eq!(shown(&ring, &server_secret), Some(Arc::clone(&server)));
 
-    let revoked = ring.revoke(ada, laptop.id).await.unwrap();
+    let revoked = ring.revoke(ada, laptop.id, anybody_may).await.unwrap();
     assert!(revoked.revoked_at_ms.is_some());
     assert_eq!(ring.authenticate(laptop_secret.expose()), None);
-    assert_eq!(ring.revoke(ada, laptop.id).await.unwrap(), revoked, "again is the same");
+    assert_eq!(ring.revoke(ada, laptop.id, anybody_may).await.unwrap(), revoked, "again is the same");
     // Of keys that were made in the same millisecond, either may stand first.
     let mut both = [Arc::clone(&revoked), Arc::clone(&server)];
     both.sort_by_key(|key| key.id);
-    assert_eq!(ring.list(ada), both);
+    assert_eq!(ring.page(ada, None, 10), both);
 
     // After a restart it is all the same, but for the meters, which are other ones.
     ledger.close().await;
     let ledger = sqlite(&path);
     let ring = KeyRing::open(ledger.clone(), entropy()).await.unwrap();
     assert_eq!(ring.authenticate(laptop_secret.expose()), None);
-    let found = ring.authenticate(server_secret.expose()).expect("the key");
+    let found = shown(&ring, &server_secret).expect("the key");
     assert_eq!(found.row(), server.row());
-    let listed: Vec<_> = ring.list(ada).iter().map(|key| key.row()).collect();
+    let listed: Vec<_> = ring.page(ada, None, 10).iter().map(|key| key.row()).collect();
     assert_eq!(listed, both.map(|key| key.row()));
     ledger.close().await;
 }
@@ -95,12 +100,12 @@ async fn a_key_belongs_to_one_account() {
     let (ada, bob) = (account(&ledger).await, account(&ledger).await);
     let ring = KeyRing::open(ledger, entropy()).await.unwrap();
     let (key, secret) = ring.create(ada, "laptop").await.unwrap();
-    let foreign = ring.revoke(bob, key.id).await;
+    let foreign = ring.revoke(bob, key.id, anybody_may).await;
     assert!(matches!(foreign, Err(LedgerError::UnknownKey)), "{foreign:?}");
-    let unknown = ring.revoke(ada, KeyId::from_bits(1)).await;
+    let unknown = ring.revoke(ada, KeyId::from_bits(1), anybody_may).await;
     assert!(matches!(unknown, Err(LedgerError::UnknownKey)), "{unknown:?}");
     assert!(ring.authenticate(secret.expose()).is_some());
-    assert_eq!(ring.list(bob), []);
+    assert_eq!(ring.page(bob, None, 10), []);
     let nobody = ring.create(AccountId::from_bits(1), "laptop").await;
     assert!(matches!(nobody, Err(LedgerError::UnknownAccount)), "{nobody:?}");
     let unnamed = ring.create(ada, "").await;
@@ -192,7 +197,7 @@ async fn ring_in_time() -> (KeyRing, Ledger, AccountId, Arc<AtomicI64>) {
     (KeyRing::open(ledger.clone(), entropy()).await.unwrap(), ledger, ada, time)
 }
 
-fn anybody_may(_: &Key) -> Result<(), LedgerError> {
+fn anybody_may(_: &Key, _: Option<&Key>) -> Result<(), LedgerError> {
     Ok(())
 }
 
@@ -201,8 +206,7 @@ async fn an_old_secret_works_until_its_overlap_ends_or_another_rotation_comes() 
     let (ring, _, ada, time) = ring_in_time().await;
     let (key, first) = ring.create(ada, "laptop").await.unwrap();
     let minute = Duration::from_secs(60);
-    let works =
-        |secret: &Secret| ring.authenticate(secret.expose()).is_some_and(|found| found.meter == key.meter);
+    let works = |secret: &Secret| shown(&ring, secret).is_some_and(|found| found.meter == key.meter);
     let (rotated, second) = ring.rotate(ada, key.id, minute, anybody_may).await.unwrap();
     assert_eq!((rotated.id, rotated.prefix.as_str()), (key.id, second.prefix()));
     time.fetch_add(59_999, Ordering::Relaxed);
@@ -215,12 +219,12 @@ async fn an_old_secret_works_until_its_overlap_ends_or_another_rotation_comes() 
     let at_work = [&first, &second, &third, &fourth].map(works);
     assert_eq!(at_work, [false, false, true, true], "only the last two");
     // A change in between ends nothing.
-    ring.update(ada, key.id, |key| Ok::<_, LedgerError>(key.terms())).await.unwrap();
+    ring.update(ada, key.id, |key, _| Ok::<_, LedgerError>(key.terms())).await.unwrap();
     assert!(works(&third) && works(&fourth));
     let (_, fifth) = ring.rotate(ada, key.id, Duration::ZERO, anybody_may).await.unwrap();
     assert_eq!([&third, &fourth, &fifth].map(works), [false, false, true], "without overlap");
     let (_, sixth) = ring.rotate(ada, key.id, minute, anybody_may).await.unwrap();
-    ring.revoke(ada, key.id).await.unwrap();
+    ring.revoke(ada, key.id, anybody_may).await.unwrap();
     assert_eq!([&fifth, &sixth].map(works), [false, false], "both at once");
     let refused = ring.rotate(ada, key.id, minute, anybody_may).await;
     assert!(matches!(refused, Err(LedgerError::KeyRevoked)), "{refused:?}");
@@ -233,7 +237,7 @@ async fn changes_that_meet_are_all_made_and_never_bring_a_revoked_key_back() {
     let relabel = |at: u32| {
         let (ring, id) = (ring.clone(), key.id);
         async move {
-            let edit = move |key: &Key| {
+            let edit = move |key: &Key, _: Option<&Key>| {
                 let mut labels: BTreeMap<_, _> =
                     key.labels.iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
                 labels.insert(at.to_string(), "x".to_owned());
@@ -250,7 +254,7 @@ async fn changes_that_meet_are_all_made_and_never_bring_a_revoked_key_back() {
     assert_eq!(ring.get(key.id).unwrap().labels.iter().count(), 16);
 
     let mut changes: JoinSet<_> = (0..16).map(relabel).collect();
-    let revoked = ring.revoke(ada, key.id).await.unwrap();
+    let revoked = ring.revoke(ada, key.id, anybody_may).await.unwrap();
     while let Some(changed) = changes.join_next().await {
         let changed = changed.unwrap();
         assert!(matches!(changed, Ok(_) | Err(LedgerError::KeyRevoked)), "{changed:?}");
@@ -277,8 +281,8 @@ async fn an_account_has_a_bounded_number_of_keys() {
 #[tokio::test]
 async fn a_cap_that_starts_anew_each_day_is_whole_again_at_midnight() {
     let (ring, ledger, ada, time) = ring_in_time().await;
-    let mut new = NewKey::from("laptop");
-    new.terms.limits.quotas[Period::Day].spend = Some("0.10".parse().unwrap());
+    let mut new = KeyTerms::from("laptop");
+    new.limits.quotas[Period::Day].spend = Some("0.10".parse().unwrap());
     let (key, _) = ring.create(ada, new).await.unwrap();
     let account = ledger.account(ada).unwrap();
     let spend = |amount: &str| {

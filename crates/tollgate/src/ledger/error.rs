@@ -28,6 +28,15 @@ pub enum LedgerError {
     /// The key is revoked, which nothing changes.
     #[error("the key is revoked")]
     KeyRevoked,
+    /// The key that asks is revoked or has expired since it was shown.
+    #[error("the key that asks has ended")]
+    ManagerEnded,
+    /// The key that asks was shown by a secret that was replaced.
+    #[error("the secret was replaced")]
+    SecretReplaced,
+    /// The key was the maker of the one that asks, or of its maker, and so on.
+    #[error("a key does not manage its makers")]
+    KeyIsMaker,
     /// The account has made as many keys as an account may.
     #[error("the account has too many keys")]
     TooManyKeys,

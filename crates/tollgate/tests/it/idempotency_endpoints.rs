@@ -55,6 +55,30 @@ async fn a_key_is_made_once_and_its_secret_is_shown_again_only_to_whoever_made_i
 }
 
 #[tokio::test]
+async fn a_rotation_that_is_repeated_ends_no_secret_before_its_time() {
+    let gateway = Gateway::start().await;
+    let lead = gateway.make_key(json!({"name": "lead", "role": "management"})).await;
+    let body = r#"{"overlap_s": 3600}"#;
+    let before = gateway.make_key(json!({"name": "by the operator"})).await;
+    let itself = (lead.client.clone(), "/v1/keys", lead);
+    let by_operator = (gateway.admin.clone(), "/admin/keys", before);
+    for (client, routes, key) in [by_operator, itself] {
+        let path = format!("{routes}/{}/rotate", key.id);
+        let first = post(&client, &path, "r", body).await;
+        assert_eq!(first.status, 200, "{first:?}");
+        for _ in 0..2 {
+            let again = post(&client, &path, "r", body).await;
+            assert_eq!((&again.body, again.header("idempotent-replayed")), (&first.body, "true"));
+        }
+        assert_eq!(post(&client, &path, "r", "{}").await.status, 422);
+        assert_eq!(key.client.get("/v1/key").await.status, 200, "the first secret is within its overlap");
+        let secret = first.json()["secret"].as_str().expect("a secret").to_owned();
+        assert_eq!(gateway.client.with_key(&secret).get("/v1/key").await.status, 200);
+    }
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
 async fn a_grant_is_made_once_and_a_refused_one_may_be_tried_again() {
     let gateway = Gateway::start().await;
     let path = format!("/admin/accounts/{}/grants", gateway.account);

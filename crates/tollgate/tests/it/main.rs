@@ -26,6 +26,7 @@ mod idempotency_endpoints;
 mod idle;
 mod issuer;
 mod keys;
+mod keys_managed;
 mod keys_rights;
 mod leaving;
 mod limited;

@@ -90,6 +90,7 @@ async fn assert_matrix(listener: &Client, callers: &[Caller]) {
                 401 => Unknown(code_in(&reply, &[NO_KEY, NO_ADMIN, EXPIRED])),
                 403 => Forbidden(code_in(&reply, &[NO_MANAGER, ELSEWHERE])),
                 405 => panic!("{route:?} is described and not served"),
+                500.. => panic!("{name}: {} {} failed: {reply:?}", route.method, route.path),
                 _ => Served,
             };
             assert_eq!(got, declared, "{name}: {} {}: {reply:?}", route.method, route.path);

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use domain::Money;
+use hyper::Method;
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::client::{Client, Reply};
 use crate::harness::{Gateway, Setup, ask};
+use crate::idempotency::JSON;
+use crate::secrets::assert_database_free_of;
 
 const ENABLED: &str = "[signup]\nenabled = true\n";
 
@@ -73,6 +76,33 @@ async fn a_visitor_signs_up_and_calls() {
     assert_eq!(invites["data"][0]["account_id"], trial["account_id"]);
     assert!(!invites.to_string().contains(&code), "the code is shown once");
     assert_eq!(rows(&gateway), (1, 1, 1));
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_is_given_again_to_the_same_idempotency_key() {
+    let gateway = open_gateway().await;
+    let code = invite(&gateway, "ada").await;
+    let body = json!({ "invite_code": code }).to_string();
+    let nobody = Client::new(&gateway.url, "");
+    let send = async |key: &str, body: &str| {
+        let headers = [JSON, ("idempotency-key", key)];
+        Reply::read(nobody.send_with(Method::POST, "/v1/signup", &headers, body.to_owned()).await).await
+    };
+    // What was refused may be tried again.
+    assert_eq!(send("sign-up-of-ada-1", r#"{"invite_code": "invite-none"}"#).await.status, 403);
+    let first = send("sign-up-of-ada-1", &body).await;
+    let again = send("sign-up-of-ada-1", &body).await;
+    assert_eq!((first.status.as_u16(), again.status.as_u16()), (201, 201), "{again:?}");
+    assert_eq!((&first.body, again.header("cache-control")), (&again.body, "no-store"));
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    // Nobody reads it without the code, or with the code alone.
+    let other = send("sign-up-of-ada-1", &json!({ "invite_code": "invite-none" }).to_string()).await;
+    assert_eq!(error(&other), (422, "idempotency_mismatch".to_owned()));
+    assert_eq!(error(&send("sign-up-of-ada-2", &body).await).0, 403);
+    assert_eq!(rows(&gateway), (1, 1, 1));
+    let secret = first.json()["key"]["secret"].as_str().expect("a secret").to_owned();
+    assert_database_free_of(&gateway.database(), &[&secret, &code, "sign-up-of-ada-1"]);
     assert!(gateway.finish().await);
 }
 

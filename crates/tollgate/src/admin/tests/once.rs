@@ -40,7 +40,7 @@ async fn a_secret_is_shown_again_to_the_credential_that_asked_first_and_to_no_ot
     asked.headers_mut().insert("authorization", format!("Bearer {other}").parse().unwrap());
     let refused = said(replaced.oneshot(asked).await.unwrap()).await;
     assert!(refused.0 == 409 && refused.1.contains("idempotency_other_credential"), "{refused:?}");
-    assert_eq!(admin.keys.list(account.parse().unwrap()).len(), 1, "and no other key was made");
+    assert_eq!(admin.keys.page(account.parse().unwrap(), None, 10).len(), 1, "and no other key was made");
 }
 
 /// What a request under the key `k` is at the moment.
@@ -99,4 +99,25 @@ async fn what_fails_or_panics_may_be_tried_again() {
     drop(first(&admin).await);
     assert_eq!(first(&admin).await.with(async { Ok::<_, AdminError>("done") }).await.unwrap().status(), 200);
     assert!(matches!(ask(&admin).await, Ok(Some(Begun::Repeat(_)))));
+}
+
+#[tokio::test]
+async fn the_operator_grants_also_where_the_account_has_filled_its_idempotency_keys() {
+    let admin = Admin::start().await;
+    let account = admin.create_account(&json!({"name": "Ada", "kind": "prepaid"})).await;
+    let scope = Scope::of_account(account.parse().unwrap());
+    let mut held = Vec::new();
+    loop {
+        let mut headers = axum::http::HeaderMap::new();
+        headers.insert(HEADER, held.len().into());
+        let asked = Asked { scope, route: "/v1/chat/completions", parts: &[b"body"], credential: None };
+        match begin(&admin.ledger, admin.keys.entropy(), &headers, &asked).await {
+            Ok(begun) => held.push(begun),
+            Err(Refused::Full) => break,
+            Err(_) => panic!("it is neither taken nor refused"),
+        }
+    }
+    let grant = Body::from(r#"{"amount": "1", "reference": "invoice"}"#);
+    let grant = request("POST", &format!("/admin/accounts/{account}/grants")).header(HEADER, "k").body(grant);
+    assert_eq!(admin.send(grant.unwrap()).await.status(), 200);
 }

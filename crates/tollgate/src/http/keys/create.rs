@@ -10,8 +10,8 @@ use crate::admin::view::NewKeyView;
 use crate::gateway::Worker;
 use crate::http::key_body::KeyBody;
 use crate::http::key_reply::new_key;
-use crate::http::{ApiError, Caller, Management, OnceBody};
-use crate::keys::NewKey;
+use crate::http::{ApiError, Caller, Management, OnceBody, OnceHeader};
+use crate::keys::Key;
 
 /// Make a key
 ///
@@ -20,9 +20,7 @@ use crate::keys::NewKey;
     post,
     path = "/v1/keys",
     tag = "Keys",
-    params(
-        ("idempotency-key" = Option<String>, Header, max_length = 255, description = "Repeated with the same key and body within 24 hours, the request gets the same answer, and does not happen again."),
-    ),
+    params(OnceHeader),
     request_body = KeyBody,
     responses((status = 200, body = NewKeyView), (status = 409), (status = 500), (status = 503))
 )]
@@ -33,9 +31,9 @@ pub(in crate::http) async fn create(
 ) -> Result<Response, ApiError> {
     once.with(async move {
         let gateway = &worker.gateway;
-        let terms = body.terms(&bounds(gateway, &principal))?;
-        let new = NewKey { terms, maker: Some(principal.key.id) };
-        let (key, secret) = gateway.keys.create(principal.account.id, new).await?;
+        let bounds = bounds(gateway, &principal);
+        let terms = move |maker: Option<&Key>| body.terms(&bounds.of(maker));
+        let (key, secret) = gateway.keys.create_by(principal.manager, terms).await?;
         Ok::<_, ApiError>(new_key(&key, &secret, gateway.clock.now_ms()))
     })
     .await

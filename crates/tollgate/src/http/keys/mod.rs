@@ -22,7 +22,8 @@ fn find(gateway: &Gateway, principal: &Principal, id: KeyId) -> Result<Arc<Key>,
     gateway.keys.get(id).filter(|key| key.account == principal.account.id).ok_or_else(KeyId::unknown)
 }
 
-/// How far who asks may go.
+/// How far the operator may go with keys of the account. For who asks, `of` narrows it to what their key may do when it
+/// is done.
 fn bounds(gateway: &Gateway, principal: &Principal) -> Bounds {
-    Bounds::of_key(&principal.key, &principal.account, &gateway.plans, gateway.clock.now_ms())
+    Bounds::of_operator(&principal.account, &gateway.plans, gateway.clock.now_ms())
 }

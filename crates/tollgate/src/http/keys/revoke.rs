@@ -6,10 +6,11 @@ use axum::Json;
 use axum::extract::State;
 use domain::KeyId;
 
-use super::{bounds, find};
+use super::bounds;
 use crate::admin::view::KeyView;
 use crate::gateway::Worker;
 use crate::http::{ApiError, Caller, Management, PathId};
+use crate::keys::Key;
 
 /// Revoke a key
 ///
@@ -27,8 +28,8 @@ pub(in crate::http) async fn revoke(
     PathId(id): PathId<KeyId>,
 ) -> Result<Json<KeyView>, ApiError> {
     let gateway = &worker.gateway;
-    let key = find(gateway, &principal, id)?;
-    bounds(gateway, &principal).may_touch(&key)?;
-    let revoked = gateway.keys.revoke(key.account, key.id).await?;
+    let bounds = bounds(gateway, &principal);
+    let may = move |key: &Key, manager: Option<&Key>| bounds.of(manager).may_touch(key);
+    let revoked = gateway.keys.revoke(principal.manager, id, may).await?;
     Ok(Json(KeyView::of(&revoked, gateway.clock.now_ms())))
 }

@@ -6,12 +6,12 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::KeyId;
 
-use super::{bounds, find};
+use super::bounds;
 use crate::admin::view::NewKeyView;
 use crate::gateway::Worker;
 use crate::http::key_fields::RotateBody;
 use crate::http::key_reply::new_key;
-use crate::http::{ApiError, Caller, JsonBody, Management, PathId};
+use crate::http::{ApiError, Caller, Management, OnceBody, OnceHeader, PathId};
 use crate::keys::Key;
 
 /// Give a key a new secret
@@ -21,7 +21,7 @@ use crate::keys::Key;
     post,
     path = "/v1/keys/{key}/rotate",
     tag = "Keys",
-    params(("key" = String, Path, description = "The key's id.")),
+    params(("key" = String, Path, description = "The key's id."), OnceHeader),
     request_body = RotateBody,
     responses((status = 200, body = NewKeyView), (status = 409), (status = 500), (status = 503))
 )]
@@ -29,11 +29,14 @@ pub(in crate::http) async fn rotate(
     Caller(principal): Caller<Management>,
     State(worker): State<Arc<Worker>>,
     PathId(id): PathId<KeyId>,
-    JsonBody(body): JsonBody<RotateBody>,
+    OnceBody(body, once): OnceBody<RotateBody>,
 ) -> Result<Response, ApiError> {
-    let gateway = &worker.gateway;
-    let (key, bounds) = (find(gateway, &principal, id)?, bounds(gateway, &principal));
-    let may = move |key: &Key| bounds.may_touch(key);
-    let (key, secret) = gateway.keys.rotate(key.account, key.id, body.overlap(), may).await?;
-    Ok(new_key(&key, &secret, gateway.clock.now_ms()))
+    once.with(async move {
+        let gateway = &worker.gateway;
+        let bounds = bounds(gateway, &principal);
+        let may = move |key: &Key, manager: Option<&Key>| bounds.of(manager).may_touch(key);
+        let (key, secret) = gateway.keys.rotate(principal.manager, id, body.overlap(), may).await?;
+        Ok::<_, ApiError>(new_key(&key, &secret, gateway.clock.now_ms()))
+    })
+    .await
 }

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use domain::KeyId;
 
-use super::{bounds, find};
+use super::bounds;
 use crate::admin::view::KeyView;
 use crate::gateway::Worker;
 use crate::http::key_body::KeyChanges;
@@ -31,8 +31,8 @@ pub(in crate::http) async fn update(
     JsonBody(changes): JsonBody<KeyChanges>,
 ) -> Result<Json<KeyView>, ApiError> {
     let gateway = &worker.gateway;
-    let (key, bounds) = (find(gateway, &principal, id)?, bounds(gateway, &principal));
-    let edit = move |key: &Key| changes.terms(key, &bounds);
-    let key = gateway.keys.update(key.account, key.id, edit).await?;
+    let bounds = bounds(gateway, &principal);
+    let edit = move |key: &Key, manager: Option<&Key>| changes.terms(key, &bounds.of(manager));
+    let key = gateway.keys.update(principal.manager, id, edit).await?;
     Ok(Json(KeyView::of(&key, gateway.clock.now_ms())))
 }

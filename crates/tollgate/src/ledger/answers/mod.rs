@@ -55,10 +55,23 @@ impl Scope {
     /// The operator's keys, where no account is concerned.
     pub(crate) const OPERATOR: Scope = Scope([0; 16]);
 
+    /// The operator's keys for what concerns an account. They take no room from the account's own, nor those from them:
+    /// a customer who fills theirs cannot keep the operator from granting.
+    #[must_use]
+    pub fn of_operator(account: AccountId) -> Scope {
+        Scope::digest(&[b"operator", &account.to_bits().to_be_bytes()])
+    }
+
     /// The keys of callers who have no account yet: each key is for itself.
     #[must_use]
     pub fn of_nobody(key: &[u8]) -> Scope {
-        let digest: [u8; 32] = Sha256::digest(key).into();
+        Scope::digest(&[b"nobody", key])
+    }
+
+    fn digest(parts: &[&[u8]]) -> Scope {
+        let mut hash = Sha256::new();
+        parts.iter().for_each(|part| hash.update(part));
+        let digest: [u8; 32] = hash.finalize().into();
         let mut scope = [0; 16];
         scope.copy_from_slice(&digest[..16]);
         Scope(scope)
