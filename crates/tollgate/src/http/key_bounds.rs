@@ -86,7 +86,7 @@ fn where_changed(given: &Limits, before: &Limits, bound: &Limits) -> Limits {
     }
 }
 
-fn if_changed<T: PartialEq>(given: Option<T>, before: Option<T>, bound: Option<T>) -> Option<T> {
+fn if_changed<T: Copy + PartialEq>(given: Option<T>, before: Option<T>, bound: Option<T>) -> Option<T> {
     bound.filter(|_| given.is_some() && given != before)
 }
 
