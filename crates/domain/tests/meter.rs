@@ -173,7 +173,7 @@ impl Pair {
                 self.waits(exceeded)?;
             }
             Err(exceeded) => {
-                prop_assert_eq!(Some(exceeded.code()), refuses);
+                prop_assert_eq!(Some(word(exceeded)), refuses);
                 prop_assert_eq!(self.meter.standing(&self.limits, self.now), before, "takes all or nothing");
                 self.frees(exceeded)?;
             }
@@ -473,4 +473,15 @@ fn limits() -> impl Strategy<Value = Limits> {
     let quotas = [quota(), quota(), quota(), quota()].prop_map(PerPeriod::new);
     (rate(), rate(), option::weighted(0.3, 0..5_u32), quotas)
         .prop_map(|(requests, tokens, concurrent, quotas)| Limits { requests, tokens, concurrent, quotas })
+}
+
+/// The model's word for what is in the way.
+fn word(exceeded: Exceeded) -> &'static str {
+    match exceeded {
+        Exceeded::Requests { .. } | Exceeded::Tokens { .. } => "rate",
+        Exceeded::Concurrent { .. } => "concurrent_calls",
+        Exceeded::RequestQuota { .. } => "request_quota",
+        Exceeded::TokenQuota { .. } => "token_quota",
+        Exceeded::Spend { .. } => "spend_cap",
+    }
 }
