@@ -216,7 +216,8 @@ mod tests {
     }
 
     fn number(stored: StoredReceipt) -> u128 {
-        stored.receipt.call.to_bits()
+        let StoredReceipt { receipt, .. } = stored;
+        receipt.call.to_bits()
     }
 
     fn numbers(body: &[u8]) -> Vec<u128> {

@@ -59,7 +59,7 @@ mod tests {
     #[tokio::test]
     async fn a_question_whose_asker_has_left_is_passed_over() {
         let reads = start("reader-under-test", 0_u32).unwrap();
-        let (release, released) = std::sync::mpsc::channel();
+        let (release, released) = std::sync::mpsc::sync_channel(1);
         let mut slow = Box::pin(ask(&reads, move |_| {
             // An error says that the test is over.
             let _ = released.recv();
