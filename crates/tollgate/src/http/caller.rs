@@ -142,7 +142,7 @@ mod tests {
             new.rights.role = key_role;
             let (key, _) = keys.create(account, new).await.unwrap();
             let principal =
-                Principal { key, manager: account.into(), account: ledger.account(account).unwrap() };
+                Principal { key, actor: account.into(), account: ledger.account(account).unwrap() };
             for (role, refused) in [
                 (Role::Public, None),
                 (Role::Key, None),

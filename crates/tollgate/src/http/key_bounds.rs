@@ -31,8 +31,8 @@ impl Bounds {
     }
 
     /// The same for the holder of a key; `None` is the operator.
-    pub(crate) fn of(self, manager: Option<&Key>) -> Bounds {
-        let rights = manager.map_or(self.rights, |key| key.rights.clone());
+    pub(crate) fn of(self, actor: Option<&Key>) -> Bounds {
+        let rights = actor.map_or(self.rights, |key| key.rights.clone());
         Bounds { rights, ..self }
     }
 

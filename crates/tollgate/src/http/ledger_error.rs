@@ -16,7 +16,7 @@ impl From<LedgerError> for ApiError {
             LedgerError::KeyRevoked => {
                 conflict("key_revoked", "The key is revoked, which is for ever. Make another one.")
             }
-            LedgerError::ManagerEnded => key_error::wrong(),
+            LedgerError::ActorEnded => key_error::wrong(),
             LedgerError::SecretReplaced => key_error::replaced(),
             LedgerError::KeyIsMaker => key_error::maker(),
             LedgerError::TooManyKeys => {

@@ -1,10 +1,10 @@
 //! API keys. All of them are in memory, so that authentication never waits for the store.
 
+mod actor;
 mod admin;
 mod entropy;
 mod key;
 mod labels;
-mod manager;
 mod rings;
 mod secret;
 #[cfg(test)]
@@ -16,12 +16,12 @@ use std::time::Duration;
 use domain::calendar::DAY_MS;
 use domain::{AccountId, KeyId};
 
+pub use actor::Actor;
 pub use admin::AdminKey;
 pub use entropy::Entropy;
 pub(crate) use key::PreviousSecret;
 pub use key::{Key, KeyTerms};
 pub use labels::{InvalidLabels, LABEL_NAME_LEN_MAX, LABEL_TEXT_LEN_MAX, LABELS_MAX, Labels};
-pub use manager::Manager;
 pub use secret::Secret;
 
 use crate::clock::Clock;
@@ -61,11 +61,11 @@ impl KeyRing {
     /// The key of that secret, unless it is revoked, and who manages keys with it. Whether it has expired is for the
     /// caller to see.
     #[must_use]
-    pub fn authenticate(&self, secret: &str) -> Option<(Arc<Key>, Manager)> {
+    pub fn authenticate(&self, secret: &str) -> Option<(Arc<Key>, Actor)> {
         let digest = secret::digest(secret)?;
         let key = read(&self.rings).live(&digest).cloned()?;
-        let manager = Manager::with_key(&key, digest);
-        key.takes(&digest, || self.ledger.clock().now_ms()).then_some((key, manager))
+        let actor = Actor::with_key(&key, digest);
+        key.takes(&digest, || self.ledger.clock().now_ms()).then_some((key, actor))
     }
 
     /// Makes a key for an account as the operator, durably and then in memory. Its secret is in the answer and nowhere
@@ -79,27 +79,27 @@ impl KeyRing {
         self.create_by(account.into(), move |_| Ok(terms)).await
     }
 
-    /// Makes a key on the terms that `terms` makes of the manager's key as it is then, which is `None` for the operator.
+    /// Makes a key on the terms that `terms` makes of the actor's key as it is then, which is `None` for the operator.
     pub async fn create_by<E: From<LedgerError> + Send + 'static>(
         &self,
-        manager: Manager,
+        actor: Actor,
         terms: impl FnOnce(Option<&Key>) -> Result<KeyTerms, E> + Send + 'static,
     ) -> Result<(Arc<Key>, Secret), E> {
-        if self.ledger.account(manager.account).is_none() {
+        if self.ledger.account(actor.account).is_none() {
             return Err(LedgerError::UnknownAccount.into());
         }
         let secret = Secret::generate(&self.entropy).map_err(LedgerError::from)?;
         let (rings, clock) = (Arc::clone(&self.rings), self.ledger.clock().clone());
         let created = self.ledger.on_writer(move |store| {
-            if read(&rings).count(manager.account) >= KEYS_PER_ACCOUNT_MAX {
+            if read(&rings).count(actor.account) >= KEYS_PER_ACCOUNT_MAX {
                 return Err(LedgerError::TooManyKeys);
             }
-            let maker = manager.key_now(&read(&rings), clock.now_ms())?;
+            let maker = actor.key_now(&read(&rings), clock.now_ms())?;
             let terms = match terms(maker.as_deref()) {
                 Ok(terms) => terms,
                 Err(refused) => return Ok(Err(refused)),
             };
-            let row = row(&clock, manager.account, maker.map(|maker| maker.id), terms, &secret)?;
+            let row = row(&clock, actor.account, maker.map(|maker| maker.id), terms, &secret)?;
             store.create_key(&row)?;
             let key = write(&rings).put(Key::open(row));
             Ok(Ok((key, secret)))
@@ -122,28 +122,28 @@ impl KeyRing {
         write(&self.rings).put(Key::open(row))
     }
 
-    /// Puts a key on the terms that `edit` makes of it and of the manager's key as it is then, durably and then in memory.
+    /// Puts a key on the terms that `edit` makes of it and of the actor's key as it is then, durably and then in memory.
     /// They count from the next call on; calls in flight keep theirs, and what was used stays counted. Changes come one
     /// after another.
     pub async fn update<E: From<LedgerError> + Send + 'static>(
         &self,
-        manager: impl Into<Manager>,
+        actor: impl Into<Actor>,
         id: KeyId,
         edit: impl FnOnce(&Key, Option<&Key>) -> Result<KeyTerms, E> + Send + 'static,
     ) -> Result<Arc<Key>, E> {
-        let edit = move |key: &Key, manager: Option<&Key>| {
-            let terms = edit(key, manager)?;
+        let edit = move |key: &Key, actor: Option<&Key>| {
+            let terms = edit(key, actor)?;
             check_name(&terms.name)?;
             Ok(key.on(terms))
         };
-        self.change(manager.into(), id, edit).await
+        self.change(actor.into(), id, edit).await
     }
 
     /// Gives a key a new secret. The one before works on for `overlap`, at most [`OVERLAP_MAX`]; what was before that one
-    /// ends now. `may` can refuse to touch the key as it is with the manager's key as it is.
+    /// ends now. `may` can refuse to touch the key as it is with the actor's key as it is.
     pub async fn rotate<E: From<LedgerError> + Send + 'static>(
         &self,
-        manager: impl Into<Manager>,
+        actor: impl Into<Actor>,
         id: KeyId,
         overlap: Duration,
         may: impl FnOnce(&Key, Option<&Key>) -> Result<(), E> + Send + 'static,
@@ -152,13 +152,13 @@ impl KeyRing {
         let (prefix, digest) = (secret.prefix().to_owned(), secret.digest());
         let now_ms = self.ledger.clock().now_ms();
         let overlap_ms = i64::try_from(overlap.min(OVERLAP_MAX).as_millis()).unwrap_or(DAY_MS);
-        let replace = move |key: &Key, manager: Option<&Key>| -> Result<Key, E> {
-            may(key, manager)?;
+        let replace = move |key: &Key, actor: Option<&Key>| -> Result<Key, E> {
+            may(key, actor)?;
             let before = PreviousSecret { digest: key.digest, until_ms: now_ms.saturating_add(overlap_ms) };
             let previous = (overlap_ms > 0).then_some(before);
             Ok(Key { prefix, digest, previous, rotated_at_ms: Some(now_ms), ..key.clone() })
         };
-        let key = self.change(manager.into(), id, replace).await?;
+        let key = self.change(actor.into(), id, replace).await?;
         Ok((key, secret))
     }
 
@@ -166,11 +166,11 @@ impl KeyRing {
     /// `may` can refuse, as with [`KeyRing::rotate`].
     pub async fn revoke<E: From<LedgerError>>(
         &self,
-        manager: impl Into<Manager>,
+        actor: impl Into<Actor>,
         id: KeyId,
         may: impl FnOnce(&Key, Option<&Key>) -> Result<(), E>,
     ) -> Result<Arc<Key>, E> {
-        self.revoke_in_memory(manager.into(), id, may)?;
+        self.revoke_in_memory(actor.into(), id, may)?;
         let rings = Arc::clone(&self.rings);
         let saved = self.ledger.on_writer(move |store| {
             let key = read(&rings).get(id).cloned().ok_or(LedgerError::UnknownKey)?;
@@ -182,14 +182,14 @@ impl KeyRing {
 
     fn revoke_in_memory<E: From<LedgerError>>(
         &self,
-        manager: Manager,
+        actor: Actor,
         id: KeyId,
         may: impl FnOnce(&Key, Option<&Key>) -> Result<(), E>,
     ) -> Result<(), E> {
         let now_ms = self.ledger.clock().now_ms();
         let mut rings = write(&self.rings);
-        let by = manager.key_now(&rings, now_ms)?;
-        let key = manager.target(&rings, id)?;
+        let by = actor.key_now(&rings, now_ms)?;
+        let key = actor.target(&rings, id)?;
         may(&key, by.as_deref())?;
         rings.put(Key { revoked_at_ms: Some(now_ms), ..Key::clone(&key) });
         Ok(())
@@ -216,14 +216,14 @@ impl KeyRing {
     /// Makes another of a key that is not revoked, on the writer's thread, so that no two changes cross.
     async fn change<E: From<LedgerError> + Send + 'static>(
         &self,
-        manager: Manager,
+        actor: Actor,
         id: KeyId,
         edit: impl FnOnce(&Key, Option<&Key>) -> Result<Key, E> + Send + 'static,
     ) -> Result<Arc<Key>, E> {
         let (rings, clock) = (Arc::clone(&self.rings), self.ledger.clock().clone());
         let changed = self.ledger.on_writer(move |store| {
-            let by = manager.key_now(&read(&rings), clock.now_ms())?;
-            let key = manager.target(&read(&rings), id)?;
+            let by = actor.key_now(&read(&rings), clock.now_ms())?;
+            let key = actor.target(&read(&rings), id)?;
             if key.revoked_at_ms.is_some() {
                 return Err(LedgerError::KeyRevoked);
             }

@@ -30,7 +30,7 @@ pub enum LedgerError {
     KeyRevoked,
     /// The key that asks is revoked or has expired since it was shown.
     #[error("the key that asks has ended")]
-    ManagerEnded,
+    ActorEnded,
     /// The key that asks was shown by a secret that was replaced.
     #[error("the secret was replaced")]
     SecretReplaced,

@@ -8,7 +8,7 @@ use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use super::Refusal;
 use super::address::client_address;
 use crate::gateway::Gateway;
-use crate::keys::{Key, Manager};
+use crate::keys::{Actor, Key};
 use crate::ledger::Account;
 
 /// Who calls.
@@ -17,7 +17,7 @@ pub struct Principal {
     /// The key that was shown.
     pub key: Arc<Key>,
     /// As whom it manages keys, if its role is to.
-    pub manager: Manager,
+    pub actor: Actor,
     /// The account that pays.
     pub account: Arc<Account>,
 }
@@ -26,7 +26,7 @@ pub struct Principal {
 /// right secret is told that the key has expired, that it may not be used from there, or that the trial is over.
 pub fn authenticate(gateway: &Gateway, parts: &Parts) -> Result<Principal, Refusal> {
     let secret = credential(&parts.headers)?;
-    let (key, manager) = gateway.keys.authenticate(secret).ok_or(Refusal::BadKey)?;
+    let (key, actor) = gateway.keys.authenticate(secret).ok_or(Refusal::BadKey)?;
     if let Some(expires_at_ms) = key.rights.expires_at_ms
         && !key.rights.are_live_at(gateway.clock.now_ms())
     {
@@ -42,7 +42,7 @@ pub fn authenticate(gateway: &Gateway, parts: &Parts) -> Result<Principal, Refus
     if let Some(ended_at_ms) = account.trial_over(|| gateway.clock.now_ms()) {
         return Err(Refusal::TrialOver { ended_at_ms });
     }
-    Ok(Principal { key, manager, account })
+    Ok(Principal { key, actor, account })
 }
 
 /// The one reader of credentials: `Authorization: Bearer` or `x-api-key`. Several that differ are refused, so

@@ -33,7 +33,7 @@ pub(in crate::http) async fn create(
         let gateway = &worker.gateway;
         let bounds = bounds(gateway, &principal);
         let terms = move |maker: Option<&Key>| body.terms(&bounds.of(maker));
-        let (key, secret) = gateway.keys.create_by(principal.manager, terms).await?;
+        let (key, secret) = gateway.keys.create_by(principal.actor, terms).await?;
         Ok::<_, ApiError>(new_key(&key, &secret, gateway.clock.now_ms()))
     })
     .await

@@ -29,7 +29,7 @@ pub(in crate::http) async fn revoke(
 ) -> Result<Json<KeyView>, ApiError> {
     let gateway = &worker.gateway;
     let bounds = bounds(gateway, &principal);
-    let may = move |key: &Key, manager: Option<&Key>| bounds.of(manager).may_touch(key);
-    let revoked = gateway.keys.revoke(principal.manager, id, may).await?;
+    let may = move |key: &Key, actor: Option<&Key>| bounds.of(actor).may_touch(key);
+    let revoked = gateway.keys.revoke(principal.actor, id, may).await?;
     Ok(Json(KeyView::of(&revoked, gateway.clock.now_ms())))
 }

@@ -34,8 +34,8 @@ pub(in crate::http) async fn rotate(
     once.with(async move {
         let gateway = &worker.gateway;
         let bounds = bounds(gateway, &principal);
-        let may = move |key: &Key, manager: Option<&Key>| bounds.of(manager).may_touch(key);
-        let (key, secret) = gateway.keys.rotate(principal.manager, id, body.overlap(), may).await?;
+        let may = move |key: &Key, actor: Option<&Key>| bounds.of(actor).may_touch(key);
+        let (key, secret) = gateway.keys.rotate(principal.actor, id, body.overlap(), may).await?;
         Ok::<_, ApiError>(new_key(&key, &secret, gateway.clock.now_ms()))
     })
     .await

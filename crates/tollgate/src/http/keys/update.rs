@@ -32,7 +32,7 @@ pub(in crate::http) async fn update(
 ) -> Result<Json<KeyView>, ApiError> {
     let gateway = &worker.gateway;
     let bounds = bounds(gateway, &principal);
-    let edit = move |key: &Key, manager: Option<&Key>| changes.terms(key, &bounds.of(manager));
-    let key = gateway.keys.update(principal.manager, id, edit).await?;
+    let edit = move |key: &Key, actor: Option<&Key>| changes.terms(key, &bounds.of(actor));
+    let key = gateway.keys.update(principal.actor, id, edit).await?;
     Ok(Json(KeyView::of(&key, gateway.clock.now_ms())))
 }

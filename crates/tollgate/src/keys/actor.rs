@@ -14,7 +14,7 @@ use crate::ledger::LedgerError;
 /// Much can happen to that key between the head of a request and the end of its body, so nothing of what it may do is
 /// kept here: it is read when the change is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Manager {
+pub struct Actor {
     pub(super) account: AccountId,
     /// `None` for the operator.
     shown: Option<Shown>,
@@ -28,25 +28,25 @@ struct Shown {
 }
 
 /// The operator, at the keys of that account.
-impl From<AccountId> for Manager {
-    fn from(account: AccountId) -> Manager {
-        Manager { account, shown: None }
+impl From<AccountId> for Actor {
+    fn from(account: AccountId) -> Actor {
+        Actor { account, shown: None }
     }
 }
 
-impl Manager {
+impl Actor {
     /// Whoever showed this key by the secret of that digest.
-    pub(super) fn with_key(key: &Key, digest: [u8; 32]) -> Manager {
-        Manager { account: key.account, shown: Some(Shown { key: key.id, digest }) }
+    pub(super) fn with_key(key: &Key, digest: [u8; 32]) -> Actor {
+        Actor { account: key.account, shown: Some(Shown { key: key.id, digest }) }
     }
 
     /// The key that was shown, as it is now; `None` for the operator. A secret that was replaced manages no keys, also
     /// while it works on: whoever found it could lock the owner out.
     pub(super) fn key_now(&self, rings: &Rings, now_ms: i64) -> Result<Option<Arc<Key>>, LedgerError> {
         let Some(shown) = self.shown else { return Ok(None) };
-        let key = rings.get(shown.key).ok_or(LedgerError::ManagerEnded)?;
+        let key = rings.get(shown.key).ok_or(LedgerError::ActorEnded)?;
         if key.revoked_at_ms.is_some() || !key.rights.are_live_at(now_ms) {
-            return Err(LedgerError::ManagerEnded);
+            return Err(LedgerError::ActorEnded);
         }
         if key.digest != shown.digest {
             return Err(LedgerError::SecretReplaced);
@@ -54,7 +54,7 @@ impl Manager {
         Ok(Some(Arc::clone(key)))
     }
 
-    /// The key of that id, of this account, if this manager may touch it: a key may touch itself, and not its makers.
+    /// The key of that id, of this account, if this actor may touch it: a key may touch itself, and not its makers.
     pub(super) fn target(&self, rings: &Rings, id: KeyId) -> Result<Arc<Key>, LedgerError> {
         let of_account = |key: &&Arc<Key>| key.account == self.account;
         let key = rings.get(id).filter(of_account).ok_or(LedgerError::UnknownKey)?;
