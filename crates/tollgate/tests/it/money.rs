@@ -163,7 +163,7 @@ fn affordable(reply: &Reply) -> u64 {
 async fn one_reference_grants_once_however_often_it_is_sent() {
     let gateway = Gateway::start_with(Setup { credit: "0", ..Setup::default() }).await;
     let mut grants = JoinSet::new();
-    for _ in 0..200 {
+    for _ in 0..1_000 {
         let (admin, account) = (gateway.admin.clone(), gateway.account.clone());
         grants.spawn(async move {
             let body = json!({"amount": "0.123456789", "reference": "invoice 7"}).to_string();
