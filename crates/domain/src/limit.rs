@@ -125,8 +125,7 @@ impl Bucket {
     /// Takes `cost` at `now_ns`, or says how long to wait. A cost above the burst counts as the burst, so that no cost
     /// is refused for ever. After an error nothing is taken.
     pub fn take(&mut self, limit: Limit, cost: u64, now_ns: u64) -> Result<Draw, Wait> {
-        self.advance(limit, now_ns);
-        self.in_force = Some(limit);
+        self.go_on(limit, now_ns);
         let amount = cost.min(limit.burst);
         let level = self.level() + u128::from(amount) * UNIT;
         if level > limit.burst_units() {
@@ -134,6 +133,12 @@ impl Bucket {
         }
         self.fill(u128::from(amount) * UNIT);
         Ok(Draw { amount, end: self.filled })
+    }
+
+    /// Drains up to `now_ns`, and goes on under `limit`, as a take does first, whatever comes of it.
+    pub(crate) fn go_on(&mut self, limit: Limit, now_ns: u64) {
+        self.advance(limit, now_ns);
+        self.in_force = Some(limit);
     }
 
     /// Trues `draw`, which was taken under `admitted`, up to what was really used. What was not used is given back as

@@ -150,6 +150,10 @@ impl Meter {
         if let Some(limit) = limits.concurrent.filter(|&limit| self.open >= limit) {
             return Err(Exceeded::Concurrent { limit });
         }
+        // Kept also where the call is refused: what a stricter limit lets go of stays let go of.
+        for (bucket, limit) in [(&mut self.requests, limits.requests), (&mut self.tokens, limits.tokens)] {
+            limit.into_iter().for_each(|limit| bucket.go_on(limit, now.mono_ns));
+        }
         let (mut requests, mut tokens) = (self.requests, self.tokens);
         let drawn_requests = draw(&mut requests, limits.requests, 1, now.mono_ns)
             .map_err(|(limit, retry_after_ns)| Exceeded::Requests { limit, retry_after_ns })?;

@@ -135,3 +135,17 @@ fn a_call_is_trued_up_under_the_limit_that_admitted_it() {
     meter.end(limited_call, Used { tokens: 15, spend: Money::ZERO, counted: true }, now);
     assert_eq!(meter.standing(&limited, now).tokens.expect("limited").remaining, 85);
 }
+
+#[test]
+fn after_a_plan_became_stricter_the_wait_that_is_told_is_the_whole_wait() {
+    let of_rate = |rate| Limits { tokens: Limit::new(rate, rate).ok(), ..Limits::NONE };
+    let mut meter = Meter::default();
+    let ask = |tokens| Ask { tokens, rate_tokens: tokens, spend: Money::ZERO };
+    let at = |mono_ns| Now { mono_ns, wall_ms: START_MS };
+    let taken = meter.admit(&of_rate(1_000_000), ask(1_000_000), at(0)).expect("a full burst");
+    meter.end(taken, Used { tokens: 1_000_000, spend: Money::ZERO, counted: true }, at(0));
+    let refused = meter.admit(&of_rate(60), ask(60), at(0)).expect_err("far over the new limit");
+    let Exceeded::Tokens { retry_after_ns, .. } = refused else { panic!("{refused:?}") };
+    let taken = meter.admit(&of_rate(60), ask(60), at(retry_after_ns)).expect("it was told to wait so long");
+    meter.cancel(taken, at(retry_after_ns));
+}
