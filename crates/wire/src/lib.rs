@@ -7,6 +7,8 @@ pub mod catalogue;
 pub mod chat;
 pub mod error;
 mod json;
+pub mod pivot;
+mod request_error;
 mod scrub;
 pub mod sse;
 mod upstream_error;

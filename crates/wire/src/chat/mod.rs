@@ -1,19 +1,18 @@
 //! Chat completions: the request, one whole answer, one streamed answer.
 
 mod answer;
-mod parameters;
+pub(crate) mod parameters;
 mod pattern;
 mod prompt;
 mod reply;
 mod request;
-mod request_error;
 mod rewrite;
 mod stream;
 mod tally;
 mod usage;
 
+pub use crate::request_error::RequestError;
 pub use reply::{ChatReply, ReplyFault};
 pub use request::{ChatRequest, Forward};
-pub use request_error::RequestError;
 pub use stream::{ChatStream, End, Step};
 pub use tally::Tally;

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::request_error::RequestError;
 use crate::json::{self, Field};
+use crate::request_error::RequestError;
 
 /// Fields of `stream_options`, and items of `modalities`.
 const PARTS_MAX: usize = 100;
@@ -104,12 +104,12 @@ fn folded(key: &str) -> Cow<'_, str> {
 }
 
 /// The model that is asked for.
-pub(super) fn model(raw: &str) -> Result<String, RequestError> {
+pub(crate) fn model(raw: &str) -> Result<String, RequestError> {
     name("model", raw, MODEL_CHARS_MAX)
 }
 
 /// The output limit per choice, under one of its two names.
-pub(super) fn output_limit(param: &str, raw: &str) -> Result<u64, RequestError> {
+pub(crate) fn output_limit(param: &str, raw: &str) -> Result<u64, RequestError> {
     integer(param, raw, 1, OUTPUT_TOKENS_MAX)
 }
 
@@ -123,7 +123,8 @@ pub(super) fn top_logprobs(raw: &str) -> Result<u64, RequestError> {
     if raw == "null" { Ok(0) } else { integer("top_logprobs", raw, 0, TOP_LOGPROBS_MAX) }
 }
 
-fn name(param: &str, raw: &str, chars_max: usize) -> Result<String, RequestError> {
+/// A name of 1 to `chars_max` characters.
+pub(crate) fn name(param: &str, raw: &str, chars_max: usize) -> Result<String, RequestError> {
     let text = json::string(raw).ok_or_else(|| RequestError::wrong_type(param, "a string"))?;
     if text.is_empty() || text.chars().count() > chars_max {
         return Err(RequestError::wrong_value(param, &format!("1 to {chars_max} characters long")));
@@ -132,7 +133,7 @@ fn name(param: &str, raw: &str, chars_max: usize) -> Result<String, RequestError
 }
 
 /// The gateway's provider that is asked for.
-pub(super) fn provider(raw: &str) -> Result<String, RequestError> {
+pub(crate) fn provider(raw: &str) -> Result<String, RequestError> {
     if !raw.starts_with('"') {
         let expected = "the name of a provider; routing objects are not supported";
         return Err(RequestError::wrong_type("provider", expected));
@@ -141,7 +142,7 @@ pub(super) fn provider(raw: &str) -> Result<String, RequestError> {
 }
 
 /// An integer that is written as one: no sign, no point, no exponent, no quotes.
-fn integer(param: &str, raw: &str, min: u64, max: u64) -> Result<u64, RequestError> {
+pub(crate) fn integer(param: &str, raw: &str, min: u64, max: u64) -> Result<u64, RequestError> {
     let expected = || format!("an integer from {min} to {max}");
     if !raw.bytes().all(|b| b.is_ascii_digit()) {
         return Err(RequestError::wrong_type(param, &expected()));
@@ -153,7 +154,7 @@ fn integer(param: &str, raw: &str, min: u64, max: u64) -> Result<u64, RequestErr
 }
 
 /// A boolean; `null` is `false`.
-pub(super) fn boolean(param: &str, raw: &str) -> Result<bool, RequestError> {
+pub(crate) fn boolean(param: &str, raw: &str) -> Result<bool, RequestError> {
     match raw {
         "true" => Ok(true),
         "false" | "null" => Ok(false),

@@ -7,8 +7,8 @@
 use domain::usage::{TOKENS_MAX, estimate_tokens};
 
 use super::parameters::refuse_other_spelling;
-use super::request_error::RequestError;
 use crate::json::{self, Field, Unreadable};
+use crate::request_error::RequestError;
 
 /// Messages of one request.
 const MESSAGES_MAX: usize = 10_000;

@@ -10,8 +10,8 @@ use domain::CallBound;
 
 use super::parameters;
 use super::prompt::Prompt;
-use super::request_error::RequestError;
 use crate::json::{self, Field, Unreadable};
+use crate::request_error::RequestError;
 
 /// Arrays and objects that may nest in a body, itself included. Real requests, tool schemas included, stay below 20.
 const DEPTH_MAX: usize = 64;

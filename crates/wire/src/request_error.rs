@@ -1,4 +1,4 @@
-//! Why a chat request is refused, in words for its caller.
+//! Why a request is refused, in words for its caller.
 
 use thiserror::Error;
 
@@ -16,27 +16,27 @@ pub struct RequestError {
 }
 
 impl RequestError {
-    pub(super) fn new(code: &'static str, param: &str, message: impl Into<String>) -> RequestError {
+    pub(crate) fn new(code: &'static str, param: &str, message: impl Into<String>) -> RequestError {
         RequestError { message: message.into(), param: Some(param.to_owned()), code }
     }
 
-    pub(super) fn wrong_type(param: &str, expected: &str) -> RequestError {
+    pub(crate) fn wrong_type(param: &str, expected: &str) -> RequestError {
         RequestError::new("invalid_type", param, format!("'{param}' must be {expected}"))
     }
 
-    pub(super) fn wrong_value(param: &str, expected: &str) -> RequestError {
+    pub(crate) fn wrong_value(param: &str, expected: &str) -> RequestError {
         RequestError::new("invalid_value", param, format!("'{param}' must be {expected}"))
     }
 
-    pub(super) fn duplicate(param: &str) -> RequestError {
+    pub(crate) fn duplicate(param: &str) -> RequestError {
         RequestError::new("duplicate_parameter", param, format!("'{param}' is given twice"))
     }
 
-    pub(super) fn missing(param: &str) -> RequestError {
+    pub(crate) fn missing(param: &str) -> RequestError {
         RequestError::new("missing_required_parameter", param, format!("'{param}' is missing"))
     }
 
-    pub(super) fn body(code: &'static str, message: impl Into<String>) -> RequestError {
+    pub(crate) fn body(code: &'static str, message: impl Into<String>) -> RequestError {
         RequestError { message: message.into(), param: None, code }
     }
 }

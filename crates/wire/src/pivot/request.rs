@@ -1,0 +1,88 @@
+//! What a client asks for, in no dialect.
+
+use super::item::{Item, ToolKind};
+
+/// A request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// The model that is asked for; never empty.
+    pub model: String,
+    /// The gateway's provider that is asked for.
+    pub provider: Option<String>,
+    /// Whether the answer is to be streamed.
+    pub stream: bool,
+    /// What the model is told before the conversation, for this call alone: it is not part of the history.
+    pub instructions: Option<String>,
+    /// What is new in the conversation.
+    pub input: Vec<Item>,
+    /// How the answer is to be made.
+    pub settings: Settings,
+}
+
+/// How an answer is to be made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The output limit, in tokens.
+    pub output_tokens: Option<u64>,
+    /// The tools that the model may call.
+    pub tools: Vec<Tool>,
+    /// Which of them it must or may call; `None` where the client did not say.
+    pub choice: Option<Choice>,
+    /// Whether it may call several at once, where the client said.
+    pub parallel_calls: Option<bool>,
+    /// The form of the answer; `None` for plain text.
+    pub format: Option<Format>,
+    /// How much to think: `minimal`, `low`, `medium`, `high` or another word of the provider.
+    pub effort: Option<String>,
+    /// Texts at which the answer ends.
+    pub stop: Vec<String>,
+    /// Fields of a chat request that are sent as they are: name and JSON. No name stands twice, and none is one that the
+    /// values above are told by.
+    pub passing: Vec<(String, String)>,
+}
+
+/// A tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tool {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The JSON schema of its arguments, as JSON; `None` where the client gave none, and for custom tools.
+    pub parameters: Option<String>,
+    /// Whether arguments must keep to the schema, where the client said.
+    pub strict: Option<bool>,
+    /// Which kind the client knows it as.
+    pub kind: ToolKind,
+}
+
+/// Which tools a model must or may call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// It decides.
+    Auto,
+    /// None.
+    None,
+    /// At least one.
+    Required,
+    /// The one of that name.
+    Named(String),
+}
+
+/// The form of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Any JSON object.
+    JsonObject,
+    /// JSON of a schema.
+    JsonSchema {
+        /// The schema's name.
+        name: String,
+        /// What it is for.
+        description: Option<String>,
+        /// The schema, as JSON.
+        schema: String,
+        /// Whether the answer must keep to it, where the client said.
+        strict: Option<bool>,
+    },
+}

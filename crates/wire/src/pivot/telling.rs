@@ -1,0 +1,129 @@
+//! One answer on its way from chat to a client's dialect, to the store, or to both.
+
+use bytes::Bytes;
+
+use super::collector::Collector;
+use super::event::Finish;
+use super::item::Item;
+use super::reader::Reader;
+use super::writer::{Ending, Writer};
+use crate::error::ErrorBody;
+
+/// Reads an upstream's answer, collects its items, and tells them in the client's dialect.
+#[derive(Debug)]
+pub struct Telling {
+    reader: Reader,
+    collector: Collector,
+    /// `None` for a chat client, whose bytes pass as they are: its items are only collected.
+    writer: Option<Box<dyn Writer>>,
+    begun: bool,
+}
+
+impl Telling {
+    /// An answer that has not begun. `call` is the id of the call, from which missing ids of tool calls are made; `custom`
+    /// are the names of the request's custom tools.
+    #[must_use]
+    pub fn new(call: &str, custom: Vec<String>, writer: Option<Box<dyn Writer>>) -> Telling {
+        Telling { reader: Reader::new(call, custom), collector: Collector::default(), writer, begun: false }
+    }
+
+    /// Whether the client's bytes are written here. Otherwise the upstream's pass.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        self.writer.is_some()
+    }
+
+    /// Takes the data of an event of the upstream's stream. Returns what the client is to see of it, which may be nothing.
+    pub fn chunk(&mut self, data: &[u8]) -> Bytes {
+        let mut out = self.begin();
+        for event in self.reader.chunk(data) {
+            self.tell(event, &mut out);
+        }
+        out.into()
+    }
+
+    /// The end of a stream that came whole.
+    pub fn finish(&mut self, ending: &Ending) -> Bytes {
+        let mut out = self.begin();
+        self.flush(&mut out);
+        if let Some(writer) = &mut self.writer {
+            writer.finish(self.collector.items(), ending, &mut out);
+        }
+        out.into()
+    }
+
+    /// The end of a stream that failed.
+    pub fn fail(&mut self, error: &ErrorBody) -> Bytes {
+        let mut out = self.begin();
+        if let Some(writer) = &mut self.writer {
+            writer.fail(self.collector.items(), error, &mut out);
+        }
+        out.into()
+    }
+
+    /// Takes a whole answer of the upstream.
+    pub fn read_whole(&mut self, body: &[u8]) {
+        for event in self.reader.whole(body) {
+            self.collector.note(event, &mut |_| {});
+        }
+        for event in self.reader.end() {
+            self.collector.note(event, &mut |_| {});
+        }
+        self.collector.close(&mut |_| {});
+    }
+
+    /// The answer in one piece, in the client's dialect; `None` where the upstream's bytes pass.
+    pub fn whole(&mut self, ending: &Ending) -> Option<Bytes> {
+        Some(self.writer.as_mut()?.whole(self.collector.items(), ending))
+    }
+
+    /// The items so far.
+    #[must_use]
+    pub fn items(&self) -> &[Item] {
+        self.collector.items()
+    }
+
+    /// Why the answer ended, as far as the upstream said.
+    #[must_use]
+    pub fn finish_reason(&self) -> Finish {
+        self.reader.finish()
+    }
+
+    /// What is sent while the upstream is silent.
+    #[must_use]
+    pub fn keep_alive(&self) -> &'static [u8] {
+        self.writer.as_ref().map_or(crate::sse::KEEP_ALIVE, |writer| writer.keep_alive())
+    }
+
+    fn begin(&mut self) -> Vec<u8> {
+        let mut out = Vec::new();
+        if !std::mem::replace(&mut self.begun, true)
+            && let Some(writer) = &mut self.writer
+        {
+            writer.begin(&mut out);
+        }
+        out
+    }
+
+    fn tell(&mut self, event: super::Event, out: &mut Vec<u8>) {
+        let writer = &mut self.writer;
+        self.collector.note(event, &mut |progress| {
+            if let Some(writer) = writer {
+                writer.progress(&progress, out);
+            }
+        });
+    }
+
+    /// What the reader held back, and the end of the open item.
+    fn flush(&mut self, out: &mut Vec<u8>) {
+        for event in self.reader.end() {
+            self.tell(event, out);
+        }
+        let writer = &mut self.writer;
+        self.collector.close(&mut |progress| {
+            if let Some(writer) = writer {
+                writer.progress(&progress, out);
+            }
+        });
+    }
+}
