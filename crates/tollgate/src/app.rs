@@ -97,6 +97,7 @@ pub async fn start_at(config: Config, clock: Clock) -> Result<Running, StartErro
     ledger.keep_usage(config.usage).await?;
     let given = config.admin.key.as_ref().map(|key| key.expose().to_owned());
     let (admin_auth, admin_key) = AdminKey::load_or_create(given.as_deref(), &ledger, &entropy).await?;
+    let vault = Vault::load_or_create(&ledger, &entropy).await?;
     let keys = KeyRing::open(ledger.clone(), entropy).await?;
     let catalogue = Arc::new(Catalogue::new(&config));
     let sync_upstreams = Upstreams::new(&config.providers)?;
@@ -118,6 +119,8 @@ pub async fn start_at(config: Config, clock: Clock) -> Result<Running, StartErro
         keys,
         plans,
         signup,
+        locks: Locks::default(),
+        vault,
         catalogue,
         telemetry,
         clock,

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::keys::KeyRing;
 use crate::ledger::Ledger;
 use crate::limits::PlanBook;
+use crate::sessions::{Locks, Memory, Vault};
 use crate::signup::Desk;
 use crate::telemetry::Telemetry;
 use crate::upstream::Upstreams;
@@ -29,6 +30,10 @@ pub struct Gateway {
     pub plans: PlanBook,
     /// Where visitors sign up, if they may.
     pub signup: Option<Arc<Desk>>,
+    /// Who goes on in which conversation.
+    pub locks: Locks,
+    /// What seals the reasoning that clients keep.
+    pub vault: Vault,
     /// Models, offers and prices.
     pub catalogue: Arc<Catalogue>,
     /// What calls are reported to.
@@ -51,6 +56,16 @@ pub struct Worker {
 }
 
 impl Gateway {
+    /// What calls go on from.
+    pub(crate) fn memory(&self) -> Memory<'_> {
+        Memory {
+            ledger: &self.ledger,
+            locks: &self.locks,
+            entropy: self.keys.entropy(),
+            policy: self.config.sessions,
+        }
+    }
+
     /// A new call id. Ids sort by time.
     #[must_use]
     pub fn next_call_id(&self) -> CallId {

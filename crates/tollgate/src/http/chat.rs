@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use hyper::Version;
 
+use super::call::{CallParameters, answer};
 use super::caller::{Caller, Key};
 use super::chat_schema::{ChatAnswer, ChatBody, ChatEvent};
-use super::flow;
 use super::once::OnceHeader;
 use crate::gateway::Worker;
-use crate::pipeline;
+use crate::pipeline::Dialect;
 
 /// Chat completion
 ///
@@ -22,12 +21,7 @@ use crate::pipeline;
     post,
     path = "/v1/chat/completions",
     tag = "Calls",
-    params(
-        ("x-tollgate-provider" = Option<String>, Header, description = "The provider, as `provider` in the body."),
-        OnceHeader,
-        ("x-tollgate-session" = Option<String>, Header, description = "Your name for the conversation: 1 to 128 visible characters, kept on the receipt."),
-        ("x-tollgate-label" = Option<String>, Header, description = "Your name for the purpose: 1 to 128 visible characters, kept on the receipt."),
-    ),
+    params(CallParameters, OnceHeader),
     request_body = ChatBody,
     responses(
         (status = 200, description = "The answer, or the stream of it.", content(
@@ -48,12 +42,5 @@ pub(super) async fn create(
     State(worker): State<Arc<Worker>>,
     request: Request,
 ) -> Response {
-    let version = request.version();
-    let response = pipeline::serve(&worker, &principal, request).await;
-    if version == Version::HTTP_2 {
-        let gateway = &worker.gateway;
-        return response
-            .map(|body| flow::bounded(body, gateway.config.server.write_stall, gateway.stop.clone()));
-    }
-    response
+    answer(&worker, &principal, Dialect::Chat, request).await
 }

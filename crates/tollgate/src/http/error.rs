@@ -11,6 +11,7 @@ use wire::error::ErrorBody;
 
 use super::key_error;
 use super::limit_error;
+use super::session_error;
 use crate::catalog::ResolveError;
 use crate::ledger::BILLING_UNAVAILABLE;
 use crate::ledger::usage::TAG_CHARS_MAX;
@@ -147,6 +148,7 @@ impl From<Refusal> for ApiError {
                 },
                 ..ApiError::invalid(StatusCode::BAD_REQUEST, "", "")
             },
+            Refusal::Session(refusal) => session_error::refused(refusal),
             Refusal::Route(error) => no_route(error),
             Refusal::Unpriced(model) => ApiError::invalid(
                 StatusCode::BAD_REQUEST,

@@ -7,7 +7,7 @@ use axum::middleware::map_response_with_state;
 
 use super::routes::{Routes, endpoint};
 use super::{
-    activity, chat, credits, docs, generation, health, key, keys, layers, models, openapi, signup, usage,
+    activity, chat, completions, credits, docs, generation, health, key, keys, layers, messages, models, openapi, responses, signup, usage,
 };
 use crate::gateway::Worker;
 
@@ -35,6 +35,9 @@ fn routes() -> Routes<Arc<Worker>> {
         .public(endpoint!(openapi::show))
         .public(endpoint!(docs::show))
         .key(endpoint!(chat::create))
+        .key(endpoint!(responses::create))
+        .key(endpoint!(messages::create))
+        .key(endpoint!(completions::create))
         .key(endpoint!(models::list))
         .key(endpoint!(models::show))
         .key(endpoint!(generation::show))

@@ -18,6 +18,7 @@ use super::receipt::Receipt;
 use super::store::Settlement;
 use super::writer::Ending;
 use crate::limits::Reservation;
+use crate::sessions::Lock;
 use crate::telemetry::CallTrace;
 
 /// An admitted call. It ends once: settled, or dropped, which gives its hold back.
@@ -31,11 +32,12 @@ pub struct Admission {
     /// Taken when the call ends. Because it was reserved at admission, ending can neither fail nor wait.
     place: Option<mpsc::OwnedPermit<Ending>>,
     trace: Option<Box<CallTrace>>,
+    lock: Option<Lock>,
 }
 
 impl Admission {
     pub(super) fn new(account: Arc<Account>, place: mpsc::OwnedPermit<Ending>) -> Admission {
-        Admission { account, hold: None, reservation: None, keep: None, place: Some(place), trace: None }
+        Admission { account, hold: None, reservation: None, keep: None, place: Some(place), trace: None, lock: None }
     }
 
     /// Reserves `amount`, or refuses. A second hold takes the place of the first.
@@ -74,6 +76,11 @@ impl Admission {
         self.trace = trace;
     }
 
+    /// Keeps other calls out of the conversation until the end of this one is committed.
+    pub(crate) fn locks(&mut self, lock: Option<Lock>) {
+        self.lock = lock;
+    }
+
     /// Has an answer stored with the settlement, for those who repeat the request.
     pub(crate) fn keep(&mut self, keep: Keep) {
         self.keep = Some(keep);
@@ -98,6 +105,7 @@ impl Admission {
             claim,
             patience: Arc::clone(&patience),
             trace: self.trace.take(),
+            _lock: self.lock.take(),
             ack: Some(ack),
         };
         if let Some(place) = self.place.take() {
@@ -126,6 +134,8 @@ pub(super) struct Waiting {
     pub(super) claim: Option<Claim>,
     pub(super) patience: Arc<Patience>,
     pub(super) trace: Option<Box<CallTrace>>,
+    /// Let go of after the commit.
+    pub(super) _lock: Option<Lock>,
     /// Gone once the caller was left without an answer.
     pub(super) ack: Option<oneshot::Sender<Charged>>,
 }

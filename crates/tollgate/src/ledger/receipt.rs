@@ -6,7 +6,7 @@ use domain::usage::{Usage, UsageSource};
 use domain::{AccountId, BillingRule, CallId, KeyId, Money, Outcome, Price, Settled};
 
 /// The dialects that a receipt can name.
-pub const DIALECTS: [&str; 3] = ["chat", "responses", "messages"];
+pub const DIALECTS: [&str; 5] = ["chat", "responses", "messages", "completions", "embeddings"];
 
 /// What the pipeline knows of a call when it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -22,6 +22,7 @@ pub(super) fn admit(
     request: &ChatRequest,
     route: &Route,
 ) -> Result<Option<u64>, Refusal> {
+    record.sends(request);
     let Some(price) = price(record, route)? else {
         reserve(record, request, None)?;
         return Ok(None);

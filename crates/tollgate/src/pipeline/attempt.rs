@@ -120,7 +120,7 @@ async fn ask(
         return Err(read_error(status, response, worker.gateway.clock.now_ms()).await);
     }
     if prepared.request.stream() {
-        open_stream(worker, upstream, prepared, response, deadline).await
+        open_stream(worker, upstream, record, prepared, response, deadline).await
     } else {
         read_whole(response).await
     }
@@ -130,6 +130,7 @@ async fn ask(
 async fn open_stream(
     worker: &Worker,
     upstream: &Upstream,
+    record: &Record,
     prepared: &Prepared,
     response: Response<Incoming>,
     deadline: Instant,
@@ -144,7 +145,7 @@ async fn open_stream(
     }
     let chat = ChatStream::new(prepared.request.usage_asked(), prepared.request.bound().n);
     let keep_alive = worker.gateway.config.server.keep_alive;
-    let mut relay = Relay::new(response.into_body(), chat, upstream, keep_alive, deadline);
+    let mut relay = Relay::new(response.into_body(), chat, record.telling(), upstream, keep_alive, deadline);
     relay.read_first(upstream.config.timeouts.first_byte).await?;
     Ok(Answer::Stream(Box::new(relay)))
 }

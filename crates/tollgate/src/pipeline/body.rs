@@ -12,6 +12,7 @@ use hyper::body::{Body, Frame};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use wire::pivot::Telling;
 use wire::sse;
 
 use super::Failure;
@@ -20,6 +21,7 @@ use super::drain::drain;
 use super::record::Record;
 use super::relay::{Relay, Turn};
 use super::reply::{EVENT_STREAM, Reply};
+use super::voice::Told;
 use crate::gateway::Gateway;
 use crate::http::ApiError;
 
@@ -85,8 +87,8 @@ impl MeteredBody {
                     std::mem::swap(&mut self.state, &mut body.state);
                     self.poll_bytes(cx)
                 }
-                Ok(Reply::Error { error, .. }) => self.end_with(&error),
-                Ok(Reply::Whole { .. }) | Err(_) => self.end_with(&ApiError::from(&Failure::Cut)),
+                Ok(Reply::Error { error, telling, .. }) => self.end_with(&error, telling),
+                Ok(Reply::Whole { .. }) | Err(_) => self.end_with(&ApiError::from(&Failure::Cut), None),
             };
         }
         ready!(tick.as_mut().poll(cx));
@@ -96,9 +98,10 @@ impl MeteredBody {
         Poll::Ready(Some(Bytes::from_static(sse::KEEP_ALIVE)))
     }
 
-    fn end_with(&mut self, error: &ApiError) -> Poll<Option<Bytes>> {
+    fn end_with(&mut self, error: &ApiError, telling: Option<Box<Telling>>) -> Poll<Option<Bytes>> {
         self.state = State::Done;
-        Poll::Ready(Some(sse::frame(&error.body.render())))
+        let told = telling.filter(|telling| telling.writes()).map(|mut telling| telling.fail(&error.body));
+        Poll::Ready(Some(told.unwrap_or_else(|| sse::frame(&error.body.render()))))
     }
 
     fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
@@ -129,7 +132,7 @@ impl MeteredBody {
         last.relay.poll_leftover(cx);
         let charged = ready!(last.settling.as_mut().poll(cx));
         let frame = match charged {
-            None if last.complete => error_event(&last.relay, &Failure::Unsettled),
+            None if last.complete => error_event(&mut last.relay, &Failure::Unsettled),
             _ => last.frame.clone(),
         };
         self.state = State::Done;
@@ -149,12 +152,12 @@ impl MeteredBody {
 impl Last {
     /// Closes the record, which sends the settlement on its way.
     fn new(open: Open, result: &Result<(), Failure>) -> Last {
-        let Open { relay, record } = open;
-        let closed = match result {
+        let Open { mut relay, record } = open;
+        let mut closed = match result {
             Ok(()) => record.finish(Outcome::Complete, relay.chat.tally()),
             Err(failure) => record.fail(failure, Some(relay.chat.tally())),
         };
-        let frame = last_frame(&relay, &closed, result);
+        let frame = last_frame(&mut relay, &mut closed, result);
         let complete = result.is_ok();
         Last { relay, settling: closed.settle_keeping(EVENT_STREAM, &frame, complete), frame, complete }
     }
@@ -162,9 +165,26 @@ impl Last {
 
 /// The end of a stream: the usage, if the client asked for it, and the end mark; or an error event. After that there is
 /// no end mark: the stream did not end well.
-pub(super) fn last_frame(relay: &Relay, closed: &Closed, result: &Result<(), Failure>) -> Bytes {
+pub(super) fn last_frame(relay: &mut Relay, closed: &mut Closed, result: &Result<(), Failure>) -> Bytes {
+    let Some(telling) = &mut relay.telling else { return last_chunk(relay, closed, result) };
+    let (told, how) = match result {
+        Ok(()) => {
+            let ending = closed.ending(telling.finish_reason());
+            (telling.finish(&ending), Told::Whole(ending))
+        }
+        Err(failure) => {
+            let error = ApiError::from(failure).body;
+            (telling.fail(&error), Told::Failed(error))
+        }
+    };
+    closed.remember(telling.items(), &how);
+    if telling.writes() { told } else { last_chunk(relay, closed, result) }
+}
+
+/// The same for a chat client.
+fn last_chunk(relay: &Relay, closed: &Closed, result: &Result<(), Failure>) -> Bytes {
     match result {
-        Err(failure) => error_event(relay, failure),
+        Err(failure) => relay.chat.error_event(&ApiError::from(failure).body),
         Ok(()) if !relay.chat.usage_asked() => Bytes::from_static(sse::DONE),
         Ok(()) => {
             let (billable, cost) = (&closed.billable, closed.cost());
@@ -177,8 +197,12 @@ pub(super) fn last_frame(relay: &Relay, closed: &Closed, result: &Result<(), Fai
     }
 }
 
-fn error_event(relay: &Relay, failure: &Failure) -> Bytes {
-    relay.chat.error_event(&ApiError::from(failure).body)
+fn error_event(relay: &mut Relay, failure: &Failure) -> Bytes {
+    let error = ApiError::from(failure).body;
+    match &mut relay.telling {
+        Some(telling) if telling.writes() => telling.fail(&error),
+        _ => relay.chat.error_event(&error),
+    }
 }
 
 impl Body for MeteredBody {

@@ -4,9 +4,11 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use domain::Money;
+use wire::pivot::{Ending, Finish, Item};
 use domain::outcome::Billable;
 
 use super::tape::Tape;
+use super::voice::{Told, Voice};
 use crate::ledger::{Admission, Charged, Receipt};
 
 /// What a settlement came to; `None` when it was not committed in time.
@@ -20,12 +22,28 @@ pub(super) struct Closed {
     pub(super) settle_max: Duration,
     pub(super) tape: Option<Box<Tape>>,
     pub(super) billable: Billable,
+    pub(super) voice: Option<Box<Voice>>,
+    /// When it was closed, in milliseconds since the Unix epoch.
+    pub(super) at_ms: i64,
 }
 
 impl Closed {
     /// What the client is told that it costs; `None` where the price is unknown.
     pub(super) fn cost(&self) -> Option<Money> {
         self.receipt.price.map(|_| self.receipt.settled(self.admission.held()).charge)
+    }
+
+    /// How a whole answer ended, for who tells it.
+    pub(super) fn ending(&self, finish: Finish) -> Ending {
+        let Billable { usage, source, .. } = self.billable;
+        Ending { finish, usage, source, cost: self.cost(), at_s: self.at_ms.div_euclid(1_000) }
+    }
+
+    /// Has the turn stored with the settlement, where the conversation is kept.
+    pub(super) fn remember(&mut self, items: &[Item], told: &Told) {
+        if let Some(voice) = self.voice.take() {
+            voice.remember(items, told, &mut self.admission);
+        }
     }
 
     /// Settles a call that has nothing to be kept. Its idempotency key is free at once.

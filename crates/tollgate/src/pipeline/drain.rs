@@ -28,8 +28,8 @@ pub(super) async fn drain(open: Open, stop: CancellationToken) {
         },
         AbortPolicy::Estimate | AbortPolicy::Void => Err(Failure::ClientGone),
     };
-    let closed = record.finish(Outcome::ClientGone, relay.chat.tally());
-    let last = last_frame(&relay, &closed, &result);
+    let mut closed = record.finish(Outcome::ClientGone, relay.chat.tally());
+    let last = last_frame(&mut relay, &mut closed, &result);
     drop(relay);
     // Nobody waits for the answer, and the settlement is on its way.
     drop(closed.settle_keeping(EVENT_STREAM, &last, result.is_ok()));

@@ -3,10 +3,13 @@
 mod accept;
 mod address;
 mod admit;
+mod asked;
 mod attempt;
 mod authenticate;
 mod body;
 mod closed;
+mod compose;
+mod dialect;
 mod drain;
 mod limit;
 mod record;
@@ -16,6 +19,7 @@ mod repeat;
 mod reply;
 mod tags;
 mod tape;
+mod voice;
 mod whole;
 
 use std::sync::Arc;
@@ -34,15 +38,18 @@ use wire::chat::ChatRequest;
 pub use accept::{BodyLimit, read_body};
 pub use address::{ClientAddress, Peer};
 pub use authenticate::{Principal, authenticate, credential};
+pub use dialect::Dialect;
 pub use limit::callable_models;
 pub use refusal::{Failure, NoCredit, Refusal};
 
 use crate::config::AbortPolicy;
-use crate::gateway::Worker;
+use crate::gateway::{Gateway, Worker};
 use crate::http::ApiError;
 use crate::idempotency::Replay;
+use asked::Asked;
 use attempt::{Answer, attempt};
 use body::MeteredBody;
+use compose::{Composed, compose};
 use domain::{Route, Standing};
 use record::Record;
 use reply::Reply;
@@ -62,14 +69,19 @@ struct Prepared {
     output_limit: Option<u64>,
 }
 
-/// Serves one chat call of `principal` from its bytes to its receipt.
+/// Serves one call of `principal` from its bytes to its receipt.
 ///
 /// The steps up to the hold run here and refuse. What follows runs as a task of its own, because it has to reach its
 /// settlement also when the client leaves and this future is dropped.
-pub async fn serve(worker: &Arc<Worker>, principal: &Principal, request: Request<Body>) -> Response {
+pub async fn serve(
+    worker: &Arc<Worker>,
+    principal: &Principal,
+    dialect: Dialect,
+    request: Request<Body>,
+) -> Response {
     let call = worker.gateway.next_call_id();
     let (head, body) = request.into_parts();
-    let mut record = match Record::open(&worker.gateway, call, principal) {
+    let mut record = match Record::open(&worker.gateway, call, dialect, principal) {
         Ok(record) => record,
         Err(refusal) => {
             let error = ApiError::from(refusal);
@@ -86,7 +98,7 @@ pub async fn serve(worker: &Arc<Worker>, principal: &Principal, request: Request
             }
             Err(limited) => Err(Refusal::Limited(limited)),
         },
-        Ok(Accepted::First(bytes)) => prepare(&mut record, &head.headers, bytes),
+        Ok(Accepted::First(bytes)) => prepare(&worker.gateway, &mut record, dialect, &head, bytes).await,
         Err(refusal) => Err(refusal),
     };
     match prepared {
@@ -137,16 +149,25 @@ async fn accept(
     Ok(earlier.map_or(Accepted::First(bytes), Accepted::Repeat))
 }
 
-/// Parse, resolve, admit.
-fn prepare(record: &mut Record, headers: &HeaderMap, bytes: Bytes) -> Result<Prepared, Refusal> {
-    let request = ChatRequest::parse(bytes).map_err(Refusal::Request)?;
-    record.asked(&request);
-    let named = named_provider(headers);
-    let provider = request.provider().or(named.as_deref());
-    let route = record.snapshot().resolve(request.model(), provider).map_err(Refusal::Route)?;
+/// Parse, resolve, compose, admit.
+async fn prepare(
+    gateway: &Gateway,
+    record: &mut Record,
+    dialect: Dialect,
+    head: &Parts,
+    bytes: Bytes,
+) -> Result<Prepared, Refusal> {
+    let asked = Asked::read(dialect, head, bytes)?;
+    let (model, stream) = (asked.what.model(), asked.what.stream());
+    record.asked(model, stream, asked.wish.name.as_deref());
+    let named = named_provider(&head.headers);
+    let provider = asked.what.provider().or(named.as_deref());
+    let route = record.snapshot().resolve(model, provider).map_err(Refusal::Route)?;
     record.routed(&route);
-    limit::check_model(record, request.model(), &route)?;
+    limit::check_model(record, model, &route)?;
+    let Composed { request, voice } = compose(gateway, record, asked, &route).await?;
     let output_limit = admit::admit(record, &request, &route)?;
+    record.speaks(voice);
     Ok(Prepared { request, route, output_limit })
 }
 

@@ -14,10 +14,13 @@ use domain::{
 use hyper::header::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 use wire::chat::{ChatRequest, Tally};
+use wire::pivot::Telling;
 
 use super::closed::Closed;
+use super::dialect::Dialect;
 use super::reply::Head;
 use super::tape::Tape;
+use super::voice::Voice;
 use super::{Failure, Principal, Refusal};
 use crate::catalog::Snapshot;
 use crate::clock::Clock;
@@ -54,6 +57,8 @@ pub(super) struct Record {
     allowance: Allowance,
     /// Its place in a trace, where traces are collected.
     trace: Option<Box<CallTrace>>,
+    /// How the answer is told and kept; `None` for a chat answer that only passes.
+    voice: Option<Box<Voice>>,
     /// What is kept of the answer, where the request has an idempotency key.
     tape: Option<Box<Tape>>,
 }
@@ -65,6 +70,7 @@ impl Record {
     pub(super) fn open(
         gateway: &Gateway,
         call: CallId,
+        dialect: Dialect,
         principal: &Principal,
     ) -> Result<Box<Record>, Refusal> {
         if gateway.stopping.load(Ordering::Relaxed) {
@@ -76,7 +82,7 @@ impl Record {
                 Unavailable::Failing => Refusal::LedgerFailing,
                 Unavailable::Closed => Refusal::Closing,
             })?;
-        let receipt = blank(call, principal, gateway.clock.now_ms());
+        let receipt = blank(call, dialect, principal, gateway.clock.now_ms());
         Ok(Box::new(Record {
             admission,
             receipt,
@@ -93,6 +99,7 @@ impl Record {
             clock: gateway.clock.clone(),
             allowance: Allowance::default(),
             trace: None,
+            voice: None,
             tape: None,
         }))
     }
@@ -104,6 +111,11 @@ impl Record {
 
     pub(super) fn call(&self) -> CallId {
         self.receipt.call
+    }
+
+    /// When it began, in milliseconds since the Unix epoch.
+    pub(super) fn started_at_ms(&self) -> i64 {
+        self.receipt.started_at_ms
     }
 
     pub(super) fn snapshot(&self) -> &Snapshot {
@@ -136,10 +148,28 @@ impl Record {
         self.receipt.label = label;
     }
 
-    pub(super) fn asked(&mut self, request: &ChatRequest) {
-        self.receipt.model_asked = request.model().to_owned();
-        self.receipt.stream = request.stream();
+    /// Notes what is asked for.
+    pub(super) fn asked(&mut self, model: &str, stream: bool, session: Option<&str>) {
+        model.clone_into(&mut self.receipt.model_asked);
+        self.receipt.stream = stream;
+        if self.receipt.session.is_none() {
+            self.receipt.session = session.map(str::to_owned);
+        }
+    }
+
+    /// Notes what is to be sent.
+    pub(super) fn sends(&mut self, request: &ChatRequest) {
         self.prompt_tokens_estimate = request.prompt_tokens_estimate();
+    }
+
+    /// Notes how the answer is to be told and kept.
+    pub(super) fn speaks(&mut self, voice: Option<Voice>) {
+        self.voice = voice.map(Box::new);
+    }
+
+    /// What tells an answer, from its begin; `None` where the upstream's bytes pass and nothing is kept.
+    pub(super) fn telling(&self) -> Option<Box<Telling>> {
+        self.voice.as_ref().map(|voice| Box::new(voice.telling()))
     }
 
     pub(super) fn routed(&mut self, route: &Route) {
@@ -278,8 +308,9 @@ impl Record {
             receipt.upstream_id.clone_from(&tally.upstream_id);
         }
         self.admission.traced(self.trace.take());
-        let Record { admission, receipt, settle_max, tape, .. } = self;
-        Closed { admission, receipt, settle_max, tape, billable }
+        let at_ms = self.clock.now_ms();
+        let Record { admission, receipt, settle_max, tape, voice, .. } = self;
+        Closed { admission, receipt, settle_max, tape, billable, voice, at_ms }
     }
 
     fn billable(&self, outcome: Outcome, tally: Option<&Tally>) -> Billable {
@@ -304,13 +335,13 @@ impl Record {
 }
 
 /// A receipt of which nothing is known yet but who calls.
-fn blank(call: CallId, principal: &Principal, started_at_ms: i64) -> Receipt {
+fn blank(call: CallId, dialect: Dialect, principal: &Principal, started_at_ms: i64) -> Receipt {
     Receipt {
         call,
         account: principal.account.id,
         key: principal.key.id,
         started_at_ms,
-        dialect: "chat",
+        dialect: dialect.as_str(),
         stream: false,
         model_asked: String::new(),
         model_served: None,

@@ -11,6 +11,7 @@ use wire::error::UpstreamError;
 use crate::catalog::ResolveError;
 use crate::idempotency;
 use crate::limits::Limited;
+use crate::sessions::SessionRefusal;
 use crate::upstream::{Secrets, SendError};
 
 /// Why the gateway did not send a call.
@@ -49,6 +50,8 @@ pub enum Refusal {
     Idempotency(idempotency::Refused),
     /// The body is no valid request.
     Request(RequestError),
+    /// The conversation that it belongs to does not let it go on.
+    Session(SessionRefusal),
     /// There is no route for the model.
     Route(ResolveError),
     /// The account's trial is over.

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Incoming};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use wire::chat::{ChatStream, End, Step};
+use wire::pivot::Telling;
 use wire::sse::{self, Decoder};
 
 use super::Failure;
@@ -28,6 +29,8 @@ pub(super) struct Relay {
     decoder: Decoder,
     /// What was translated and counted so far.
     pub(super) chat: ChatStream,
+    /// What tells it in another dialect, or collects it for the store; `None` where it only passes.
+    pub(super) telling: Option<Box<Telling>>,
     first: Option<Bytes>,
     body_ended: bool,
     /// Whether bytes have come that were no event for the client: comments are a sign of life too.
@@ -48,6 +51,7 @@ impl Relay {
     pub(super) fn new(
         body: Incoming,
         chat: ChatStream,
+        telling: Option<Box<Telling>>,
         upstream: &Upstream,
         keep_alive: Duration,
         deadline: Instant,
@@ -56,6 +60,7 @@ impl Relay {
             body,
             decoder: Decoder::new(EVENT_BYTES_MAX),
             chat,
+            telling,
             first: None,
             body_ended: false,
             stirred: false,
@@ -92,7 +97,8 @@ impl Relay {
                 if std::mem::take(&mut self.stirred) {
                     self.deadlines.heard = Instant::now();
                 }
-                self.deadlines.poll(cx)
+                let keep_alive = self.telling.as_ref().map_or(sse::KEEP_ALIVE, |telling| telling.keep_alive());
+                self.deadlines.poll(cx, keep_alive)
             }
         }
     }
@@ -117,8 +123,9 @@ impl Relay {
     }
 
     fn translate(&mut self, data: Bytes) -> Option<Turn> {
+        let told = self.telling.is_some().then(|| data.clone());
         match self.chat.event(data) {
-            Step::Forward(frame) => Some(Turn::Frame(frame)),
+            Step::Forward(frame) => self.tell(told, frame).map(Turn::Frame),
             Step::Skip => None,
             Step::Done => Some(Turn::End(self.end())),
             Step::Error(error) => Some(Turn::End(Err(Failure::InBand(self.secrets.hide(error))))),
@@ -127,6 +134,15 @@ impl Relay {
                 Some(Turn::End(Err(Failure::Malformed(why))))
             }
         }
+    }
+
+    /// What the client is to see of an event that an upstream sent as `frame`: that frame, or what its dialect makes of
+    /// the data, which may be nothing.
+    fn tell(&mut self, data: Option<Bytes>, frame: Bytes) -> Option<Bytes> {
+        let (Some(telling), Some(data)) = (&mut self.telling, data) else { return Some(frame) };
+        let told = telling.chunk(&data);
+        let frame = if telling.writes() { told } else { frame };
+        (!frame.is_empty()).then_some(frame)
     }
 
     /// Feeds the decoder. A broken connection is an end like any other: whether the answer was complete is decided
@@ -194,7 +210,7 @@ impl Deadlines {
         (now >= self.total).then_some(Failure::Timeout)
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+    fn poll(&mut self, cx: &mut Context<'_>, keep_alive: &'static [u8]) -> Poll<Turn> {
         while self.timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             if now >= self.total {
@@ -210,7 +226,7 @@ impl Deadlines {
             let next = (self.heard + self.idle).min(self.sent + self.keep_alive).min(self.total);
             self.timer.as_mut().reset(next);
             if due {
-                return Poll::Ready(Turn::Frame(Bytes::from_static(sse::KEEP_ALIVE)));
+                return Poll::Ready(Turn::Frame(Bytes::from_static(keep_alive)));
             }
         }
         Poll::Pending

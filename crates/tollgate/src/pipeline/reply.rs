@@ -10,6 +10,8 @@ use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 use tokio::sync::oneshot::error::RecvError;
 
+use wire::pivot::Telling;
+
 use super::body::MeteredBody;
 use crate::http::{ApiError, set_call_id};
 use crate::idempotency::Replay;
@@ -40,8 +42,8 @@ pub(super) enum Reply {
     Whole { body: Bytes, cost: Option<Money>, head: Head },
     /// A stream, which settles itself.
     Stream { body: MeteredBody, head: Head },
-    /// An error.
-    Error { error: ApiError, head: Head },
+    /// An error. `telling` tells it inside a stream that has begun, in a dialect that is not chat.
+    Error { error: ApiError, telling: Option<Box<Telling>>, head: Head },
 }
 
 /// The response to a call that was refused.
@@ -64,7 +66,7 @@ pub(super) fn render(call: CallId, answer: Result<Reply, RecvError>) -> Response
     let (mut response, head) = match answer {
         Ok(Reply::Whole { body, cost, head }) => (whole(body, cost), head),
         Ok(Reply::Stream { body, head }) => (stream(body), head),
-        Ok(Reply::Error { mut error, head }) => {
+        Ok(Reply::Error { mut error, head, .. }) => {
             // One layer retries: where the gateway did, the client's SDK is told not to.
             error.should_retry = error.should_retry.or((head.attempts > 1).then_some(false));
             (error.into_response(), head)

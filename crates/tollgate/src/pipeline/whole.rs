@@ -5,25 +5,38 @@ use wire::chat::ChatReply;
 
 use super::Failure;
 use super::record::Record;
+use super::voice::Told;
 use super::reply::{Head, JSON, Reply};
 use crate::http::ApiError;
 
 /// Settles a whole answer and puts its cost into it.
 pub(super) async fn settle(record: Box<Record>, reply: &ChatReply, client_gone: bool, head: Head) -> Reply {
     let outcome = if client_gone { Outcome::ClientGone } else { Outcome::Complete };
-    let closed = record.finish(outcome, reply.tally());
+    let telling = record.telling();
+    let mut closed = record.finish(outcome, reply.tally());
     let cost = closed.cost();
-    let body = reply.with_usage(&closed.billable.usage, cost, closed.billable.source);
+    let passing = || reply.with_usage(&closed.billable.usage, cost, closed.billable.source);
+    let body = match telling {
+        None => passing(),
+        Some(mut telling) => {
+            telling.read_whole(reply.body());
+            let ending = closed.ending(telling.finish_reason());
+            let body = telling.whole(&ending).unwrap_or_else(passing);
+            closed.remember(telling.items(), &Told::Whole(ending));
+            body
+        }
+    };
     match closed.settle_keeping(JSON, &body, true).await {
         Some(_) => Reply::Whole { body, cost, head },
-        None => Reply::Error { error: ApiError::from(&Failure::Unsettled), head },
+        None => Reply::Error { error: ApiError::from(&Failure::Unsettled), telling: None, head },
     }
 }
 
 /// Settles a call that failed before anything was relayed.
 pub(super) async fn fail(record: Box<Record>, failure: &Failure, head: Head) -> Reply {
+    let telling = record.telling();
     let closed = record.fail(failure, None);
     // Nothing is charged, so the error does not depend on the receipt.
     let _ = closed.settle().await;
-    Reply::Error { error: ApiError::from(failure), head }
+    Reply::Error { error: ApiError::from(failure), telling, head }
 }

@@ -50,6 +50,12 @@ impl ChatReply {
         Ok(ChatReply { body, tally })
     }
 
+    /// The answer as the upstream wrote it.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// What was counted.
     #[must_use]
     pub fn tally(&self) -> &Tally {

@@ -19,6 +19,9 @@ const DEPTH_MAX: usize = 64;
 /// Top-level fields of a body. Real requests have about 10.
 const FIELDS_MAX: usize = 1_000;
 
+/// Characters of a session's name.
+const SESSION_CHARS_MAX: usize = 128;
+
 /// How to send a request on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forward<'a> {
@@ -32,10 +35,11 @@ pub struct Forward<'a> {
 #[derive(Clone, Debug)]
 pub struct ChatRequest {
     body: Bytes,
-    /// The fields to send, in order: all but `model` and `provider`.
+    /// The fields to send, in order: all but `model`, `provider` and `session_id`.
     kept: Vec<Kept>,
     model: String,
     provider: Option<String>,
+    session_id: Option<String>,
     stream: bool,
     usage_asked: bool,
     output_tokens: Option<u64>,
@@ -94,6 +98,12 @@ impl ChatRequest {
     #[must_use]
     pub fn provider(&self) -> Option<&str> {
         self.provider.as_deref()
+    }
+
+    /// The conversation that is to be gone on in, by the client's own name.
+    #[must_use]
+    pub fn session_id(&self) -> Option<&str> {
+        self.session_id.as_deref()
     }
 
     /// Whether the answer is to be streamed.
@@ -175,6 +185,7 @@ struct Draft {
     kept: Vec<Kept>,
     model: Option<String>,
     provider: Option<String>,
+    session_id: Option<String>,
     stream: bool,
     usage_asked: bool,
     output_tokens: Option<u64>,
@@ -191,6 +202,7 @@ impl Draft {
         match field.key.as_ref() {
             "model" => self.model = Some(parameters::model(value)?),
             "provider" => self.provider = Some(parameters::provider(value)?),
+            "session_id" => self.session_id = Some(parameters::name("session_id", value, SESSION_CHARS_MAX)?),
             "messages" => {
                 self.has_messages = true;
                 self.prompt.read_messages(value)?;
@@ -216,7 +228,7 @@ impl Draft {
             "input" => self.has_input = true,
             key => parameters::refuse_unpriced(key, value)?,
         }
-        if matches!(field.key.as_ref(), "model" | "provider") {
+        if matches!(field.key.as_ref(), "model" | "provider" | "session_id") {
             return Ok(());
         }
         let written_value = json::range_in(body, value);
@@ -241,6 +253,7 @@ impl Draft {
             kept: self.kept,
             model,
             provider: self.provider,
+            session_id: self.session_id,
             stream: self.stream,
             usage_asked: self.stream && self.usage_asked,
             output_tokens: self.output_tokens,

@@ -140,6 +140,8 @@ fn route(dialect: &str) -> &'static str {
     match dialect {
         "responses" => "/v1/responses",
         "messages" => "/v1/messages",
+        "completions" => "/v1/completions",
+        "embeddings" => "/v1/embeddings",
         _ => "/v1/chat/completions",
     }
 }

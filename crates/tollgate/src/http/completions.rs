@@ -1,0 +1,45 @@
+//! `POST /v1/completions`: the whole of it is the pipeline.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+
+use super::call::{CallParameters, answer};
+use super::caller::{Caller, Key};
+use super::completion_schema::{CompletionBody, CompletionAnswer, CompletionEvent};
+use super::once::OnceHeader;
+use crate::gateway::Worker;
+use crate::pipeline::Dialect;
+
+/// Completion (legacy)
+///
+/// OpenAI's older request. The prompt is sent as the one message of a user, so every chat model serves it.
+#[utoipa::path(
+    post,
+    path = "/v1/completions",
+    tag = "Calls",
+    params(CallParameters, OnceHeader),
+    request_body = CompletionBody,
+    responses(
+        (status = 200, description = "The answer, or the stream of it.", content(
+            (CompletionAnswer = "application/json"),
+            (CompletionEvent = "text/event-stream"),
+        )),
+        (status = 402),
+        (status = 404, description = "The model does not exist here."),
+        (status = 409, description = "Another call is under way in the conversation."),
+        (status = 429),
+        (status = "4XX", description = "The provider refused the request, with this status of its own."),
+        (status = 502),
+        (status = 503),
+        (status = 504),
+    )
+)]
+pub(super) async fn create(
+    Caller(principal): Caller<Key>,
+    State(worker): State<Arc<Worker>>,
+    request: Request,
+) -> Response {
+    answer(&worker, &principal, Dialect::Completions, request).await
+}

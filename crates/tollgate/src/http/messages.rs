@@ -1,0 +1,46 @@
+//! `POST /v1/messages`: the whole of it is the pipeline.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+
+use super::call::{CallParameters, answer};
+use super::caller::{Caller, Key};
+use super::message_schema::{MessageBody, MessageAnswer, MessageEvent};
+use super::once::OnceHeader;
+use crate::gateway::Worker;
+use crate::pipeline::Dialect;
+
+/// Message
+///
+/// Anthropic's request, for every model. Errors have Anthropic's shape. With `stream`, the answer is a stream of events
+/// that ends with `message_stop`, or with an `error` event.
+#[utoipa::path(
+    post,
+    path = "/v1/messages",
+    tag = "Calls",
+    params(CallParameters, OnceHeader),
+    request_body = MessageBody,
+    responses(
+        (status = 200, description = "The answer, or the stream of it.", content(
+            (MessageAnswer = "application/json"),
+            (MessageEvent = "text/event-stream"),
+        )),
+        (status = 402),
+        (status = 404, description = "The model does not exist here."),
+        (status = 409, description = "Another call is under way in the conversation."),
+        (status = 429),
+        (status = "4XX", description = "The provider refused the request, with this status of its own."),
+        (status = 502),
+        (status = 503),
+        (status = 504),
+    )
+)]
+pub(super) async fn create(
+    Caller(principal): Caller<Key>,
+    State(worker): State<Arc<Worker>>,
+    request: Request,
+) -> Response {
+    answer(&worker, &principal, Dialect::Messages, request).await
+}

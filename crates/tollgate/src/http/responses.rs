@@ -1,0 +1,47 @@
+//! `POST /v1/responses`: the whole of it is the pipeline.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+
+use super::call::{CallParameters, answer};
+use super::caller::{Caller, Key};
+use super::response_schema::{ResponseBody, ResponseAnswer, ResponseEvent};
+use super::once::OnceHeader;
+use crate::gateway::Worker;
+use crate::pipeline::Dialect;
+
+/// Response
+///
+/// OpenAI's request, for every model. Responses are stored unless `store` is false: a later one goes on from them with
+/// `previous_response_id`, or in a `conversation`. With `stream`, the answer is a stream of events that ends with
+/// `response.completed`, `response.incomplete` or `response.failed`.
+#[utoipa::path(
+    post,
+    path = "/v1/responses",
+    tag = "Calls",
+    params(CallParameters, OnceHeader),
+    request_body = ResponseBody,
+    responses(
+        (status = 200, description = "The answer, or the stream of it.", content(
+            (ResponseAnswer = "application/json"),
+            (ResponseEvent = "text/event-stream"),
+        )),
+        (status = 402),
+        (status = 404, description = "The model, or what the request goes on from, does not exist here."),
+        (status = 409, description = "Another call is under way in the conversation."),
+        (status = 429),
+        (status = "4XX", description = "The provider refused the request, with this status of its own."),
+        (status = 502),
+        (status = 503),
+        (status = 504),
+    )
+)]
+pub(super) async fn create(
+    Caller(principal): Caller<Key>,
+    State(worker): State<Arc<Worker>>,
+    request: Request,
+) -> Response {
+    answer(&worker, &principal, Dialect::Responses, request).await
+}

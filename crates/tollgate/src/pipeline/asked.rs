@@ -1,0 +1,156 @@
+//! Step 3, parse: a request in its client's dialect.
+
+use bytes::Bytes;
+use hyper::http::request::Parts;
+use wire::chat::{ChatRequest, RequestError};
+use wire::completions::CompletionsRequest;
+use wire::messages::MessagesRequest;
+use wire::responses::ResponsesRequest;
+
+use super::{Dialect, Refusal};
+use crate::ledger::usage::TAG_CHARS_MAX;
+use crate::sessions::{SessionRefusal, Wish};
+
+/// The header that names a conversation to go on in, for clients that cannot add a field to the body.
+const SESSION_ID_HEADER: &str = "x-tollgate-session-id";
+
+/// The query parameter that does.
+const SESSION_ID_QUERY: &str = "session_id";
+
+/// A request that was read.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) what: What,
+    /// What it says of the conversation that it belongs to.
+    pub(super) wish: Wish,
+}
+
+/// A request, by dialect.
+#[derive(Debug)]
+pub(super) enum What {
+    /// With the bytes that it was read from.
+    Chat(ChatRequest, Bytes),
+    Responses(Box<ResponsesRequest>),
+    Messages(Box<MessagesRequest>),
+    Completions(Box<CompletionsRequest>),
+}
+
+impl Asked {
+    /// Reads a body, and the session that the request names in it or beside it.
+    pub(super) fn read(dialect: Dialect, head: &Parts, body: Bytes) -> Result<Asked, Refusal> {
+        let what = What::parse(dialect, body).map_err(Refusal::Request)?;
+        let name = session_id(head, what.session_id()).map_err(Refusal::Session)?;
+        let wish = match &what {
+            What::Responses(request) => Wish {
+                previous: request.previous.clone(),
+                conversation: request.conversation.clone(),
+                name,
+                store: request.store,
+            },
+            _ => Wish { store: name.is_some(), name, ..Wish::default() },
+        };
+        Ok(Asked { what, wish })
+    }
+}
+
+impl What {
+    fn parse(dialect: Dialect, body: Bytes) -> Result<What, RequestError> {
+        Ok(match dialect {
+            Dialect::Chat => What::Chat(ChatRequest::parse(body.clone())?, body),
+            Dialect::Responses => What::Responses(Box::new(ResponsesRequest::parse(&body)?)),
+            Dialect::Messages => What::Messages(Box::new(MessagesRequest::parse(&body)?)),
+            Dialect::Completions => What::Completions(Box::new(CompletionsRequest::parse(&body)?)),
+        })
+    }
+
+    /// The model that is asked for.
+    pub(super) fn model(&self) -> &str {
+        match self {
+            What::Chat(request, _) => request.model(),
+            What::Responses(request) => &request.ask.model,
+            What::Messages(request) => &request.ask.model,
+            What::Completions(request) => &request.ask.model,
+        }
+    }
+
+    /// The gateway's provider that is asked for.
+    pub(super) fn provider(&self) -> Option<&str> {
+        match self {
+            What::Chat(request, _) => request.provider(),
+            What::Responses(request) => request.ask.provider.as_deref(),
+            What::Messages(request) => request.ask.provider.as_deref(),
+            What::Completions(request) => request.ask.provider.as_deref(),
+        }
+    }
+
+    /// Whether the client wants a stream.
+    pub(super) fn stream(&self) -> bool {
+        match self {
+            What::Chat(request, _) => request.stream(),
+            What::Responses(request) => request.ask.stream,
+            What::Messages(request) => request.ask.stream,
+            What::Completions(request) => request.ask.stream,
+        }
+    }
+
+    fn session_id(&self) -> Option<&str> {
+        match self {
+            What::Chat(request, _) => request.session_id(),
+            What::Responses(request) => request.session_id.as_deref(),
+            What::Messages(request) => request.session_id.as_deref(),
+            What::Completions(request) => request.session_id.as_deref(),
+        }
+    }
+}
+
+/// The client's name of its conversation: from the body, the query or a header, which must agree.
+fn session_id(head: &Parts, in_body: Option<&str>) -> Result<Option<String>, SessionRefusal> {
+    let mut found: Option<String> = None;
+    let in_query = head.uri.query().into_iter().flat_map(|query| form_urlencoded::parse(query.as_bytes()));
+    let in_query = in_query.filter(|(key, _)| key == SESSION_ID_QUERY).map(|(_, value)| value.into_owned());
+    let in_headers = head.headers.get_all(SESSION_ID_HEADER).into_iter();
+    let in_headers = in_headers.map(|value| value.to_str().unwrap_or_default().to_owned());
+    let names = in_body.map(|name| (SESSION_ID_QUERY, name.to_owned())).into_iter();
+    let names = names.chain(in_query.map(|name| (SESSION_ID_QUERY, name)));
+    for (place, name) in names.chain(in_headers.map(|name| (SESSION_ID_HEADER, name))) {
+        let visible = name.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+        let differs = found.as_ref().is_some_and(|earlier| *earlier != name);
+        if !visible || !(1..=TAG_CHARS_MAX).contains(&name.len()) || differs {
+            return Err(SessionRefusal::BadName(place));
+        }
+        found = Some(name);
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::Request;
+
+    use super::{SESSION_ID_HEADER, session_id};
+
+    #[test]
+    fn a_session_is_named_in_three_places_that_agree() {
+        for (query, headers, body, found) in [
+            ("", &[][..], None, Ok(None)),
+            ("?session_id=mine", &[], None, Ok(Some("mine"))),
+            ("?session_id=my%20chat", &["my chat"], Some("my chat"), Ok(Some("my chat"))),
+            ("", &["mine"], None, Ok(Some("mine"))),
+            ("", &[], Some("mine"), Ok(Some("mine"))),
+            ("", &["mine", "mine"], None, Ok(Some("mine"))),
+            ("", &["mine", "yours"], None, Err(())),
+            ("?session_id=mine", &[], Some("yours"), Err(())),
+            ("?session_id=", &[], None, Err(())),
+            ("?session_id=a%0Ab", &[], None, Err(())),
+            ("", &[""], None, Err(())),
+        ] {
+            let mut request = Request::builder().uri(format!("/v1/messages{query}"));
+            for value in headers {
+                request = request.header(SESSION_ID_HEADER, *value);
+            }
+            let (head, ()) = request.body(()).unwrap().into_parts();
+            let named = session_id(&head, body).map_err(drop);
+            assert_eq!(named, found.map(|name| name.map(str::to_owned)), "{query} {headers:?} {body:?}");
+        }
+    }
+}

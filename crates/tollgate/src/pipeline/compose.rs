@@ -1,0 +1,234 @@
+//! Between resolve and admit: what is sent is what is new behind its history, in chat, and how the answer is told.
+
+use domain::Route;
+use wire::chat::ChatRequest;
+use wire::completions::CompletionsRequest;
+use wire::messages::MessagesRequest;
+use wire::pivot::{self, Item, Names, ToolKind, items_of_chat, to_chat, with_history};
+use wire::responses::{Extras, Head, ResponsesRequest, input_item, item_id, read_item};
+
+use super::Refusal;
+use super::asked::{Asked, What};
+use super::record::Record;
+use super::voice::{Form, Turn, Voice};
+use crate::gateway::Gateway;
+use crate::ledger::sessions::{self as store, Place};
+use crate::sessions::{
+    Fit, Past, Sealer, SessionRefusal, Wish, digits, estimate, fit, recall, response_id,
+};
+
+/// The part of a context that is left to an answer without an output limit, when a history is cut: a quarter.
+const ANSWER_SHARE: u64 = 4;
+
+/// A call that is worded: what is sent, and how its answer is told.
+pub(super) struct Composed {
+    pub(super) request: ChatRequest,
+    /// `None` for a chat that only passes.
+    pub(super) voice: Option<Voice>,
+}
+
+/// Words a request.
+pub(super) async fn compose(
+    gateway: &Gateway,
+    record: &Record,
+    asked: Asked,
+    route: &Route,
+) -> Result<Composed, Refusal> {
+    let Asked { what, wish } = asked;
+    let room = Room { context: route.context_length(), truncate: truncates(&what) };
+    let names = Names {
+        call: digits(record.call()),
+        created_at_s: record.started_at_ms().div_euclid(1_000),
+        model: what.model().to_owned(),
+    };
+    let composer = Composer { gateway, record, wish, room, names };
+    match what {
+        What::Chat(request, _) if composer.wish.name.is_none() => Ok(Composed { request, voice: None }),
+        What::Chat(request, body) => composer.chat(&request, &body).await,
+        What::Responses(request) => composer.responses(*request).await,
+        What::Messages(request) => composer.messages(*request).await,
+        What::Completions(request) => composer.completions(*request).await,
+    }
+}
+
+/// Whether a history that does not fit is cut. Only the dialect of responses lets a client say so; the others name a
+/// conversation to go on in, and want to go on.
+fn truncates(what: &What) -> bool {
+    match what {
+        What::Responses(request) => request.truncate,
+        _ => true,
+    }
+}
+
+/// How much history fits.
+#[derive(Clone, Copy)]
+struct Room {
+    context: Option<u64>,
+    truncate: bool,
+}
+
+struct Composer<'a> {
+    gateway: &'a Gateway,
+    record: &'a Record,
+    wish: Wish,
+    room: Room,
+    names: Names,
+}
+
+impl Composer<'_> {
+    async fn chat(self, request: &ChatRequest, body: &[u8]) -> Result<Composed, Refusal> {
+        let input = items_of_chat(body).unwrap_or_default();
+        let past = self.recall().await?;
+        let ask = pivot::Request { model: self.names.model.clone(), stream: request.stream(), ..Default::default() };
+        let history = self.fitting(past.items, &input, request.prompt_tokens_estimate(), request.bound().output_tokens)?;
+        let body = with_history(body, &history);
+        let body = body.ok_or(Refusal::Session(SessionRefusal::TooLong))?;
+        let request = ChatRequest::parse(body).map_err(Refusal::Request)?;
+        let head = self.head(&ask, &Extras::default(), past.place);
+        let turn = self.turn(past.place, past.lock, head, &input);
+        let voice = Voice { names: self.names, form: Form::Chat, custom: Vec::new(), tools: false, turn: Some(turn) };
+        Ok(Composed { request, voice: Some(voice) })
+    }
+
+    async fn responses(self, mut request: ResponsesRequest) -> Result<Composed, Refusal> {
+        let sealer = self.gateway.vault.of(self.record.account());
+        self.open_reasoning(&mut request, &sealer);
+        self.resolve_references(&mut request).await?;
+        if request.background {
+            // It is watched, cancelled and resumed by its events, whoever reads them.
+            request.ask.stream = true;
+        }
+        let past = self.recall().await?;
+        let (place, lock) = (past.place, past.lock);
+        let chat = self.worded(&mut request.ask, past.items)?;
+        let head = self.head(&request.ask, &request.extras, place);
+        let turn = request.store.then(|| Turn {
+            background: request.background,
+            ..self.turn(place, lock, head.clone(), &request.ask.input)
+        });
+        let sealer = request.include_sealed.then_some(sealer);
+        Ok(self.spoken(chat, &request.ask, Form::Responses(Box::new(head), sealer), turn))
+    }
+
+    async fn messages(self, mut request: MessagesRequest) -> Result<Composed, Refusal> {
+        let past = self.recall().await?;
+        let (place, lock) = (past.place, past.lock);
+        let chat = self.worded(&mut request.ask, past.items)?;
+        let turn = self.kept(&request.ask, place, lock);
+        let form = Form::Messages(chat.prompt_tokens_estimate());
+        Ok(self.spoken(chat, &request.ask, form, turn))
+    }
+
+    async fn completions(self, mut request: CompletionsRequest) -> Result<Composed, Refusal> {
+        let past = self.recall().await?;
+        let (place, lock) = (past.place, past.lock);
+        let chat = self.worded(&mut request.ask, past.items)?;
+        let turn = self.kept(&request.ask, place, lock);
+        let form = Form::Completions(request.usage_asked);
+        Ok(self.spoken(chat, &request.ask, form, turn))
+    }
+
+    async fn recall(&self) -> Result<Past, Refusal> {
+        recall(self.gateway.memory(), self.record.account(), &self.wish).await.map_err(Refusal::Session)
+    }
+
+    /// The chat request of `ask` behind as much of `history` as fits.
+    fn worded(&self, ask: &mut pivot::Request, history: Vec<Item>) -> Result<ChatRequest, Refusal> {
+        let alone = ChatRequest::parse(to_chat(ask, &[])).map_err(Refusal::Request)?;
+        if history.is_empty() {
+            return Ok(alone);
+        }
+        let input_tokens = alone.prompt_tokens_estimate();
+        let history = self.fitting(history, &ask.input, input_tokens, ask.settings.output_tokens)?;
+        ChatRequest::parse(to_chat(ask, &history)).map_err(Refusal::Request)
+    }
+
+    fn fitting(
+        &self,
+        history: Vec<Item>,
+        input: &[Item],
+        input_tokens: u64,
+        output_tokens: Option<u64>,
+    ) -> Result<Vec<Item>, Refusal> {
+        let Some(context) = self.room.context else { return Ok(history) };
+        let answer = output_tokens.unwrap_or(context / ANSWER_SHARE).min(context / ANSWER_SHARE * 2);
+        let history = history.into_iter().map(|item| {
+            let tokens = estimate(&item);
+            (item, tokens)
+        });
+        let whole =
+            Fit { history: history.collect(), input, input_tokens, room: context.saturating_sub(answer) };
+        fit(whole, self.room.truncate).map_err(|overflow| Refusal::Session(SessionRefusal::Overflow(overflow)))
+    }
+
+    fn head(&self, ask: &pivot::Request, extras: &Extras, place: Place) -> Head {
+        let (previous, conversation) = match place {
+            Place::Root => (None, None),
+            Place::After(call) => (Some(response_id(call)), None),
+            Place::In(conversation) => (None, Some(conversation.to_string())),
+        };
+        Head::new(&self.names, ask, extras, previous.as_deref(), conversation.as_deref())
+    }
+
+    /// The turn of a call in another dialect than responses, where its client named a session.
+    fn kept(&self, ask: &pivot::Request, place: Place, lock: Option<crate::sessions::Lock>) -> Option<Turn> {
+        self.wish.store.then(|| {
+            let head = self.head(ask, &Extras::default(), place);
+            self.turn(place, lock, head, &ask.input)
+        })
+    }
+
+    fn turn(&self, place: Place, lock: Option<crate::sessions::Lock>, head: Head, input: &[Item]) -> Turn {
+        // Apart from the ids of the answer's items, which are made from the same digits.
+        let call = format!("{}i", self.names.call);
+        let input = input.iter().enumerate().map(|(index, item)| {
+            let id = item_id(item, &call, index);
+            store::Item { body: input_item(item, &id), id }
+        });
+        Turn {
+            call: self.record.call(),
+            account: self.record.account(),
+            created_at_ms: self.record.started_at_ms(),
+            place,
+            background: false,
+            head,
+            input: input.collect(),
+            lock,
+        }
+    }
+
+    fn spoken(self, request: ChatRequest, ask: &pivot::Request, form: Form, turn: Option<Turn>) -> Composed {
+        let tools = &ask.settings.tools;
+        let custom = tools.iter().filter(|tool| tool.kind == ToolKind::Custom).map(|tool| tool.name.clone());
+        let (custom, tools) = (custom.collect(), !tools.is_empty());
+        Composed { request, voice: Some(Voice { names: self.names, form, custom, tools, turn }) }
+    }
+
+    /// Opens reasoning that was sealed here. What cannot be opened is somebody else's, and of no use.
+    #[expect(clippy::unused_self, reason = "a step of the composer")]
+    fn open_reasoning(&self, request: &mut ResponsesRequest, sealer: &Sealer) {
+        for (index, sealed) in &request.sealed {
+            if let (Some(Item::Reasoning { text }), Some(opened)) =
+                (request.ask.input.get_mut(*index), sealer.open(sealed))
+            {
+                *text = opened;
+            }
+        }
+    }
+
+    /// Puts the stored items in the places of the references to them.
+    async fn resolve_references(&self, request: &mut ResponsesRequest) -> Result<(), Refusal> {
+        let account = self.record.account();
+        let references = std::mem::take(&mut request.references);
+        // From the end, so that the places before stay what they are.
+        for (index, id) in references.into_iter().rev() {
+            let found = self.gateway.ledger.item(account, &id).await;
+            let found = found.map_err(|error| Refusal::Session(error.into()))?;
+            let item = found.and_then(|item| read_item(&item.body).ok());
+            let item = item.ok_or(Refusal::Session(SessionRefusal::NoItem(id)))?;
+            let place = index.min(request.ask.input.len());
+            request.ask.input.insert(place, item);
+        }
+        Ok(())
+    }
+}
