@@ -56,6 +56,10 @@ id!(
     GrantId, "grant"
 );
 id!(
+    /// A stored conversation.
+    ConversationId, "conv"
+);
+id!(
     /// An invite to sign up (not its code).
     InviteId, "invite"
 );

@@ -95,6 +95,7 @@ pub async fn start_at(config: Config, clock: Clock) -> Result<Running, StartErro
     let telemetry = Arc::new(Telemetry::start(&config, clock.now_ms()).map_err(StartError::Worker)?);
     ledger.report_to(Arc::clone(&telemetry));
     ledger.keep_usage(config.usage).await?;
+    ledger.keep_sessions(config.sessions).await?;
     let given = config.admin.key.as_ref().map(|key| key.expose().to_owned());
     let (admin_auth, admin_key) = AdminKey::load_or_create(given.as_deref(), &ledger, &entropy).await?;
     let vault = Vault::load_or_create(&ledger, &entropy).await?;

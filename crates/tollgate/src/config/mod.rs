@@ -16,6 +16,7 @@ mod route;
 mod secret;
 mod section;
 mod server;
+mod sessions;
 mod signup;
 mod telemetry;
 #[cfg(test)]
@@ -45,6 +46,7 @@ pub use telemetry::{OtlpConfig, TelemetryConfig};
 use section::Section;
 
 use crate::ledger::UsagePolicy;
+use crate::ledger::sessions::SessionPolicy;
 
 /// The file that is read when none is named and it exists.
 const FILE_DEFAULT: &str = "tollgate.toml";
@@ -66,6 +68,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// How the history of calls is kept.
     pub usage: UsagePolicy,
+    /// How sessions are kept.
+    pub sessions: SessionPolicy,
     /// What is logged.
     pub log: LogConfig,
     /// Where traces are sent.
@@ -149,6 +153,7 @@ impl Config {
         let mut admin = root.read("admin", |section| server::read_admin(section, &env))?;
         let store = root.read("store", |section| server::read_store(section, &data_dir))?;
         let usage = root.read("usage", usage::read_usage)?;
+        let sessions = root.read("sessions", sessions::read_sessions)?;
         let providers = provider::read_providers(root.section("providers")?, &env, &mut warnings)?;
         let models = model::read_models(root.section("models")?, &providers)?;
         let routes = route::read_routes(root.section("routes")?, &providers)?;
@@ -169,6 +174,7 @@ impl Config {
             admin,
             store,
             usage,
+            sessions,
             log,
             telemetry,
             providers,

@@ -15,6 +15,7 @@ use super::account::Account;
 use super::answers::{Claim, Keep};
 use super::patience::Patience;
 use super::receipt::Receipt;
+use super::sessions::NewTurn;
 use super::store::Settlement;
 use super::writer::Ending;
 use crate::limits::Reservation;
@@ -29,6 +30,7 @@ pub struct Admission {
     hold: Option<Hold>,
     reservation: Option<Reservation>,
     keep: Option<Keep>,
+    turn: Option<Box<NewTurn>>,
     /// Taken when the call ends. Because it was reserved at admission, ending can neither fail nor wait.
     place: Option<mpsc::OwnedPermit<Ending>>,
     trace: Option<Box<CallTrace>>,
@@ -37,7 +39,8 @@ pub struct Admission {
 
 impl Admission {
     pub(super) fn new(account: Arc<Account>, place: mpsc::OwnedPermit<Ending>) -> Admission {
-        Admission { account, hold: None, reservation: None, keep: None, place: Some(place), trace: None, lock: None }
+        let place = Some(place);
+        Admission { account, hold: None, reservation: None, keep: None, turn: None, place, trace: None, lock: None }
     }
 
     /// Reserves `amount`, or refuses. A second hold takes the place of the first.
@@ -86,6 +89,11 @@ impl Admission {
         self.keep = Some(keep);
     }
 
+    /// Has the call stored as a turn of a session, with the settlement. The call and the account are the receipt's.
+    pub fn store_turn(&mut self, turn: Box<NewTurn>) {
+        self.turn = Some(turn);
+    }
+
     /// Ends the call with `receipt`: the account pays the receipt's cost, at most the hold, and gets the rest back.
     ///
     /// The settlement is sent off here and now, and the account is the admission's. The answer comes when it is
@@ -95,7 +103,12 @@ impl Admission {
         receipt.account = self.account.id;
         let (claim, kept) = self.keep.take().map(|keep| (keep.claim, keep.answer)).unzip();
         let call = receipt.call;
-        let settlement = Settlement { receipt, kind: self.account.kind, hold: self.held(), answer: kept };
+        let turn = self.turn.take().map(|mut turn| {
+            (turn.call, turn.account) = (call, self.account.id);
+            turn
+        });
+        let (kind, hold) = (self.account.kind, self.held());
+        let settlement = Settlement { receipt, kind, hold, answer: kept, turn };
         let patience = Arc::new(Patience::default());
         let waiting = Waiting {
             account: Arc::clone(&self.account),

@@ -33,14 +33,15 @@ impl FarMove {
     }
 
     /// A look at the clock while a move is due that waits since `before`.
-    pub(super) fn look(before: Option<FarMove>, now_ms: i64) -> FarMove {
+    pub(super) fn look(before: Option<FarMove>, now_ms: i64, of: &'static str) -> FarMove {
         match before.filter(|before| now_ms.abs_diff(before.seen_ms) <= LEAP_MS.unsigned_abs()) {
             Some(before) => FarMove { seen_ms: now_ms, ..before },
             None => {
                 warn!(
                     now_ms,
+                    of,
                     hours = SURE_AFTER_MS / HOUR_MS,
-                    "more than a day of receipts is due to be deleted, which waits for some hours: is the clock right?"
+                    "more than a day of them is due to be deleted, which waits for some hours: is the clock right?"
                 );
                 FarMove { since_ms: now_ms, seen_ms: now_ms }
             }

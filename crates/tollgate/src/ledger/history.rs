@@ -77,7 +77,7 @@ impl Ledger {
         answered.await.map_err(|_| LedgerError::Closed)?
     }
 
-    fn usage(&self) -> Result<&UsageThreads, LedgerError> {
+    pub(super) fn usage(&self) -> Result<&UsageThreads, LedgerError> {
         self.shared.usage.as_ref().ok_or(LedgerError::Invalid("this store keeps no usage"))
     }
 }

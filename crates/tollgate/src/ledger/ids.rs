@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use domain::{AccountId, CallId, GrantId, InviteId, KeyId};
+use domain::{AccountId, CallId, ConversationId, GrantId, InviteId, KeyId};
 use uuid::{ContextV7, Timestamp, Uuid};
 
 use crate::clock::Clock;
@@ -18,6 +18,12 @@ pub fn call_id(clock: &Clock) -> CallId {
 
 pub(crate) fn account_id(clock: &Clock) -> AccountId {
     AccountId::from_bits(uuid(clock))
+}
+
+/// A new conversation.
+#[must_use]
+pub fn conversation_id(clock: &Clock) -> ConversationId {
+    ConversationId::from_bits(uuid(clock))
 }
 
 pub(crate) fn grant_id(clock: &Clock) -> GrantId {

@@ -1,9 +1,11 @@
-//! The thread that keeps the rollups of usage: it folds new receipts into them, deletes old receipts, and rebuilds.
+//! The thread that keeps the rollups of usage: it folds new receipts into them, deletes old receipts, and rebuilds. It
+//! deletes old sessions as well.
 //!
 //! It reads and computes on a connection of its own. What it stores it hands to the writer, a little at a time, which
 //! takes it between two batches of calls. So no call waits longer for it than for the calls before it.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -13,6 +15,7 @@ use tracing::{info, warn};
 
 use super::LedgerError;
 use super::far_move::FarMove;
+use super::sessions::{SessionBytes, SessionKeeper, SessionPolicy};
 use super::sqlite::usage;
 use super::usage::Rebuilt;
 use super::writer::{self, Command};
@@ -45,6 +48,8 @@ impl Default for UsagePolicy {
 pub(super) enum Task {
     /// From now on, keep usage like this.
     Follow(UsagePolicy),
+    /// From now on, keep sessions like this.
+    KeepSessions(SessionPolicy),
     /// Do now what is due at the next interval.
     Keep(oneshot::Sender<Result<(), LedgerError>>),
     /// Compute every row anew.
@@ -59,6 +64,7 @@ struct Keeper {
     tasks: mpsc::Receiver<Task>,
     policy: UsagePolicy,
     far_move: Option<FarMove>,
+    sessions: SessionKeeper,
     clock: Clock,
 }
 
@@ -66,16 +72,30 @@ struct Keeper {
 pub(super) fn start(
     connection: Connection,
     commands: mpsc::Sender<Command>,
+    session_bytes: Arc<SessionBytes>,
     clock: Clock,
 ) -> io::Result<mpsc::Sender<Task>> {
     let (tasks, tasks_in) = mpsc::channel(TASKS_MAX);
     let policy = UsagePolicy::default();
-    let keeper = Keeper { connection, commands, tasks: tasks_in, policy, far_move: None, clock };
+    let sessions = SessionKeeper::new(commands.clone(), session_bytes);
+    let keeper = Keeper { connection, commands, tasks: tasks_in, policy, far_move: None, sessions, clock };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     std::thread::Builder::new()
         .name("usage-keeper".to_owned())
         .spawn(move || runtime.block_on(keeper.run()))?;
     Ok(tasks)
+}
+
+/// Runs `work` on the writer's connection, between two batches of calls.
+pub(super) async fn on_database<T: Send + 'static>(
+    commands: &mpsc::Sender<Command>,
+    work: impl FnOnce(&mut Connection) -> Result<T, LedgerError> + Send + 'static,
+) -> Result<T, LedgerError> {
+    writer::ask(commands, move |store| match store.database() {
+        Some(database) => work(database),
+        None => Err(LedgerError::Invalid("this store keeps no usage")),
+    })
+    .await
 }
 
 impl Keeper {
@@ -88,11 +108,12 @@ impl Keeper {
                     if let Err(error) = &kept
                         && !failing
                     {
-                        warn!(%error, "usage is not rolled up: questions about it take longer until it is");
+                        warn!(%error, "usage is not rolled up, and nothing old is deleted, until this works");
                     }
                     failing = kept.is_err();
                 }
                 Ok(Some(Task::Follow(policy))) => self.policy = policy,
+                Ok(Some(Task::KeepSessions(policy))) => self.sessions.policy = policy,
                 Ok(Some(Task::Keep(answer))) => {
                     // Whoever asked may have left; here and below.
                     let _ = answer.send(self.keep().await);
@@ -108,8 +129,13 @@ impl Keeper {
         drop(connection);
     }
 
-    /// Folds every receipt that is not in the rollups, then deletes those that are too old.
+    /// Folds every receipt that is not in the rollups, then deletes receipts and sessions that are too old.
     async fn keep(&mut self) -> Result<(), LedgerError> {
+        self.keep_usage().await?;
+        self.sessions.keep(&self.connection, self.clock.now_ms()).await
+    }
+
+    async fn keep_usage(&mut self) -> Result<(), LedgerError> {
         while let Some(change) = usage::next_fold(&self.connection, usage::IN_BACKGROUND)? {
             self.on_database(move |database| usage::store(database, &change)).await?;
         }
@@ -129,7 +155,7 @@ impl Keeper {
         let horizon = usage::horizon(now_ms, days);
         let keep_from_ms = usage::State::read(&self.connection)?.keep_from_ms;
         if FarMove::is_one(keep_from_ms, horizon) {
-            let far_move = FarMove::look(self.far_move, now_ms);
+            let far_move = FarMove::look(self.far_move, now_ms, "receipts");
             self.far_move = Some(far_move);
             return Ok(far_move.is_sure().then_some(horizon));
         }
@@ -138,7 +164,7 @@ impl Keeper {
     }
 
     async fn rebuild(&mut self) -> Result<Rebuilt, LedgerError> {
-        self.keep().await?;
+        self.keep_usage().await?;
         let mut rebuilt = Rebuilt::default();
         for day in usage::days_to_check(&self.connection)? {
             let mending = usage::mend_day(&self.connection, day)?;
@@ -159,15 +185,10 @@ impl Keeper {
         Ok(())
     }
 
-    /// Runs `work` on the writer's connection, between two batches of calls.
     async fn on_database<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, LedgerError> + Send + 'static,
     ) -> Result<T, LedgerError> {
-        writer::ask(&self.commands, move |store| match store.database() {
-            Some(database) => work(database),
-            None => Err(LedgerError::Invalid("this store keeps no usage")),
-        })
-        .await
+        on_database(&self.commands, work).await
     }
 }

@@ -121,7 +121,7 @@ impl Draft {
                 stored.is_some_and(|(stored, _)| stored.call == Some(receipt.call))
             });
             let (tokens, at_ms) = (stored.receipt.tokens(), stored.settled_at_ms);
-            return Ok(Booked { settled, tokens, at_ms, repeated: true, kept });
+            return Ok(Booked { settled, tokens, at_ms, repeated: true, kept, session_bytes: None });
         }
         let stored = tables.accounts.get(&receipt.account).ok_or(LedgerError::UnknownAccount)?;
         let account = self.accounts.entry(receipt.account).or_insert_with(|| stored.clone());
@@ -145,7 +145,8 @@ impl Draft {
         if let Some(answer) = kept {
             self.answers.insert(answer.mark.place, (answer.clone(), at_ms + KEPT_MS));
         }
-        Ok(Booked { settled, tokens: receipt.tokens(), at_ms, repeated: false, kept: kept.is_some() })
+        let (tokens, kept) = (receipt.tokens(), kept.is_some());
+        Ok(Booked { settled, tokens, at_ms, repeated: false, kept, session_bytes: None })
     }
 }
 

@@ -22,6 +22,7 @@ mod plans_in_use;
 mod reader;
 mod receipt;
 mod registry;
+pub mod sessions;
 mod sqlite;
 pub(crate) mod store;
 #[cfg(test)]
@@ -60,6 +61,7 @@ use answers::Answers;
 use keeper::Task;
 use memory::MemoryStore;
 use reader::Read;
+use sessions::SessionBytes;
 use sqlite::usage::UsageReader;
 use sqlite::{SqliteReceipts, SqliteStore};
 use store::{Store, UsageStore};
@@ -95,6 +97,7 @@ struct Shared {
     /// `None` for a store in memory.
     usage: Option<UsageThreads>,
     answers: Arc<Answers>,
+    session_bytes: Arc<SessionBytes>,
     failing: Arc<AtomicBool>,
     telemetry: Arc<OnceLock<Arc<Telemetry>>>,
     clock: Clock,
@@ -128,9 +131,12 @@ impl Ledger {
         database: Option<&Path>,
         clock: Clock,
     ) -> Result<Ledger, LedgerError> {
+        let mut session_bytes = SessionBytes::default();
         if let Some(database) = store.database() {
             sqlite::usage::catch_up(database)?;
+            session_bytes = sqlite::sessions::take_up(database)?;
         }
+        let session_bytes = Arc::new(session_bytes);
         let mut accounts = HashMap::new();
         for row in store.accounts()? {
             accounts.insert(row.id, Arc::new(Account::open(&row)?));
@@ -144,6 +150,7 @@ impl Ledger {
             store,
             endings: endings_in,
             commands: commands_in,
+            session_bytes: Arc::clone(&session_bytes),
             failing: Arc::clone(&failing),
             telemetry: Arc::clone(&telemetry),
             clock: clock.clone(),
@@ -154,11 +161,27 @@ impl Ledger {
         let usage = match database {
             Some(path) => Some(UsageThreads {
                 questions: reader::start("usage-reader", UsageReader::open(path)?)?,
-                tasks: keeper::start(sqlite::usage::read_only(path)?, commands.clone(), clock.clone())?,
+                tasks: keeper::start(
+                    sqlite::usage::read_only(path)?,
+                    commands.clone(),
+                    Arc::clone(&session_bytes),
+                    clock.clone(),
+                )?,
             }),
             None => None,
         };
-        let shared = Shared { accounts, endings, commands, reads, usage, answers, failing, telemetry, clock };
+        let shared = Shared {
+            accounts,
+            endings,
+            commands,
+            reads,
+            usage,
+            answers,
+            session_bytes,
+            failing,
+            telemetry,
+            clock,
+        };
         Ok(Ledger { shared: Arc::new(shared) })
     }
 

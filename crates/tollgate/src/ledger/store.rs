@@ -9,6 +9,7 @@ use super::account::{AccountRow, Terms};
 use super::answers::{AnswerEntry, KeptAnswer, NewAnswer, Place};
 use super::receipt::{Page, Receipt, StoredReceipt};
 use super::registry::Registry;
+use super::sessions::NewTurn;
 use crate::keys::{KeyTerms, PreviousSecret};
 
 /// Money: accounts, grants, settlements.
@@ -94,9 +95,14 @@ pub(crate) trait UsageStore {
 
     /// A page of an account's receipts, newest first.
     fn receipts(&mut self, account: AccountId, page: Page) -> Result<Vec<StoredReceipt>, LedgerError>;
+
+    /// The database, for what only one keeps: sessions.
+    fn database(&mut self) -> Option<&mut Connection> {
+        None
+    }
 }
 
-/// What only a database keeps: rollups of usage.
+/// What only a database keeps: rollups of usage, and sessions.
 pub(crate) trait RollupStore {
     /// The database. A store in memory has none, and as it begins empty it has no history to roll up.
     fn database(&mut self) -> Option<&mut Connection> {
@@ -182,6 +188,8 @@ pub(crate) struct Settlement {
     pub(crate) hold: Money,
     /// The answer for those who repeat the request, where it has an idempotency key.
     pub(crate) answer: Option<Box<NewAnswer>>,
+    /// The turn of a session, where the call is stored as one.
+    pub(crate) turn: Option<Box<NewTurn>>,
 }
 
 impl Settlement {
@@ -206,6 +214,8 @@ pub(crate) struct Booked {
     pub(crate) repeated: bool,
     /// Whether its answer is stored for those who repeat the request.
     pub(crate) kept: bool,
+    /// What the account's sessions take after it, in bytes, where it has a turn.
+    pub(crate) session_bytes: Option<u64>,
 }
 
 /// A key as stored.

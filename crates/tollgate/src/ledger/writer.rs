@@ -13,6 +13,7 @@ use tracing::{error, info};
 use super::LedgerError;
 use super::account::Account;
 use super::admission::{Charged, Waiting};
+use super::sessions::SessionBytes;
 use super::store::{Booked, Settlement, Store};
 use crate::clock::Clock;
 use crate::telemetry::{ClosedCall, Telemetry};
@@ -57,6 +58,7 @@ pub(super) struct Writer {
     pub(super) store: Box<dyn Store>,
     pub(super) endings: mpsc::Receiver<Ending>,
     pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) session_bytes: Arc<SessionBytes>,
     pub(super) failing: Arc<AtomicBool>,
     pub(super) telemetry: Arc<OnceLock<Arc<Telemetry>>>,
     pub(super) clock: Clock,
@@ -217,6 +219,9 @@ impl Writer {
         if let Some(telemetry) = self.telemetry.get().filter(|_| !booked.repeated) {
             let (receipt, trace) = (settlement.receipt, waits.trace);
             telemetry.closed(ClosedCall { receipt, charge, uncollected, trace });
+        }
+        if let Some(bytes) = booked.session_bytes {
+            self.session_bytes.set(waits.account.id, bytes);
         }
         if let Some(claim) = waits.claim.filter(|_| booked.kept) {
             claim.keep(Some(waits.call), booked.at_ms);

@@ -1,7 +1,7 @@
 //! Columns that are more than integers and texts. What they hold was checked when it was written, and is again when it
 //! is read.
 
-use domain::{AccountId, CallId, GrantId, InviteId, KeyId, Money, Price, Rate};
+use domain::{AccountId, CallId, ConversationId, GrantId, InviteId, KeyId, Money, Price, Rate};
 use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Error, Result, Row};
 
@@ -34,7 +34,7 @@ macro_rules! column_id {
     )*};
 }
 
-column_id!(AccountId, CallId, GrantId, InviteId, KeyId);
+column_id!(AccountId, CallId, ConversationId, GrantId, InviteId, KeyId);
 
 /// A count as a column. The few counts that would not fit are lies, and are cut.
 pub(super) fn count(value: u64) -> i64 {

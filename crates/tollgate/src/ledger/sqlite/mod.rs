@@ -11,6 +11,7 @@ mod plans;
 mod receipts;
 mod registry;
 mod schema;
+pub(crate) mod sessions;
 mod settings;
 mod treasury;
 pub(crate) mod usage;
@@ -37,7 +38,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
 const CHECKPOINT_PAGES: i64 = 4_096;
 
 /// Prepared statements that are kept: more than there are.
-const STATEMENTS_MAX: usize = 64;
+const STATEMENTS_MAX: usize = 128;
 
 /// The owner's connection.
 pub(crate) struct SqliteStore {

@@ -85,7 +85,14 @@ pub(super) fn booked(connection: &Connection, account: AccountId, call: CallId) 
         let charge = read_money(row, "charge_nanos")?;
         let settled = Settled { charge, uncollected: read_money(row, "uncollected_nanos")? };
         let tokens = read_count(row, "input_tokens")?.saturating_add(read_count(row, "output_tokens")?);
-        Ok(Booked { settled, tokens, at_ms: row.get("settled_at_ms")?, repeated: true, kept: false })
+        Ok(Booked {
+            settled,
+            tokens,
+            at_ms: row.get("settled_at_ms")?,
+            repeated: true,
+            kept: false,
+            session_bytes: None,
+        })
     })
 }
 
@@ -122,6 +129,10 @@ impl UsageStore for SqliteReceipts {
         let limit = page.limit.min(Page::LIMIT_MAX);
         let rows = statement.query_map(params![account.column(), before, limit], stored_receipt)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn database(&mut self) -> Option<&mut Connection> {
+        Some(&mut self.connection)
     }
 }
 

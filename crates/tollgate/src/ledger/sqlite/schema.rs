@@ -8,20 +8,21 @@ use super::refusal;
 use crate::ledger::OpenError;
 
 /// The schema, step by step. A step is never changed once released.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../../migrations/sqlite/0001_ledger.sql"),
     include_str!("../../migrations/sqlite/0002_usage.sql"),
     include_str!("../../migrations/sqlite/0003_plans.sql"),
     include_str!("../../migrations/sqlite/0004_idempotency.sql"),
     include_str!("../../migrations/sqlite/0005_signup.sql"),
     include_str!("../../migrations/sqlite/0006_keys.sql"),
+    include_str!("../../migrations/sqlite/0007_sessions.sql"),
 ];
 
 /// Marks a database as ours in its header: "TOLL".
 pub(crate) const APPLICATION_ID: u32 = 0x544F_4C4C;
 
 /// The version that this release writes.
-pub(crate) const VERSION: u32 = 6;
+pub(crate) const VERSION: u32 = 7;
 
 /// Applies the steps that are missing, each in a transaction.
 pub(super) fn bring_up_to_date(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::SqliteStore;
 use super::columns::{ColumnId, ISSUED, REVENUE, read_money, read_optional_word, read_word};
-use super::{answers, receipts};
+use super::{answers, receipts, sessions};
 use crate::ledger::LedgerError;
 use crate::ledger::account::{AccountRow, Terms};
 use crate::ledger::registry::{IdentityKind, IdentityMark};
@@ -136,6 +136,7 @@ fn book_calls(
             if let Some(answer) = &settlement.answer {
                 earlier.kept = answers::holds(connection, &answer.mark.place, receipt.call)?;
             }
+            earlier.session_bytes = session_bytes(connection, settlement)?;
             booked.push(earlier);
             continue;
         }
@@ -144,7 +145,11 @@ fn book_calls(
             answers::insert(connection, answer, at_ms)?;
         }
         let tokens = receipt.tokens();
-        booked.push(Booked { settled, tokens, at_ms, repeated: false, kept: kept.is_some() });
+        if let Some(turn) = &settlement.turn {
+            sessions::settle_turn(connection, settlement, turn, at_ms)?;
+        }
+        let (kept, session_bytes) = (kept.is_some(), session_bytes(connection, settlement)?);
+        booked.push(Booked { settled, tokens, at_ms, repeated: false, kept, session_bytes });
         if settled.charge.is_zero() {
             continue;
         }
@@ -158,6 +163,12 @@ fn book_calls(
         sum.charge = sum.charge.checked_add(settled.charge).ok_or(LedgerError::TooLarge)?;
     }
     Ok((booked, sums))
+}
+
+/// What the account's sessions take now, where the call has a turn.
+fn session_bytes(connection: &Connection, settlement: &Settlement) -> rusqlite::Result<Option<u64>> {
+    let turn = settlement.turn.as_ref();
+    turn.map(|turn| sessions::account_bytes(connection, turn.account)).transpose()
 }
 
 /// Adds a batch's charge to an account. What a metered account uses beyond its grants is granted to it.

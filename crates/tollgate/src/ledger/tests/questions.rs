@@ -49,6 +49,7 @@ impl History {
     pub(super) fn settle(&mut self, calls: &[Receipt]) {
         let settlement = |receipt: &Receipt| Settlement {
             answer: None,
+            turn: None,
             receipt: receipt.clone(),
             kind: AccountKind::Prepaid,
             hold: money(1_000),

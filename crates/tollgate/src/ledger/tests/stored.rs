@@ -54,6 +54,7 @@ fn a_receipt_is_read_as_it_was_written() {
                         kind: AccountKind::Prepaid,
                         hold,
                         answer: None,
+                        turn: None,
                     }],
                     88,
                 )

@@ -96,7 +96,7 @@ pub(super) fn settlement(
     hold: i64,
     cost: i64,
 ) -> Settlement {
-    Settlement { receipt: receipt(account, call, cost), kind, hold: money(hold), answer: None }
+    Settlement { receipt: receipt(account, call, cost), kind, hold: money(hold), answer: None, turn: None }
 }
 
 pub(super) fn prepaid(call: u128, hold: i64, cost: i64) -> Settlement {

@@ -1,0 +1,114 @@
+//! Reading sessions, on the ledger's reader. Each verb sees one state of the database.
+
+use domain::{AccountId, CallId, ConversationId};
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::{Bounds, Conversation, Item, ItemList, ItemPage, Place, SessionError, StoredTurn};
+use crate::ledger::sqlite::sessions;
+use crate::ledger::{Ledger, LedgerError, reader};
+
+impl Ledger {
+    /// What the sessions of an account take, in bytes, from memory.
+    #[must_use]
+    pub fn session_bytes(&self, account: AccountId) -> u64 {
+        self.shared.session_bytes.of(account)
+    }
+
+    /// The stored response of a call.
+    pub async fn response(
+        &self,
+        account: AccountId,
+        call: CallId,
+    ) -> Result<Option<StoredTurn>, LedgerError> {
+        self.read_sessions(move |connection| Ok(sessions::turn(connection, account, call)?)).await
+    }
+
+    /// A page of the items that a call brought.
+    ///
+    /// [`SessionError::NotFound`] where the response is not there; here and below.
+    pub async fn input_items(
+        &self,
+        account: AccountId,
+        call: CallId,
+        page: ItemPage,
+    ) -> Result<ItemList, SessionError> {
+        self.read_sessions(move |connection| Ok(sessions::input_items(connection, account, call, &page)))
+            .await?
+    }
+
+    /// The items that the model answered a call with, in their order. No more than one answer has.
+    pub async fn output_items(&self, account: AccountId, call: CallId) -> Result<Vec<Item>, SessionError> {
+        self.read_sessions(move |connection| Ok(sessions::output_items(connection, account, call))).await?
+    }
+
+    /// All that a turn in that place goes on from, the oldest first: nothing for a root.
+    pub async fn history(
+        &self,
+        account: AccountId,
+        place: Place,
+        bounds: Bounds,
+    ) -> Result<Vec<Item>, SessionError> {
+        self.read_sessions(move |connection| Ok(sessions::history(connection, account, place, bounds)))
+            .await?
+    }
+
+    /// A conversation.
+    pub async fn conversation(
+        &self,
+        account: AccountId,
+        id: ConversationId,
+    ) -> Result<Option<Conversation>, LedgerError> {
+        self.read_sessions(move |connection| Ok(sessions::conversation(connection, account, id)?)).await
+    }
+
+    /// The conversation of that name.
+    pub async fn conversation_by_name(
+        &self,
+        account: AccountId,
+        name: &str,
+    ) -> Result<Option<Conversation>, LedgerError> {
+        let name = name.to_owned();
+        self.read_sessions(move |connection| Ok(sessions::conversation_by_name(connection, account, &name)?))
+            .await
+    }
+
+    /// A page of the items of a conversation.
+    pub async fn conversation_items(
+        &self,
+        account: AccountId,
+        id: ConversationId,
+        page: ItemPage,
+    ) -> Result<ItemList, SessionError> {
+        self.read_sessions(move |connection| Ok(sessions::conversation_items(connection, account, id, &page)))
+            .await?
+    }
+
+    /// One item of a conversation.
+    pub async fn conversation_item(
+        &self,
+        account: AccountId,
+        id: ConversationId,
+        item: &str,
+    ) -> Result<Option<Item>, LedgerError> {
+        let item = item.to_owned();
+        self.read_sessions(move |connection| Ok(sessions::conversation_item(connection, account, id, &item)?))
+            .await
+    }
+
+    /// The newest item of that name in all sessions of the account.
+    pub async fn item(&self, account: AccountId, item: &str) -> Result<Option<Item>, LedgerError> {
+        let item = item.to_owned();
+        self.read_sessions(move |connection| Ok(sessions::item(connection, account, &item)?)).await
+    }
+
+    async fn read_sessions<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        reader::ask(&self.shared.reads, move |store| {
+            let connection = store.database().ok_or(sessions::NOT_KEPT)?;
+            read(&*connection.transaction_with_behavior(TransactionBehavior::Deferred)?)
+        })
+        .await
+    }
+}
