@@ -9,6 +9,7 @@ pub mod error;
 mod json;
 pub mod pivot;
 mod request_error;
+pub mod responses;
 mod scrub;
 pub mod sse;
 mod upstream_error;

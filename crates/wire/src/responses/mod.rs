@@ -1,0 +1,28 @@
+//! The Responses dialect: its request, its items, its object and its stream.
+//!
+//! A request becomes a [`pivot::Request`](crate::pivot::Request) and what only this dialect has beside it. An answer's
+//! items are told by [`ResponsesWriter`]. The JSON of items and of the object is what clients see, and also what is
+//! stored: [`read_item`] reads back what [`input_item`] and [`output_item`] write.
+
+mod content;
+mod event;
+mod extras;
+mod head;
+mod input;
+mod item;
+mod object;
+mod parameters;
+mod request;
+mod status;
+mod tools;
+mod writer;
+
+pub use event::error_event;
+pub use extras::{Extras, Namespaced};
+pub use head::{Head, object};
+pub use input::read_item;
+pub use item::{input_item, item_id, output_item};
+pub use request::ResponsesRequest;
+pub use status::{ItemStatus, Status};
+pub use tools::HostedTools;
+pub use writer::{ResponsesWriter, Seal};
