@@ -31,6 +31,16 @@ impl ErrorBody {
         body.into()
     }
 
+    /// For a stream that came whole but for the reason why it ended, which is no success.
+    pub(crate) fn unsaid() -> ErrorBody {
+        ErrorBody {
+            message: "The provider's answer ended without saying why, so it may not be whole.".to_owned(),
+            kind: "server_error",
+            param: None,
+            code: Some(Cow::Borrowed("upstream_cut")),
+        }
+    }
+
     /// Appends the inner object.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         // Writing strings to memory cannot fail.

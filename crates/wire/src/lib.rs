@@ -5,8 +5,12 @@
 
 pub mod catalogue;
 pub mod chat;
+pub mod completions;
 pub mod error;
 mod json;
+pub mod messages;
+mod object;
+mod passing;
 pub mod pivot;
 mod request_error;
 pub mod responses;

@@ -5,11 +5,11 @@ pub(crate) mod parameters;
 mod pattern;
 mod prompt;
 mod reply;
-mod request;
+pub(crate) mod request;
 mod rewrite;
 mod stream;
 mod tally;
-mod usage;
+pub(crate) mod usage;
 
 pub use crate::request_error::RequestError;
 pub use reply::{ChatReply, ReplyFault};

@@ -71,13 +71,7 @@ impl ChatRequest {
     /// The first thing that is wrong with it. Refusing a hostile body costs at most a few passes over its bytes.
     pub fn parse(body: Bytes) -> Result<ChatRequest, RequestError> {
         let draft = {
-            let text = str::from_utf8(&body)
-                .map_err(|_| RequestError::body("invalid_json", "the body is not valid UTF-8"))?;
-            if json::is_deeper_than(text.as_bytes(), DEPTH_MAX) {
-                let message = format!("the body nests deeper than {DEPTH_MAX} levels");
-                return Err(RequestError::body("body_too_deep", message));
-            }
-            let fields = json::fields(text, FIELDS_MAX).map_err(|error| body_error(&error))?;
+            let (text, fields) = fields_of_body(&body)?;
             parameters::refuse_ambiguous(&fields)?;
             let mut draft = Draft::default();
             for field in &fields {
@@ -262,6 +256,21 @@ impl Draft {
             prompt_tokens_estimate: self.prompt.tokens_estimate(),
         })
     }
+}
+
+/// The body of a request as text, and its fields in their order, duplicates included.
+///
+/// # Errors
+/// It is no JSON object, or one beyond the limits.
+pub(crate) fn fields_of_body(body: &[u8]) -> Result<(&str, Vec<Field<'_>>), RequestError> {
+    let text = str::from_utf8(body)
+        .map_err(|_| RequestError::body("invalid_json", "the body is not valid UTF-8"))?;
+    if json::is_deeper_than(body, DEPTH_MAX) {
+        let message = format!("the body nests deeper than {DEPTH_MAX} levels");
+        return Err(RequestError::body("body_too_deep", message));
+    }
+    let fields = json::fields(text, FIELDS_MAX).map_err(|error| body_error(&error))?;
+    Ok((text, fields))
 }
 
 fn body_error(error: &Unreadable) -> RequestError {
