@@ -24,6 +24,8 @@ use crate::keys::{AdminKey, Entropy, KeyRing, Secret};
 use crate::ledger::{Ledger, LedgerError, StoreConfig};
 use crate::limits::{PlanBook, load_meters};
 use crate::serve::{Workers, serve_here};
+use crate::sessions::runs::Runs;
+use crate::sessions::{Locks, Vault};
 use crate::signals::Signals;
 use crate::signup::Desk;
 use crate::telemetry::{Scrape, Telemetry};
@@ -121,6 +123,7 @@ pub async fn start_at(config: Config, clock: Clock) -> Result<Running, StartErro
         plans,
         signup,
         locks: Locks::default(),
+        runs: Runs::default(),
         vault,
         catalogue,
         telemetry,

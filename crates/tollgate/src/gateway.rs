@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::keys::KeyRing;
 use crate::ledger::Ledger;
 use crate::limits::PlanBook;
+use crate::sessions::runs::Runs;
 use crate::sessions::{Locks, Memory, Vault};
 use crate::signup::Desk;
 use crate::telemetry::Telemetry;
@@ -32,6 +33,8 @@ pub struct Gateway {
     pub signup: Option<Arc<Desk>>,
     /// Who goes on in which conversation.
     pub locks: Locks,
+    /// Responses that run in the background.
+    pub runs: Runs,
     /// What seals the reasoning that clients keep.
     pub vault: Vault,
     /// Models, offers and prices.
@@ -58,12 +61,7 @@ pub struct Worker {
 impl Gateway {
     /// What calls go on from.
     pub(crate) fn memory(&self) -> Memory<'_> {
-        Memory {
-            ledger: &self.ledger,
-            locks: &self.locks,
-            entropy: self.keys.entropy(),
-            policy: self.config.sessions,
-        }
+        Memory { ledger: &self.ledger, locks: &self.locks, policy: self.config.sessions }
     }
 
     /// A new call id. Ids sort by time.

@@ -11,25 +11,33 @@ use super::flow;
 use crate::gateway::Worker;
 use crate::pipeline::{self, Dialect, Principal};
 
-/// The headers and the parameter that a call of any dialect may have.
+/// The parameters that a call of any dialect may have.
 #[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it describes what the pipeline reads")]
-pub(super) struct CallParameters {
-    /// The provider, by its name at the gateway.
-    #[param(parameter_in = Header, rename = "x-tollgate-provider", required = false)]
-    provider: Option<String>,
+pub(super) struct CallQuery {
     /// Your name for a conversation that is kept: its history is put before what you send, and your message and the
-    /// answer are added to it. 1 to 128 visible characters; made when it is not there.
-    #[param(parameter_in = Query, rename = "session_id", required = false, min_length = 1, max_length = 128)]
+    /// answer are added to it. It is made when it is not there.
+    #[param(min_length = 1, max_length = 128)]
     session_id: Option<String>,
-    /// The same, as a header.
-    #[param(parameter_in = Header, rename = "x-tollgate-session-id", required = false)]
-    session_id_header: Option<String>,
-    /// Your name for what the call belongs to: 1 to 128 visible characters, kept on the receipt.
-    #[param(parameter_in = Header, rename = "x-tollgate-session", required = false)]
+}
+
+/// The headers that a call of any dialect may have. Names are of 1 to 128 visible characters.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes what the pipeline reads")]
+pub(super) struct CallHeaders {
+    /// The provider, by its name at the gateway.
+    #[param(rename = "x-tollgate-provider")]
+    provider: Option<String>,
+    /// The same as `session_id`, for clients that cannot change the address.
+    #[param(rename = "x-tollgate-session-id")]
+    session_id: Option<String>,
+    /// Your name for what the call belongs to, kept on the receipt.
+    #[param(rename = "x-tollgate-session")]
     session: Option<String>,
-    /// Your name for the purpose: 1 to 128 visible characters, kept on the receipt.
-    #[param(parameter_in = Header, rename = "x-tollgate-label", required = false)]
+    /// Your name for the purpose, kept on the receipt.
+    #[param(rename = "x-tollgate-label")]
     label: Option<String>,
 }
 

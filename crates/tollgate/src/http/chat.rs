@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 
-use super::call::{CallParameters, answer};
+use super::call::{CallHeaders, CallQuery, answer};
 use super::caller::{Caller, Key};
 use super::chat_schema::{ChatAnswer, ChatBody, ChatEvent};
 use super::once::OnceHeader;
@@ -21,7 +21,7 @@ use crate::pipeline::Dialect;
     post,
     path = "/v1/chat/completions",
     tag = "Calls",
-    params(CallParameters, OnceHeader),
+    params(CallQuery, CallHeaders, OnceHeader),
     request_body = ChatBody,
     responses(
         (status = 200, description = "The answer, or the stream of it.", content(

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 
-use super::call::{CallParameters, answer};
+use super::call::{CallHeaders, CallQuery, answer};
 use super::caller::{Caller, Key};
-use super::completion_schema::{CompletionBody, CompletionAnswer, CompletionEvent};
+use super::completion_schema::{CompletionAnswer, CompletionBody, CompletionEvent};
 use super::once::OnceHeader;
 use crate::gateway::Worker;
 use crate::pipeline::Dialect;
@@ -19,7 +19,7 @@ use crate::pipeline::Dialect;
     post,
     path = "/v1/completions",
     tag = "Calls",
-    params(CallParameters, OnceHeader),
+    params(CallQuery, CallHeaders, OnceHeader),
     request_body = CompletionBody,
     responses(
         (status = 200, description = "The answer, or the stream of it.", content(

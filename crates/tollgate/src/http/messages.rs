@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 
-use super::call::{CallParameters, answer};
+use super::call::{CallHeaders, CallQuery, answer};
 use super::caller::{Caller, Key};
-use super::message_schema::{MessageBody, MessageAnswer, MessageEvent};
+use super::message_schema::{MessageAnswer, MessageBody, MessageEvent};
 use super::once::OnceHeader;
 use crate::gateway::Worker;
 use crate::pipeline::Dialect;
@@ -20,7 +20,7 @@ use crate::pipeline::Dialect;
     post,
     path = "/v1/messages",
     tag = "Calls",
-    params(CallParameters, OnceHeader),
+    params(CallQuery, CallHeaders, OnceHeader),
     request_body = MessageBody,
     responses(
         (status = 200, description = "The answer, or the stream of it.", content(

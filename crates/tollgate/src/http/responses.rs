@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 
-use super::call::{CallParameters, answer};
+use super::call::{CallHeaders, CallQuery, answer};
 use super::caller::{Caller, Key};
-use super::response_schema::{ResponseBody, ResponseAnswer, ResponseEvent};
 use super::once::OnceHeader;
+use super::response_schema::{ResponseAnswer, ResponseBody, ResponseEvent};
 use crate::gateway::Worker;
 use crate::pipeline::Dialect;
 
@@ -21,7 +21,7 @@ use crate::pipeline::Dialect;
     post,
     path = "/v1/responses",
     tag = "Calls",
-    params(CallParameters, OnceHeader),
+    params(CallQuery, CallHeaders, OnceHeader),
     request_body = ResponseBody,
     responses(
         (status = 200, description = "The answer, or the stream of it.", content(

@@ -7,7 +7,8 @@ use axum::middleware::map_response_with_state;
 
 use super::routes::{Routes, endpoint};
 use super::{
-    activity, chat, completions, credits, docs, generation, health, key, keys, layers, messages, models, openapi, responses, signup, usage,
+    activity, chat, completions, credits, docs, generation, health, key, keys, layers, messages, models,
+    openapi, responses, signup, usage,
 };
 use crate::gateway::Worker;
 

@@ -3,6 +3,8 @@
 use hyper::StatusCode;
 use std::time::Duration;
 
+use tracing::warn;
+
 use super::ApiError;
 use crate::ledger::BILLING_UNAVAILABLE;
 use crate::sessions::SessionRefusal;
@@ -32,8 +34,9 @@ pub(super) fn refused(refusal: SessionRefusal) -> ApiError {
             bad("invalid_value", "Give only one of 'previous_response_id', 'conversation' and 'session_id'.")
         }
         SessionRefusal::BadName(place) => {
-            let message =
-                format!("'{place}' must have 1 to 128 visible characters, and be the same wherever it stands.");
+            let message = format!(
+                "'{place}' must have 1 to 128 visible characters, and be the same wherever it stands."
+            );
             bad("invalid_value", message).param(place)
         }
         SessionRefusal::Busy => {
@@ -52,6 +55,10 @@ pub(super) fn refused(refusal: SessionRefusal) -> ApiError {
             );
             bad("context_length_exceeded", message).param("input")
         }
+        SessionRefusal::TooMany => ApiError::unavailable(
+            "overloaded",
+            "Too many responses run in the background. Try again shortly.",
+        ),
         SessionRefusal::Full(bytes_max) => {
             let message = format!(
                 "The stored sessions of this account have reached {bytes_max} bytes. Delete some, or send \
@@ -59,7 +66,8 @@ pub(super) fn refused(refusal: SessionRefusal) -> ApiError {
             );
             ApiError::invalid(StatusCode::FORBIDDEN, "session_storage_full", message)
         }
-        SessionRefusal::Store(_) => {
+        SessionRefusal::Store(error) => {
+            warn!(%error, "sessions cannot be read");
             ApiError::unavailable(BILLING_UNAVAILABLE, "Stored sessions cannot be read at the moment.")
         }
     }

@@ -40,7 +40,16 @@ pub struct Admission {
 impl Admission {
     pub(super) fn new(account: Arc<Account>, place: mpsc::OwnedPermit<Ending>) -> Admission {
         let place = Some(place);
-        Admission { account, hold: None, reservation: None, keep: None, turn: None, place, trace: None, lock: None }
+        Admission {
+            account,
+            hold: None,
+            reservation: None,
+            keep: None,
+            turn: None,
+            place,
+            trace: None,
+            lock: None,
+        }
     }
 
     /// Reserves `amount`, or refuses. A second hold takes the place of the first.

@@ -5,7 +5,7 @@ use hyper::http::request::Parts;
 use wire::chat::{ChatRequest, RequestError};
 use wire::completions::CompletionsRequest;
 use wire::messages::MessagesRequest;
-use wire::responses::ResponsesRequest;
+use wire::responses::{HostedTools, ResponsesRequest};
 
 use super::{Dialect, Refusal};
 use crate::ledger::usage::TAG_CHARS_MAX;
@@ -57,7 +57,9 @@ impl What {
     fn parse(dialect: Dialect, body: Bytes) -> Result<What, RequestError> {
         Ok(match dialect {
             Dialect::Chat => What::Chat(ChatRequest::parse(body.clone())?, body),
-            Dialect::Responses => What::Responses(Box::new(ResponsesRequest::parse(&body)?)),
+            Dialect::Responses => {
+                What::Responses(Box::new(ResponsesRequest::parse(&body, HostedTools::Drop)?))
+            }
             Dialect::Messages => What::Messages(Box::new(MessagesRequest::parse(&body)?)),
             Dialect::Completions => What::Completions(Box::new(CompletionsRequest::parse(&body)?)),
         })

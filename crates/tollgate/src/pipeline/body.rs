@@ -174,7 +174,9 @@ pub(super) fn last_frame(relay: &mut Relay, closed: &mut Closed, result: &Result
         }
         Err(failure) => {
             let error = ApiError::from(failure).body;
-            (telling.fail(&error), Told::Failed(error))
+            let told = telling.fail(&error);
+            let gone = matches!(failure, Failure::ClientGone);
+            (told, if gone { Told::Cancelled } else { Told::Failed(error) })
         }
     };
     closed.remember(telling.items(), &how);

@@ -4,8 +4,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use domain::Money;
-use wire::pivot::{Ending, Finish, Item};
 use domain::outcome::Billable;
+use wire::pivot::{Ending, Finish, Item};
 
 use super::tape::Tape;
 use super::voice::{Told, Voice};
@@ -37,6 +37,11 @@ impl Closed {
     pub(super) fn ending(&self, finish: Finish) -> Ending {
         let Billable { usage, source, .. } = self.billable;
         Ending { finish, usage, source, cost: self.cost(), at_s: self.at_ms.div_euclid(1_000) }
+    }
+
+    /// Whether it runs without a client.
+    pub(super) fn is_background(&self) -> bool {
+        self.voice.as_ref().is_some_and(|voice| voice.background().is_some())
     }
 
     /// Has the turn stored with the settlement, where the conversation is kept.

@@ -13,9 +13,7 @@ use super::record::Record;
 use super::voice::{Form, Turn, Voice};
 use crate::gateway::Gateway;
 use crate::ledger::sessions::{self as store, Place};
-use crate::sessions::{
-    Fit, Past, Sealer, SessionRefusal, Wish, digits, estimate, fit, recall, response_id,
-};
+use crate::sessions::{Fit, Past, Sealer, SessionRefusal, Wish, digits, estimate, fit, recall, response_id};
 
 /// The part of a context that is left to an answer without an output limit, when a history is cut: a quarter.
 const ANSWER_SHARE: u64 = 4;
@@ -79,14 +77,24 @@ impl Composer<'_> {
     async fn chat(self, request: &ChatRequest, body: &[u8]) -> Result<Composed, Refusal> {
         let input = items_of_chat(body).unwrap_or_default();
         let past = self.recall().await?;
-        let ask = pivot::Request { model: self.names.model.clone(), stream: request.stream(), ..Default::default() };
-        let history = self.fitting(past.items, &input, request.prompt_tokens_estimate(), request.bound().output_tokens)?;
+        let ask = pivot::Request {
+            model: self.names.model.clone(),
+            stream: request.stream(),
+            ..Default::default()
+        };
+        let history = self.fitting(
+            past.items,
+            &input,
+            request.prompt_tokens_estimate(),
+            request.bound().output_tokens,
+        )?;
         let body = with_history(body, &history);
         let body = body.ok_or(Refusal::Session(SessionRefusal::TooLong))?;
         let request = ChatRequest::parse(body).map_err(Refusal::Request)?;
         let head = self.head(&ask, &Extras::default(), past.place);
         let turn = self.turn(past.place, past.lock, head, &input);
-        let voice = Voice { names: self.names, form: Form::Chat, custom: Vec::new(), tools: false, turn: Some(turn) };
+        let voice =
+            Voice { names: self.names, form: Form::Chat, custom: Vec::new(), tools: false, turn: Some(turn) };
         Ok(Composed { request, voice: Some(voice) })
     }
 
@@ -158,7 +166,8 @@ impl Composer<'_> {
         });
         let whole =
             Fit { history: history.collect(), input, input_tokens, room: context.saturating_sub(answer) };
-        fit(whole, self.room.truncate).map_err(|overflow| Refusal::Session(SessionRefusal::Overflow(overflow)))
+        fit(whole, self.room.truncate)
+            .map_err(|overflow| Refusal::Session(SessionRefusal::Overflow(overflow)))
     }
 
     fn head(&self, ask: &pivot::Request, extras: &Extras, place: Place) -> Head {

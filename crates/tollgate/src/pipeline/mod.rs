@@ -6,6 +6,7 @@ mod admit;
 mod asked;
 mod attempt;
 mod authenticate;
+mod background;
 mod body;
 mod closed;
 mod compose;
@@ -102,6 +103,7 @@ pub async fn serve(
         Err(refusal) => Err(refusal),
     };
     match prepared {
+        Ok(prepared) if record.background().is_some() => background::start(worker, record, prepared).await,
         Ok(prepared) => dispatch(worker, record, prepared).await,
         Err(refusal) => refuse(worker, record, refusal).await,
     }

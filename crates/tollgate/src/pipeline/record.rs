@@ -20,7 +20,7 @@ use super::closed::Closed;
 use super::dialect::Dialect;
 use super::reply::Head;
 use super::tape::Tape;
-use super::voice::Voice;
+use super::voice::{Turn, Voice};
 use super::{Failure, Principal, Refusal};
 use crate::catalog::Snapshot;
 use crate::clock::Clock;
@@ -165,6 +165,16 @@ impl Record {
     /// Notes how the answer is to be told and kept.
     pub(super) fn speaks(&mut self, voice: Option<Voice>) {
         self.voice = voice.map(Box::new);
+    }
+
+    /// Whether its client wants a stream.
+    pub(super) fn streams(&self) -> bool {
+        self.receipt.stream
+    }
+
+    /// The turn of a response that runs without a client.
+    pub(super) fn background(&self) -> Option<&Turn> {
+        self.voice.as_ref().and_then(|voice| voice.background())
     }
 
     /// What tells an answer, from its begin; `None` where the upstream's bytes pass and nothing is kept.

@@ -97,7 +97,8 @@ impl Relay {
                 if std::mem::take(&mut self.stirred) {
                     self.deadlines.heard = Instant::now();
                 }
-                let keep_alive = self.telling.as_ref().map_or(sse::KEEP_ALIVE, |telling| telling.keep_alive());
+                let keep_alive =
+                    self.telling.as_ref().map_or(sse::KEEP_ALIVE, |telling| telling.keep_alive());
                 self.deadlines.poll(cx, keep_alive)
             }
         }

@@ -65,7 +65,7 @@ pub(super) fn replayed(replay: Replay, standing: &Standing) -> Response {
 pub(super) fn render(call: CallId, answer: Result<Reply, RecvError>) -> Response {
     let (mut response, head) = match answer {
         Ok(Reply::Whole { body, cost, head }) => (whole(body, cost), head),
-        Ok(Reply::Stream { body, head }) => (stream(body), head),
+        Ok(Reply::Stream { body, head }) => (stream(Body::new(body)), head),
         Ok(Reply::Error { mut error, head, .. }) => {
             // One layer retries: where the gateway did, the client's SDK is told not to.
             error.should_retry = error.should_retry.or((head.attempts > 1).then_some(false));
@@ -85,6 +85,11 @@ pub(super) fn render(call: CallId, answer: Result<Reply, RecvError>) -> Response
 /// The response to a call whose upstream is slow: the stream begins now, with comments until there is more. Who will
 /// serve it is not known yet, so its headers do not say.
 pub(super) fn keep_waiting(head: &Head, body: MeteredBody) -> Response {
+    streaming(head, Body::new(body))
+}
+
+/// The response that streams `body`.
+pub(super) fn streaming(head: &Head, body: Body) -> Response {
     let mut response = stream(body);
     set_head(response.headers_mut(), head);
     response
@@ -100,8 +105,8 @@ fn whole(body: Bytes, cost: Option<Money>) -> Response {
     response
 }
 
-fn stream(body: MeteredBody) -> Response {
-    let mut response = Response::new(Body::new(body));
+fn stream(body: Body) -> Response {
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));

@@ -68,20 +68,29 @@ impl Voice {
         let writer: Option<Box<dyn Writer>> = match &self.form {
             Form::Chat => None,
             Form::Responses(head, sealer) => {
-                let seal = sealer.clone().map(|sealer| -> responses::Seal { Box::new(move |text| sealer.seal(text)) });
+                let seal = sealer
+                    .clone()
+                    .map(|sealer| -> responses::Seal { Box::new(move |text| sealer.seal(text)) });
                 Some(Box::new(ResponsesWriter::new((**head).clone(), seal)))
             }
             Form::Messages(input_tokens) => Some(Box::new(MessagesWriter::new(&self.names, *input_tokens))),
-            Form::Completions(usage_asked) => Some(Box::new(CompletionsWriter::new(&self.names, *usage_asked))),
+            Form::Completions(usage_asked) => {
+                Some(Box::new(CompletionsWriter::new(&self.names, *usage_asked)))
+            }
         };
-        Telling::new(&self.names.call, self.custom.clone(), self.tools, writer)
+        Telling::new(&self.names.call, self.tools, self.custom.clone(), writer)
+    }
+
+    /// The turn of a response that runs without a client.
+    pub(super) fn background(&self) -> Option<&Turn> {
+        self.turn.as_ref().filter(|turn| turn.background)
     }
 
     /// Has the turn stored with the settlement of its call.
     pub(super) fn remember(self, items: &[Item], told: &Told, admission: &mut Admission) {
         let Some(turn) = self.turn else { return };
         let (new, lock) = turn.ended(items, told);
-        admission.remember(new);
+        admission.store_turn(Box::new(new));
         admission.locks(lock);
     }
 }

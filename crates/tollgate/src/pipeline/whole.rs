@@ -5,8 +5,8 @@ use wire::chat::ChatReply;
 
 use super::Failure;
 use super::record::Record;
-use super::voice::Told;
 use super::reply::{Head, JSON, Reply};
+use super::voice::Told;
 use crate::http::ApiError;
 
 /// Settles a whole answer and puts its cost into it.
@@ -35,7 +35,11 @@ pub(super) async fn settle(record: Box<Record>, reply: &ChatReply, client_gone: 
 /// Settles a call that failed before anything was relayed.
 pub(super) async fn fail(record: Box<Record>, failure: &Failure, head: Head) -> Reply {
     let telling = record.telling();
-    let closed = record.fail(failure, None);
+    let mut closed = record.fail(failure, None);
+    // A response that was promised is there, whatever became of it. Any other is only told.
+    if closed.is_background() {
+        closed.remember(&[], &Told::Failed(ApiError::from(failure).body));
+    }
     // Nothing is charged, so the error does not depend on the receipt.
     let _ = closed.settle().await;
     Reply::Error { error: ApiError::from(failure), telling, head }

@@ -13,11 +13,11 @@ const IMAGE_TOKENS: u64 = 1_024;
 
 /// A history that does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Overflow {
+pub struct Overflow {
     /// The tokens of the history and of what is new, about.
-    pub(crate) needed: u64,
+    pub needed: u64,
     /// The tokens that the model's context leaves for them.
-    pub(crate) room: u64,
+    pub room: u64,
 }
 
 /// A history, with the tokens of each item.

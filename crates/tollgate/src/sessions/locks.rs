@@ -8,13 +8,13 @@ use domain::ConversationId;
 
 /// The conversations in which a call is under way.
 #[derive(Clone, Default)]
-pub(crate) struct Locks {
+pub struct Locks {
     taken: Arc<Mutex<HashSet<ConversationId>>>,
 }
 
 /// The right to go on in a conversation, until it is dropped: after the turn is stored.
 #[must_use = "dropping a lock lets another call go on in the conversation"]
-pub(crate) struct Lock {
+pub struct Lock {
     locks: Locks,
     conversation: ConversationId,
 }

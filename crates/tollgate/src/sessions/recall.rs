@@ -5,7 +5,7 @@ use wire::pivot::Item;
 use wire::responses::read_item;
 
 use super::{Lock, Locks, ids};
-use crate::keys::Entropy;
+use crate::ledger::ids::conversation_id;
 use crate::ledger::sessions::{Bounds, Place, SessionError, SessionPolicy};
 use crate::ledger::{Ledger, LedgerError};
 
@@ -38,7 +38,7 @@ pub(crate) struct Past {
 
 /// Why a call cannot go on.
 #[derive(Debug)]
-pub(crate) enum SessionRefusal {
+pub enum SessionRefusal {
     /// The account has no such response.
     NoResponse(String),
     /// The account has no such conversation.
@@ -59,6 +59,8 @@ pub(crate) enum SessionRefusal {
     Overflow(super::Overflow),
     /// The account's sessions take all the room that they may.
     Full(u64),
+    /// Too many responses run in the background.
+    TooMany,
     /// The store gave no answer.
     Store(LedgerError),
 }
@@ -76,8 +78,6 @@ pub(crate) struct Memory<'a> {
     pub(crate) ledger: &'a Ledger,
     /// Who goes on in which conversation.
     pub(crate) locks: &'a Locks,
-    /// For the ids of new conversations.
-    pub(crate) entropy: &'a Entropy,
     /// How sessions are kept.
     pub(crate) policy: SessionPolicy,
 }
@@ -126,17 +126,9 @@ async fn place(memory: Memory<'_>, account: AccountId, wish: &Wish) -> Result<Pl
         return Ok(Place::In(id));
     }
     let Some(name) = &wish.name else { return Ok(Place::Root) };
-    let fresh = new_conversation(memory.entropy)?;
+    let fresh = conversation_id(memory.ledger.clock());
     let conversation = memory.ledger.conversation_named(account, name, fresh).await?;
     Ok(Place::In(conversation.id))
-}
-
-/// An id for a new conversation.
-pub(crate) fn new_conversation(entropy: &Entropy) -> Result<ConversationId, SessionRefusal> {
-    let drawn = entropy.draw().map_err(|error| LedgerError::Storage(error.to_string()))?;
-    let mut bits = [0; 16];
-    bits.copy_from_slice(&drawn[..16]);
-    Ok(ConversationId::from_bits(u128::from_be_bytes(bits)))
 }
 
 async fn history(
@@ -148,10 +140,12 @@ async fn history(
     let stored = ledger.history(account, place, HISTORY).await.map_err(|error| match error {
         SessionError::TooLong => SessionRefusal::TooLong,
         SessionError::Ledger(error) => SessionRefusal::Store(error),
-        SessionError::NotFound | SessionError::Broken | SessionError::UnknownCursor => match &wish.conversation {
-            Some(conversation) => SessionRefusal::NoConversation(conversation.clone()),
-            None => SessionRefusal::NoResponse(wish.previous.clone().unwrap_or_default()),
-        },
+        SessionError::NotFound | SessionError::Broken | SessionError::UnknownCursor => {
+            match &wish.conversation {
+                Some(conversation) => SessionRefusal::NoConversation(conversation.clone()),
+                None => SessionRefusal::NoResponse(wish.previous.clone().unwrap_or_default()),
+            }
+        }
     })?;
     Ok(stored.iter().filter_map(|item| read_item(&item.body).ok()).collect())
 }

@@ -23,7 +23,7 @@ const SETTING: &str = "reasoning_key";
 
 /// Seals for all accounts.
 #[derive(Clone)]
-pub(crate) struct Vault {
+pub struct Vault {
     key: Arc<LessSafeKey>,
     entropy: Entropy,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Sealer {
 impl Vault {
     /// The vault of this store, whose key is made when there is none.
     pub(crate) async fn load_or_create(ledger: &Ledger, entropy: &Entropy) -> Result<Vault, LedgerError> {
-        let fresh = entropy.draw().map_err(|error| LedgerError::Storage(error.to_string()))?;
+        let fresh = entropy.draw()?;
         let key = ledger
             .on_writer(move |store| {
                 if let Some(stored) = store.setting(SETTING)? {
@@ -49,7 +49,7 @@ impl Vault {
             })
             .await?;
         let key = <[u8; 32]>::try_from(key).ok().and_then(|key| Vault::new(&key, entropy.clone()));
-        key.ok_or_else(|| LedgerError::Storage(format!("the setting {SETTING} is no key")))
+        key.ok_or_else(|| LedgerError::Damaged(format!("the setting {SETTING}")))
     }
 
     /// A vault of that key; `None` would be a failure of the cipher, which takes every key of this length.
@@ -128,6 +128,9 @@ mod tests {
         for broken in ["", "tgr1.", "tgr1.AAAA", "gAAAAA-of-somebody-else", &sealed[..sealed.len() - 2]] {
             assert_eq!(ours.open(broken), None, "{broken}");
         }
-        assert_eq!(Vault::new(&[8; 32], Entropy::counter()).unwrap().of(AccountId::from_bits(1)).open(&sealed), None);
+        assert_eq!(
+            Vault::new(&[8; 32], Entropy::counter()).unwrap().of(AccountId::from_bits(1)).open(&sealed),
+            None
+        );
     }
 }

@@ -15,7 +15,7 @@ pub struct Reader {
 impl Reader {
     /// A reader of an answer that has not begun, to a request with these custom tools.
     #[must_use]
-    pub fn new(call: &str, custom: Vec<String>) -> Reader {
+    pub fn new(call: &str, _tools: bool, custom: Vec<String>) -> Reader {
         Reader { call: call.to_owned(), custom, finish: Finish::Unsaid }
     }
 

@@ -1,0 +1,104 @@
+//! A response that runs without a client: it is stored before its client is answered, and runs to its end whoever reads
+//! its events.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use tokio::sync::oneshot;
+use wire::responses::{Status, object};
+use wire::sse;
+
+use super::body::MeteredBody;
+use super::record::Record;
+use super::reply::{self, Reply};
+use super::{Prepared, Refusal, refuse, run};
+use crate::gateway::{Gateway, Worker};
+use crate::ledger::sessions::NewTurn;
+use crate::sessions::SessionRefusal;
+use crate::sessions::runs::{Next, Run};
+
+/// Starts the run and answers its client: with the queued response, or with its events.
+pub(super) async fn start(worker: &Arc<Worker>, record: Box<Record>, prepared: Prepared) -> Response {
+    let gateway = &worker.gateway;
+    let (run_, opened, head) = match open(gateway, &record).await {
+        Ok((run_, opened)) => (run_, opened, record.head(prepared.output_limit)),
+        Err(refusal) => return refuse(worker, record, refusal).await,
+    };
+    let streams = record.streams();
+    let (answer, waiting) = oneshot::channel();
+    let call = record.call();
+    tokio::spawn(run(Arc::clone(worker), record, prepared, answer));
+    tokio::spawn(drive(Arc::clone(gateway), Arc::clone(&run_), opened.clone(), waiting));
+    if streams {
+        return reply::streaming(&head, events(run_, 0, gateway));
+    }
+    reply::render(call, Ok(Reply::Whole { body: object(&opened.head, &[]), cost: None, head }))
+}
+
+/// Stores the response as queued, so that it is there whatever happens now.
+async fn open(gateway: &Gateway, record: &Record) -> Result<(Arc<Run>, NewTurn), Refusal> {
+    let turn = record.background().ok_or(Refusal::Busy)?;
+    let (opened, cancelled) = (turn.opened(Status::Queued), turn.opened(Status::Cancelled));
+    let too_many = Refusal::Session(SessionRefusal::TooMany);
+    let run = gateway.runs.begin(record.call(), cancelled).ok_or(too_many)?;
+    let stored = gateway.ledger.open_turn(opened.clone()).await;
+    if let Err(error) = stored {
+        run.end();
+        return Err(Refusal::Session(error.into()));
+    }
+    Ok((run, opened))
+}
+
+/// Reads the stream to its end in the place of a client.
+async fn drive(gateway: Arc<Gateway>, run: Arc<Run>, opened: NewTurn, waiting: oneshot::Receiver<Reply>) {
+    let mut body = MeteredBody::waiting(waiting, &gateway);
+    let begun = NewTurn { status: crate::ledger::sessions::TurnStatus::InProgress, ..opened };
+    // It is told as queued a little longer when the store does not take it.
+    let _ = gateway.ledger.advance_turn(begun).await;
+    loop {
+        let frame = tokio::select! {
+            frame = body.frame() => frame,
+            () = run.is_cancelled() => None,
+        };
+        match frame.map(|frame| frame.map(hyper::body::Frame::into_data)) {
+            Some(Ok(Ok(bytes))) if bytes != sse::KEEP_ALIVE => run.push(&bytes),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    // A body that is dropped before its end has lost its client, and ends by its provider's policy.
+    drop(body);
+    run.end();
+}
+
+/// The events of a run from the `read`-th on, as they come, with comments while nothing does.
+pub(crate) fn events(run: Arc<Run>, read: usize, gateway: &Gateway) -> Body {
+    let (news, keep_alive) = (run.news(), gateway.config.server.keep_alive);
+    let state = (run, read, news, false);
+    Body::from_stream(futures_util::stream::unfold(state, move |(run, read, mut news, over)| async move {
+        if over {
+            return None;
+        }
+        loop {
+            news.borrow_and_update();
+            let (frame, over) = match run.next(read) {
+                Next::Frame(frame) => (frame, false),
+                Next::End => return None,
+                Next::Lost => (Bytes::from_static(LOST), true),
+                Next::Later => match tokio::time::timeout(keep_alive, news.changed()).await {
+                    Ok(_) => continue,
+                    Err(_) => (Bytes::from_static(sse::KEEP_ALIVE), false),
+                },
+            };
+            let read = read + usize::from(frame != sse::KEEP_ALIVE);
+            return Some((Ok::<_, std::convert::Infallible>(frame), (run, read, news, over)));
+        }
+    }))
+}
+
+/// What a reader is told when there are more events than are kept.
+const LOST: &[u8] = b"event: error\ndata: {\"type\":\"error\",\"code\":\"server_error\",\"message\":\
+    \"There are more events than are kept. Retrieve the response in place of its events.\",\"param\":null}\n\n";

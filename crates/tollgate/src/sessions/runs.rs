@@ -1,0 +1,171 @@
+//! Responses that run in the background: their events as far as they have come, for whoever reads them now or resumes,
+//! and the way to cancel them.
+//!
+//! The events are in memory only. What a response came to is in the store, also after a restart.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::{AccountId, CallId};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::ledger::sessions::NewTurn;
+
+/// Runs that are remembered, those that have ended included. Each may take [`EVENTS_BYTES_MAX`].
+const RUNS_MAX: usize = 256;
+
+/// Bytes of events that are kept of one run: some thousand events of text.
+const EVENTS_BYTES_MAX: usize = 1 << 20;
+
+/// How long the events of a run that has ended can still be read.
+const KEPT: Duration = Duration::from_secs(300);
+
+/// The runs of this process.
+#[derive(Default)]
+pub struct Runs {
+    by_call: Mutex<HashMap<CallId, Arc<Run>>>,
+}
+
+/// One run.
+pub struct Run {
+    account: AccountId,
+    events: Mutex<Events>,
+    /// Moves whenever there is more to read.
+    news: watch::Sender<()>,
+    cancel: CancellationToken,
+    /// What is stored when it is cancelled.
+    cancelled: NewTurn,
+}
+
+#[derive(Default)]
+struct Events {
+    /// The frame of each event. Its place is its `sequence_number`.
+    frames: Vec<Bytes>,
+    bytes: usize,
+    /// Whether there were more than are kept.
+    overflown: bool,
+    ended: Option<Instant>,
+}
+
+/// What comes next for a reader of a run.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// This frame.
+    Frame(Bytes),
+    /// Nothing yet.
+    Later,
+    /// Nothing more: it has ended.
+    End,
+    /// Nothing more, because the rest is not kept.
+    Lost,
+}
+
+impl Runs {
+    /// A new run of `call`, which stores `cancelled` when it is cancelled; `None` when too many are remembered.
+    pub(crate) fn begin(&self, call: CallId, cancelled: NewTurn) -> Option<Arc<Run>> {
+        let mut runs = self.lock();
+        runs.retain(|_, run| !run.is_over());
+        if runs.len() >= RUNS_MAX {
+            return None;
+        }
+        let run = Arc::new(Run {
+            account: cancelled.account,
+            events: Mutex::default(),
+            news: watch::Sender::new(()),
+            cancel: CancellationToken::new(),
+            cancelled,
+        });
+        runs.insert(call, Arc::clone(&run));
+        Some(run)
+    }
+
+    /// The account's run of that call, while its events can be read.
+    pub(crate) fn get(&self, account: AccountId, call: CallId) -> Option<Arc<Run>> {
+        self.lock().get(&call).filter(|run| run.account == account && !run.is_over()).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<CallId, Arc<Run>>> {
+        self.by_call.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Run {
+    /// Notes bytes of the stream: whole frames, each one event.
+    pub(crate) fn push(&self, bytes: &Bytes) {
+        let mut events = self.lock();
+        let mut rest = bytes.clone();
+        while let Some(end) = memchr::memmem::find(&rest, b"\n\n") {
+            let frame = rest.split_to(end + 2);
+            if events.overflown || events.bytes + frame.len() > EVENTS_BYTES_MAX {
+                events.overflown = true;
+                break;
+            }
+            events.bytes += frame.len();
+            events.frames.push(frame);
+        }
+        drop(events);
+        self.news.send_replace(());
+    }
+
+    /// Notes that nothing more comes.
+    pub(crate) fn end(&self) {
+        self.lock().ended = Some(Instant::now());
+        self.news.send_replace(());
+    }
+
+    /// What a reader that has read `read` frames gets next.
+    pub(crate) fn next(&self, read: usize) -> Next {
+        let events = self.lock();
+        match events.frames.get(read) {
+            Some(frame) => Next::Frame(frame.clone()),
+            None if events.overflown => Next::Lost,
+            None if events.ended.is_some() => Next::End,
+            None => Next::Later,
+        }
+    }
+
+    /// Tells a reader when there is more.
+    pub(crate) fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
+    }
+
+    /// Ends the run. What it came to so far is charged.
+    pub(crate) fn cancel(&self) {
+        self.cancel.cancel();
+    }
+
+    /// Ready when the run is to end.
+    pub(crate) async fn is_cancelled(&self) {
+        self.cancel.cancelled().await;
+    }
+
+    /// What is stored when it is cancelled.
+    pub(crate) fn cancelled(&self) -> &NewTurn {
+        &self.cancelled
+    }
+
+    fn is_over(&self) -> bool {
+        self.lock().ended.is_some_and(|ended| ended.elapsed() > KEPT)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Events> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Runs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runs").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("account", &self.account).finish_non_exhaustive()
+    }
+}
