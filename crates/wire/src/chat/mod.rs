@@ -9,7 +9,7 @@ mod request;
 mod rewrite;
 mod stream;
 mod tally;
-mod usage;
+pub(crate) mod usage;
 
 pub use crate::request_error::RequestError;
 pub use reply::{ChatReply, ReplyFault};

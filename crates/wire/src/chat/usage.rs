@@ -64,7 +64,7 @@ pub(super) fn read(raw: &str) -> Reading {
 ///
 /// The cost is a number in US dollars with exactly the digits of the integer behind it; `null` when nobody knows the
 /// price.
-pub(super) fn write_cost(out: &mut Vec<u8>, cost: Option<Money>, source: UsageSource) {
+pub(crate) fn write_cost(out: &mut Vec<u8>, cost: Option<Money>, source: UsageSource) {
     let cost = cost.map_or_else(|| "null".to_owned(), |cost| cost.to_string());
     let source = source.as_str();
     let fields = format!("\"cost\":{cost},\"cost_details\":{{\"usage_source\":\"{source}\"}}");
