@@ -60,7 +60,7 @@ const ALIASES: [(&str, &str); 6] = [
 ];
 
 /// Refuses keys that stand twice, and keys that some upstream could take for one that the gateway reads.
-pub(super) fn refuse_ambiguous(fields: &[Field<'_>]) -> Result<(), RequestError> {
+pub(crate) fn refuse_ambiguous(fields: &[Field<'_>]) -> Result<(), RequestError> {
     for (at, field) in fields.iter().enumerate() {
         if fields[..at].iter().any(|earlier| earlier.key == field.key) {
             return Err(RequestError::duplicate(&field.key));

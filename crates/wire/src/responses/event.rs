@@ -2,10 +2,65 @@
 
 use bytes::Bytes;
 
+use super::object::Object;
 use crate::error::ErrorBody;
+
+/// The codes of a failed response that clients act on, each with the codes of this gateway that mean the same. Codex
+/// compacts its history at the first, gives up at the next two, and waits at the last. Strict clients know no others, so
+/// everything else is `server_error`.
+const CODES: [(&str, &[&str]); 4] = [
+    ("context_length_exceeded", &[]),
+    ("insufficient_quota", &["insufficient_credits", "quota_exceeded"]),
+    ("usage_not_included", &[]),
+    ("rate_limit_exceeded", &[]),
+];
+
+/// Numbers events and frames them.
+#[derive(Debug, Default)]
+pub(super) struct Events {
+    sequence_number: u64,
+}
+
+impl Events {
+    /// Appends the next event, which is of the type `kind`.
+    pub(super) fn send(&mut self, out: &mut Vec<u8>, kind: &str, fill: impl FnOnce(Object) -> Object) {
+        let event = Object::of_type(kind).plain("sequence_number", self.sequence_number);
+        self.sequence_number += 1;
+        frame(out, kind, &fill(event).close());
+    }
+}
 
 /// The `error` event: a stream fails that has no response to fail. `sequence_number` is that of the event.
 #[must_use]
-pub fn error_event(_error: &ErrorBody, _sequence_number: u64) -> Bytes {
-    Bytes::new()
+pub fn error_event(error: &ErrorBody, sequence_number: u64) -> Bytes {
+    let event = Object::of_type("error")
+        .plain("sequence_number", sequence_number)
+        .text_or_null("code", error.code.as_deref())
+        .text("message", &error.message)
+        .text_or_null("param", error.param.as_deref());
+    let mut out = Vec::new();
+    frame(&mut out, "error", &event.close());
+    out.into()
+}
+
+/// What a failed response says. Without an error, the upstream's answer ended without saying why.
+pub(super) fn failure(error: Option<&ErrorBody>) -> String {
+    let code = error.and_then(|error| error.code.as_deref()).unwrap_or_default();
+    let code = CODES
+        .into_iter()
+        .find(|(known, same)| *known == code || same.contains(&code))
+        .map_or("server_error", |(known, _)| known);
+    let message =
+        error.map_or("the upstream ended its answer without saying that it is whole", |error| &error.message);
+    Object::default().text("code", code).text("message", message).close()
+}
+
+/// One event. Line ends, which in JSON stand only between tokens, become spaces, so that nothing in it can start an
+/// event of its own.
+fn frame(out: &mut Vec<u8>, kind: &str, json: &str) {
+    out.extend_from_slice(b"event: ");
+    out.extend_from_slice(kind.as_bytes());
+    out.extend_from_slice(b"\ndata: ");
+    out.extend(json.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
+    out.extend_from_slice(b"\n\n");
 }

@@ -7,13 +7,16 @@
 mod content;
 mod event;
 mod extras;
+mod given;
 mod head;
 mod input;
 mod item;
 mod object;
 mod parameters;
+mod place;
 mod request;
 mod status;
+mod text;
 mod tools;
 mod writer;
 
