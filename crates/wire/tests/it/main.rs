@@ -3,6 +3,12 @@
 #[cfg(test)]
 mod catalogue;
 #[cfg(test)]
+mod completions;
+#[cfg(test)]
+mod messages_request;
+#[cfg(test)]
+mod messages_stream;
+#[cfg(test)]
 mod relay;
 #[cfg(test)]
 mod reply;
@@ -20,5 +26,7 @@ mod stream_rules;
 mod stream_shapes;
 #[cfg(test)]
 mod streams;
+#[cfg(test)]
+mod telling;
 #[cfg(test)]
 mod upstream_error;
