@@ -29,7 +29,7 @@ pub use escrow::{AccountKind, Balance, Escrow, Hold, Refused, Settled};
 pub use exceeded::Exceeded;
 pub use histogram::Histogram;
 pub use hold::CallBound;
-pub use ids::{AccountId, CallId, ConversationId, GrantId, InviteId, KeyId};
+pub use ids::{AccountId, CallId, ConversationId, GrantId, InviteId, KeyId, UnknownId};
 pub use limit::{Bucket, Limit};
 pub use limits::{LimitName, Limits, Quota};
 pub use meter::{Ask, Count, Meter, Now, Standing, Taken, Used, Window};

@@ -1,10 +1,13 @@
 //! Ids in paths and queries. An id that nobody has, one that is none, and one of another account get one answer.
 
-use domain::{AccountId, CallId, InviteId, KeyId, PlanName};
+use std::str::FromStr;
+
+use domain::{AccountId, CallId, ConversationId, InviteId, KeyId, PlanName, UnknownId};
 use hyper::StatusCode;
 
 use super::ApiError;
 use super::input::Named;
+use crate::sessions::call_of;
 
 impl Named for AccountId {
     fn unknown() -> ApiError {
@@ -27,6 +30,30 @@ impl Named for InviteId {
 impl Named for CallId {
     fn unknown() -> ApiError {
         not_found("not_found", "There is no such call.")
+    }
+}
+
+/// The id of a stored response, which is that of its call with another prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ResponseId(pub(super) CallId);
+
+impl FromStr for ResponseId {
+    type Err = UnknownId;
+
+    fn from_str(text: &str) -> Result<ResponseId, UnknownId> {
+        call_of(text).map(ResponseId).ok_or(UnknownId)
+    }
+}
+
+impl Named for ResponseId {
+    fn unknown() -> ApiError {
+        not_found("response_not_found", "There is no such response.")
+    }
+}
+
+impl Named for ConversationId {
+    fn unknown() -> ApiError {
+        not_found("conversation_not_found", "There is no such conversation.")
     }
 }
 

@@ -36,11 +36,16 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for JsonBody<T> {
 
 /// The head of a request, and the bytes of its body, which is declared as JSON.
 pub(super) async fn read_json(request: Request) -> Result<(Parts, Bytes), ApiError> {
+    read_json_within(request, BODY_LIMIT).await
+}
+
+/// The same, within another limit.
+pub(super) async fn read_json_within(request: Request, limit: BodyLimit) -> Result<(Parts, Bytes), ApiError> {
     let (head, body) = request.into_parts();
     if !head.headers.contains_key(CONTENT_TYPE) {
         return Err(Refusal::ContentType(String::new()).into());
     }
-    let bytes = read_body(&head.headers, body, BODY_LIMIT).await?;
+    let bytes = read_body(&head.headers, body, limit).await?;
     Ok((head, bytes))
 }
 

@@ -20,6 +20,8 @@ pub(super) const ABOUT: About = About {
            have OpenAI's shape.",
     tags: &[
         ("Calls", "Calls of models. They cost credit."),
+        ("Responses", "Stored responses: to read, to go on from, to cancel, to delete."),
+        ("Conversations", "Stored conversations, in which responses go on."),
         ("Models", "What can be called, and its price."),
         ("Keys", "What clients show. They are managed with a management key."),
         ("Account", "What a key sees of its account."),

@@ -7,8 +7,8 @@ use axum::middleware::map_response_with_state;
 
 use super::routes::{Routes, endpoint};
 use super::{
-    activity, chat, completions, credits, docs, generation, health, key, keys, layers, messages, models,
-    openapi, responses, signup, usage,
+    activity, chat, completions, conversations, credits, docs, generation, health, key, keys, layers,
+    messages, models, openapi, responses, signup, usage,
 };
 use crate::gateway::Worker;
 
@@ -36,7 +36,19 @@ fn routes() -> Routes<Arc<Worker>> {
         .public(endpoint!(openapi::show))
         .public(endpoint!(docs::show))
         .key(endpoint!(chat::create))
-        .key(endpoint!(responses::create))
+        .key(endpoint!(responses::create::create))
+        .key(endpoint!(responses::show::show))
+        .key(endpoint!(responses::delete::delete))
+        .key(endpoint!(responses::cancel::cancel))
+        .key(endpoint!(responses::input_items::list))
+        .key(endpoint!(conversations::create::create))
+        .key(endpoint!(conversations::show::show))
+        .key(endpoint!(conversations::update::update))
+        .key(endpoint!(conversations::delete::delete))
+        .key(endpoint!(conversations::list_items::list))
+        .key(endpoint!(conversations::add_items::add))
+        .key(endpoint!(conversations::show_item::show))
+        .key(endpoint!(conversations::delete_item::delete))
         .key(endpoint!(messages::create))
         .key(endpoint!(completions::create))
         .key(endpoint!(models::list))

@@ -74,8 +74,13 @@ async fn drive(gateway: Arc<Gateway>, run: Arc<Run>, opened: NewTurn, waiting: o
     run.end();
 }
 
+/// The response that streams the events of a run from the `read`-th on.
+pub(crate) fn resumed(run: Arc<Run>, read: usize, gateway: &Gateway) -> Response {
+    reply::stream(events(run, read, gateway))
+}
+
 /// The events of a run from the `read`-th on, as they come, with comments while nothing does.
-pub(crate) fn events(run: Arc<Run>, read: usize, gateway: &Gateway) -> Body {
+fn events(run: Arc<Run>, read: usize, gateway: &Gateway) -> Body {
     let (news, keep_alive) = (run.news(), gateway.config.server.keep_alive);
     let state = (run, read, news, false);
     Body::from_stream(futures_util::stream::unfold(state, move |(run, read, mut news, over)| async move {

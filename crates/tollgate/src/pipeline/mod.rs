@@ -39,6 +39,7 @@ use wire::chat::ChatRequest;
 pub use accept::{BodyLimit, read_body};
 pub use address::{ClientAddress, Peer};
 pub use authenticate::{Principal, authenticate, credential};
+pub(crate) use background::resumed as background_events;
 pub use dialect::Dialect;
 pub use limit::callable_models;
 pub use refusal::{Failure, NoCredit, Refusal};

@@ -105,7 +105,8 @@ fn whole(body: Bytes, cost: Option<Money>) -> Response {
     response
 }
 
-fn stream(body: Body) -> Response {
+/// A stream of events.
+pub(super) fn stream(body: Body) -> Response {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));

@@ -9,7 +9,7 @@ mod seal;
 
 pub use fit::Overflow;
 pub(crate) use fit::{Fit, estimate, fit};
-pub(crate) use ids::{digits, response_id};
+pub(crate) use ids::{call_of, digits, response_id};
 pub use locks::{Lock, Locks};
 pub use recall::SessionRefusal;
 pub(crate) use recall::{Memory, Past, Wish, recall};

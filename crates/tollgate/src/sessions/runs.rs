@@ -32,7 +32,7 @@ pub struct Runs {
 }
 
 /// One run.
-pub struct Run {
+pub(crate) struct Run {
     account: AccountId,
     events: Mutex<Events>,
     /// Moves whenever there is more to read.

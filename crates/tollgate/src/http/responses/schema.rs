@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes what `wire::responses` reads")]
 #[schema(example = json!({"model": "openai/gpt-oss-120b", "input": "Hello"}))]
-pub(super) struct ResponseBody {
+pub(in crate::http) struct ResponseBody {
     /// A model of `GET /v1/models`.
     #[schema(min_length = 1, max_length = 256)]
     model: String,
@@ -46,7 +46,7 @@ pub(super) struct ResponseBody {
 /// A response.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes what `wire::responses` writes")]
-pub(super) struct ResponseAnswer {
+pub(in crate::http) struct ResponseAnswer {
     /// Its id.
     id: String,
     /// Always `response`.
@@ -62,7 +62,7 @@ pub(super) struct ResponseAnswer {
 /// An event of a streamed response.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes what `wire::responses` writes")]
-pub(super) struct ResponseEvent {
+pub(in crate::http) struct ResponseEvent {
     /// The type of the event.
     event: String,
     /// Its JSON.

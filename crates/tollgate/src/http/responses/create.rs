@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 
-use super::call::{CallHeaders, CallQuery, answer};
-use super::caller::{Caller, Key};
-use super::once::OnceHeader;
-use super::response_schema::{ResponseAnswer, ResponseBody, ResponseEvent};
+use super::schema::{ResponseAnswer, ResponseBody, ResponseEvent};
 use crate::gateway::Worker;
+use crate::http::call::{CallHeaders, CallQuery, answer};
+use crate::http::caller::{Caller, Key};
+use crate::http::once::OnceHeader;
 use crate::pipeline::Dialect;
 
 /// Response
@@ -38,7 +38,7 @@ use crate::pipeline::Dialect;
         (status = 504),
     )
 )]
-pub(super) async fn create(
+pub(in crate::http) async fn create(
     Caller(principal): Caller<Key>,
     State(worker): State<Arc<Worker>>,
     request: Request,

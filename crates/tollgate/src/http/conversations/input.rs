@@ -1,0 +1,110 @@
+//! What clients send of conversations: items and metadata.
+
+use std::collections::BTreeMap;
+
+use axum::extract::Request;
+use bytes::Bytes;
+use domain::{AccountId, ConversationId};
+use hyper::StatusCode;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use wire::responses::{input_item, item_id, read_item};
+
+use crate::gateway::Gateway;
+use crate::http::ApiError;
+use crate::http::input::{self, parse_body};
+use crate::ledger::ids::conversation_id;
+use crate::ledger::sessions::Item;
+use crate::pipeline::{BodyLimit, Refusal};
+use crate::sessions::SessionRefusal;
+
+/// Items of one request, as at OpenAI.
+const ITEMS_MAX: usize = 20;
+
+/// Pairs of metadata, and the characters of their keys and values, as at OpenAI.
+const PAIRS_MAX: usize = 16;
+const KEY_CHARS_MAX: usize = 64;
+const VALUE_CHARS_MAX: usize = 512;
+
+/// What a client notes of a conversation: up to 16 pairs of texts.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(try_from = "Option<BTreeMap<String, String>>")]
+#[schema(value_type = Option<BTreeMap<String, String>>)]
+pub(super) struct Metadata(BTreeMap<String, String>);
+
+impl Metadata {
+    /// As it is stored.
+    pub(super) fn into_json(self) -> String {
+        serde_json::to_string(&self.0).unwrap_or_else(|_| "{}".to_owned())
+    }
+}
+
+impl TryFrom<Option<BTreeMap<String, String>>> for Metadata {
+    type Error = String;
+
+    fn try_from(pairs: Option<BTreeMap<String, String>>) -> Result<Metadata, String> {
+        let pairs = pairs.unwrap_or_default();
+        let fits = |(key, value): (&String, &String)| {
+            (1..=KEY_CHARS_MAX).contains(&key.chars().count()) && value.chars().count() <= VALUE_CHARS_MAX
+        };
+        if pairs.len() <= PAIRS_MAX && pairs.iter().all(fits) {
+            return Ok(Metadata(pairs));
+        }
+        Err(format!(
+            "must have at most {PAIRS_MAX} pairs, with keys of 1 to {KEY_CHARS_MAX} characters and values of at \
+             most {VALUE_CHARS_MAX}"
+        ))
+    }
+}
+
+/// Items as a client wrote them.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(value_type = Vec<serde_json::Value>, max_items = 20)]
+pub(super) struct NewItems(Vec<Box<RawValue>>);
+
+impl NewItems {
+    /// The items as they are stored, each under a new name.
+    pub(super) fn read(&self, gateway: &Gateway) -> Result<Vec<Item>, ApiError> {
+        if self.0.len() > ITEMS_MAX {
+            let message = format!("'items' must have at most {ITEMS_MAX} items.");
+            return Err(bad("invalid_value", message).param("items"));
+        }
+        let batch = format!("{:032x}", conversation_id(&gateway.clock).to_bits());
+        let read = |(index, raw): (usize, &Box<RawValue>)| {
+            let item = read_item(raw.get()).map_err(|error| {
+                let param = error.param.map_or_else(String::new, |param| format!(".{param}"));
+                bad(error.code, error.message).param(format!("items[{index}]{param}"))
+            })?;
+            let id = item_id(&item, &batch, index);
+            Ok(Item { body: input_item(&item, &id), id })
+        };
+        self.0.iter().enumerate().map(read).collect()
+    }
+}
+
+/// A JSON body as large as a call's may be, because items may hold images.
+pub(super) async fn read<T: DeserializeOwned>(gateway: &Gateway, request: Request) -> Result<T, ApiError> {
+    let limit = BodyLimit::of_call(gateway.config.server.body_bytes_max);
+    let (_, bytes): (_, Bytes) = input::read_json_within(request, limit).await?;
+    parse_body(&bytes)
+}
+
+/// Whether the account may store more.
+pub(super) fn check_room(gateway: &Gateway, account: AccountId) -> Result<(), ApiError> {
+    let bytes_max = gateway.config.sessions.account_bytes_max;
+    if gateway.ledger.session_bytes(account) < bytes_max {
+        return Ok(());
+    }
+    Err(Refusal::Session(SessionRefusal::Full(bytes_max)).into())
+}
+
+/// An id for a new conversation.
+pub(super) fn new_id(gateway: &Gateway) -> ConversationId {
+    conversation_id(&gateway.clock)
+}
+
+fn bad(code: &'static str, message: String) -> ApiError {
+    ApiError::invalid(StatusCode::BAD_REQUEST, code, message)
+}
