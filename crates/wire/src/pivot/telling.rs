@@ -21,10 +21,11 @@ pub struct Telling {
 
 impl Telling {
     /// An answer that has not begun. `call` is the id of the call, from which missing ids of tool calls are made; `custom`
-    /// are the names of the request's custom tools.
+    /// are the names of the request's custom tools, and `tools` says whether it has tools of any kind.
     #[must_use]
-    pub fn new(call: &str, custom: Vec<String>, writer: Option<Box<dyn Writer>>) -> Telling {
-        Telling { reader: Reader::new(call, custom), collector: Collector::default(), writer, begun: false }
+    pub fn new(call: &str, tools: bool, custom: Vec<String>, writer: Option<Box<dyn Writer>>) -> Telling {
+        let reader = Reader::new(call, tools, custom);
+        Telling { reader, collector: Collector::default(), writer, begun: false }
     }
 
     /// Whether the client's bytes are written here. Otherwise the upstream's pass.

@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod catalogue;
 #[cfg(test)]
+mod pivot_answer;
+#[cfg(test)]
+mod pivot_chat;
+#[cfg(test)]
 mod relay;
 #[cfg(test)]
 mod reply;
