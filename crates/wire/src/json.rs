@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use memchr::{memchr, memchr2};
+use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -48,6 +49,17 @@ pub(crate) fn string(raw: &str) -> Option<Cow<'_, str>> {
         return Some(Cow::Borrowed(inside));
     }
     serde_json::from_str::<String>(raw).ok().map(Cow::Owned)
+}
+
+/// The text of any JSON value: of a string its characters, where half of a surrogate pair becomes U+FFFD; nothing of
+/// `null`; else the value as written.
+pub(crate) fn text(raw: &str) -> Cow<'_, str> {
+    if raw == "null" {
+        return Cow::Borrowed("");
+    }
+    string(raw).unwrap_or_else(|| {
+        serde_json::from_str::<Lossy>(raw).map_or(Cow::Borrowed(raw), |lossy| lossy.0.into())
+    })
 }
 
 /// Appends `text` as a JSON string.
@@ -142,6 +154,37 @@ fn escape(text: &[u8]) -> Option<(usize, usize)> {
             Some((6, decoded))
         }
         _ => None,
+    }
+}
+
+/// A string that may hold halves of surrogate pairs, which tokens that split a character leave behind.
+struct Lossy(String);
+
+impl<'de> Deserialize<'de> for Lossy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(LossyVisitor)
+    }
+}
+
+struct LossyVisitor;
+
+impl Visitor<'_> for LossyVisitor {
+    type Value = Lossy;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON string")
+    }
+
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Lossy, E> {
+        let mut text = String::with_capacity(bytes.len());
+        for chunk in bytes.utf8_chunks() {
+            text.push_str(chunk.valid());
+            // Half of a pair is three bytes, of which the first is this one, and each is invalid alone.
+            if chunk.invalid().first() == Some(&0xed) {
+                text.push(char::REPLACEMENT_CHARACTER);
+            }
+        }
+        Ok(Lossy(text))
     }
 }
 

@@ -12,119 +12,128 @@ use serde_json::value::RawValue;
 use super::pattern;
 
 /// The body of an error, for an answer that says no more of its end than the finish reason `error`.
-pub(super) const FINISHED_WITH_ERROR: &str = "\"the upstream ended the answer with finish_reason error\"";
+pub(crate) const FINISHED_WITH_ERROR: &str = "\"the upstream ended the answer with finish_reason error\"";
 
 /// A chunk, or a whole answer.
 #[derive(Deserialize)]
-pub(super) struct Answer<'a> {
+pub(crate) struct Answer<'a> {
     #[serde(borrow)]
-    pub(super) id: Option<&'a RawValue>,
+    pub(crate) id: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) object: Option<&'a RawValue>,
+    pub(crate) object: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) created: Option<&'a RawValue>,
+    pub(crate) created: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) model: Option<&'a RawValue>,
+    pub(crate) model: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) choices: Option<Choices<'a>>,
+    pub(crate) choices: Option<Choices<'a>>,
     #[serde(borrow)]
-    pub(super) usage: Option<&'a RawValue>,
+    pub(crate) usage: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) x_groq: Option<&'a RawValue>,
+    pub(crate) x_groq: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) error: Option<&'a RawValue>,
+    pub(crate) error: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) message: Option<&'a RawValue>,
+    pub(crate) message: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) msg: Option<&'a RawValue>,
+    pub(crate) msg: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) detail: Option<&'a RawValue>,
+    pub(crate) detail: Option<&'a RawValue>,
 }
 
 /// One choice.
 #[derive(Deserialize)]
-pub(super) struct Choice<'a> {
+pub(crate) struct Choice<'a> {
     #[serde(borrow)]
-    pub(super) index: Option<&'a RawValue>,
+    pub(crate) index: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) delta: Option<Delta<'a>>,
+    pub(crate) delta: Option<Delta<'a>>,
     #[serde(borrow)]
-    pub(super) message: Option<Delta<'a>>,
+    pub(crate) message: Option<Delta<'a>>,
     #[serde(borrow)]
-    pub(super) finish_reason: Option<&'a RawValue>,
+    pub(crate) finish_reason: Option<&'a RawValue>,
     /// Moonshot puts it here.
     #[serde(borrow)]
-    pub(super) usage: Option<&'a RawValue>,
+    pub(crate) usage: Option<&'a RawValue>,
 }
 
-/// What a choice adds. Reasoning has four names in the field.
+/// What a choice adds. Reasoning has five names in the field.
 #[derive(Deserialize)]
-pub(super) struct Delta<'a> {
+pub(crate) struct Delta<'a> {
     #[serde(borrow)]
-    pub(super) content: Option<&'a RawValue>,
+    pub(crate) content: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) refusal: Option<&'a RawValue>,
+    pub(crate) refusal: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) reasoning: Option<&'a RawValue>,
+    pub(crate) reasoning: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) reasoning_content: Option<&'a RawValue>,
+    pub(crate) reasoning_content: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) reasoning_text: Option<&'a RawValue>,
+    pub(crate) reasoning_text: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) thinking: Option<&'a RawValue>,
+    pub(crate) thinking: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) tool_calls: Option<&'a RawValue>,
+    pub(crate) reasoning_details: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) function_call: Option<&'a RawValue>,
+    pub(crate) tool_calls: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(crate) function_call: Option<&'a RawValue>,
 }
 
 /// One tool call, or a fragment of one.
 #[derive(Deserialize)]
-pub(super) struct ToolCall<'a> {
+pub(crate) struct ToolCall<'a> {
     #[serde(borrow)]
-    pub(super) function: Option<&'a RawValue>,
+    pub(crate) function: Option<&'a RawValue>,
 }
 
 /// The choices of a chunk: nearly always one, which then costs no allocation.
 #[derive(Default)]
-pub(super) struct Choices<'a> {
+pub(crate) struct Choices<'a> {
     first: Option<Choice<'a>>,
     rest: Vec<Choice<'a>>,
 }
 
 impl<'a> Choices<'a> {
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Choice<'a>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Choice<'a>> {
         self.first.iter().chain(&self.rest)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.first.is_none()
+    }
+}
+
+impl Choice<'_> {
+    /// Its index; `position`, its place in the chunk, where the upstream gives none.
+    pub(crate) fn index(&self, position: usize) -> usize {
+        self.index.and_then(|raw| raw.get().parse().ok()).unwrap_or(position)
     }
 }
 
 impl<'a> Answer<'a> {
     /// Reads `text`, which must be a JSON object.
-    pub(super) fn read(text: &'a str) -> Option<Answer<'a>> {
+    pub(crate) fn read(text: &'a str) -> Option<Answer<'a>> {
         // Without this check an array would be taken for the fields in their order.
         if text.starts_with('{') { serde_json::from_str(text).ok() } else { None }
     }
 
     /// Whether this is an error in one of its spellings.
-    pub(super) fn is_error(&self) -> bool {
+    pub(crate) fn is_error(&self) -> bool {
         let flat = self.message.or(self.msg).or(self.detail).is_some() && self.choices.is_none();
         self.error.is_some() || flat || self.object.is_some_and(|object| object.get() == "\"error\"")
     }
 
-    pub(super) fn choices(&self) -> impl Iterator<Item = &Choice<'a>> {
+    pub(crate) fn choices(&self) -> impl Iterator<Item = &Choice<'a>> {
         self.choices.iter().flat_map(Choices::iter)
     }
 
-    pub(super) fn has_choices(&self) -> bool {
+    pub(crate) fn has_choices(&self) -> bool {
         self.choices.as_ref().is_some_and(|choices| !choices.is_empty())
     }
 
     /// The one text that this chunk adds, when it does nothing else: one choice that does not end.
-    pub(super) fn only_text(&self) -> Option<&'a str> {
+    pub(crate) fn only_text(&self) -> Option<&'a str> {
         let mut choices = self.choices();
         let choice =
             choices.next().filter(|choice| choice.finish_reason.is_none() && choice.message.is_none())?;
@@ -132,7 +141,7 @@ impl<'a> Answer<'a> {
     }
 
     /// The usage, wherever it is.
-    pub(super) fn usage(&self) -> Option<&'a str> {
+    pub(crate) fn usage(&self) -> Option<&'a str> {
         let top = self.usage.map(|raw| raw.get());
         let in_choice = || self.choices().find_map(|choice| choice.usage).map(|raw| raw.get());
         let in_groq = || {

@@ -1,6 +1,6 @@
 //! Chat completions: the request, one whole answer, one streamed answer.
 
-mod answer;
+pub(crate) mod answer;
 pub(crate) mod parameters;
 mod pattern;
 mod prompt;

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use domain::{Money, Usage, UsageSource};
 
-use super::answer::{Answer, Choice, FINISHED_WITH_ERROR};
+use super::answer::{Answer, FINISHED_WITH_ERROR};
 use super::pattern::Pattern;
 use super::tally::Tally;
 use super::{rewrite, usage};
@@ -177,7 +177,7 @@ impl ChatStream {
             self.created = answer.created.and_then(|raw| raw.get().parse().ok());
         }
         for (position, choice) in answer.choices().enumerate() {
-            let index = index_of(choice, position);
+            let index = choice.index(position);
             self.seen.insert(index);
             if let Some(reason) = self.tally.note_choice(choice) {
                 self.finished.insert(index);
@@ -207,11 +207,6 @@ impl ChatStream {
         out.extend_from_slice(constant.as_bytes());
         json::write_string(out, self.tally.model.as_deref().unwrap_or_default());
     }
-}
-
-/// The index of a choice; its position where the upstream gives none.
-fn index_of(choice: &Choice<'_>, position: usize) -> usize {
-    choice.index.and_then(|raw| raw.get().parse().ok()).unwrap_or(position)
 }
 
 /// Indexes of choices. The last bit stands for all that are out of range, which no request can ask for.

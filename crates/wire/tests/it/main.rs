@@ -3,11 +3,12 @@
 #[cfg(test)]
 mod catalogue;
 #[cfg(test)]
+#[cfg(test)]
 mod completions;
-#[cfg(test)]
 mod messages_request;
-#[cfg(test)]
 mod messages_stream;
+mod pivot_answer;
+mod pivot_chat;
 #[cfg(test)]
 mod relay;
 #[cfg(test)]

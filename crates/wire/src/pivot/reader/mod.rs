@@ -1,0 +1,166 @@
+//! An upstream's chat answer, as events, with what upstreams get wrong in it repaired.
+//!
+//! What a chunk says ([`said`]) goes through two filters of markup that belongs to the model's template and not to its
+//! text: its thoughts ([`think`]) and its tool calls ([`leaks`]). What is left stands in line with the tool calls that
+//! the upstream understood ([`calls`]), so that one thing follows the other.
+
+mod calls;
+mod custom;
+mod fragment;
+mod leaks;
+mod said;
+mod scan;
+mod think;
+
+use self::calls::Calls;
+use self::leaks::{Leaks, Piece};
+use self::said::Channel;
+use self::think::Think;
+use super::event::{Event, Finish};
+use crate::chat::answer::{Answer, Choice};
+use crate::json;
+
+/// Reads one answer, and repairs what upstreams get wrong in it. Of several choices it reads the one with index 0.
+#[derive(Debug)]
+pub struct Reader {
+    /// Whether the request has tools. Without them no text is taken for a call.
+    tools: bool,
+    think: Think,
+    leaks_in_reasoning: Leaks,
+    leaks_in_text: Leaks,
+    calls: Calls,
+    finish: Finish,
+}
+
+impl Reader {
+    /// A reader of an answer that has not begun. `call` is the id of the call, from which missing ids of tool calls are
+    /// made; `tools` says whether the request has tools; `custom` are the names of those that take free text.
+    #[must_use]
+    pub fn new(call: &str, tools: bool, custom: Vec<String>) -> Reader {
+        Reader {
+            tools,
+            think: Think::default(),
+            leaks_in_reasoning: Leaks::default(),
+            leaks_in_text: Leaks::default(),
+            calls: Calls::new(call, custom),
+            finish: Finish::Unsaid,
+        }
+    }
+
+    /// Takes the data of an event of a stream. What is no chunk gives nothing: `ChatStream` has judged it.
+    pub fn chunk(&mut self, data: &[u8]) -> Vec<Event> {
+        let mut out = Vec::new();
+        let answer = str::from_utf8(data).ok().and_then(|text| Answer::read(text.trim_ascii()));
+        let Some(answer) = answer.filter(|answer| !answer.is_error()) else { return out };
+        for (position, choice) in answer.choices().enumerate() {
+            if choice.index(position) == 0 {
+                self.choice(choice, &mut out);
+            }
+        }
+        out
+    }
+
+    /// Takes a whole answer. What is none gives nothing: `ChatReply` has judged it.
+    pub fn whole(&mut self, body: &[u8]) -> Vec<Event> {
+        // It differs from a chunk only in that its choices have a message in place of a delta.
+        self.chunk(body)
+    }
+
+    /// What was held back, when nothing more comes.
+    pub fn end(&mut self) -> Vec<Event> {
+        let mut out = Vec::new();
+        let (reasoning, text) = self.think.flush(true);
+        self.reasoning(&reasoning, &mut out);
+        self.text(&text, &mut out);
+        self.flush_leaks(&mut out);
+        let cut = matches!(self.finish, Finish::Length | Finish::ContentFilter);
+        self.calls.end(cut, &mut out);
+        out
+    }
+
+    /// Why the answer ended, as far as the upstream said. One that ended well with tool calls waits for their outputs,
+    /// also where the upstream says `stop`.
+    #[must_use]
+    pub fn finish(&self) -> Finish {
+        match self.finish {
+            Finish::Stop if self.calls.any() => Finish::ToolCalls,
+            said => said,
+        }
+    }
+
+    fn choice(&mut self, choice: &Choice<'_>, out: &mut Vec<Event>) {
+        if let Some(delta) = choice.delta.as_ref().or(choice.message.as_ref()) {
+            said::read(delta, &mut |channel, text| self.say(channel, text, out));
+            let tools = delta.tool_calls.map(|raw| raw.get()).filter(|raw| *raw != "[]");
+            if tools.is_some() || delta.function_call.is_some() {
+                self.flush(out);
+            }
+            if let Some(raw) = tools {
+                fragment::read(raw, &mut |fragment| self.calls.take(fragment, out));
+            } else if let Some(raw) = delta.function_call {
+                fragment::read_function(raw.get(), &mut |fragment| self.calls.take(fragment, out));
+            }
+        }
+        let reason = choice.finish_reason.and_then(|raw| json::string(raw.get()));
+        if let Some(reason) = reason.filter(|reason| !reason.is_empty()) {
+            self.finish = Finish::read(Some(&reason));
+        }
+    }
+
+    fn say(&mut self, channel: Channel, text: &str, out: &mut Vec<Event>) {
+        match channel {
+            Channel::Reasoning => self.reasoning(text, out),
+            Channel::Text => {
+                let (reasoning, text) = self.think.split(text);
+                self.reasoning(&reasoning, out);
+                self.text(&text, out);
+            }
+            Channel::Refusal => {
+                self.flush(out);
+                self.calls.say(Event::Refusal(text.to_owned()), out);
+            }
+        }
+    }
+
+    fn reasoning(&mut self, text: &str, out: &mut Vec<Event>) {
+        if text.is_empty() {
+            return;
+        }
+        if !self.tools {
+            return self.calls.say(Event::Reasoning(text.to_owned()), out);
+        }
+        self.leaks_in_text.flush(&mut |piece| tell(&mut self.calls, piece, Event::Text, out));
+        self.leaks_in_reasoning.read(text, &mut |piece| tell(&mut self.calls, piece, Event::Reasoning, out));
+    }
+
+    fn text(&mut self, text: &str, out: &mut Vec<Event>) {
+        if text.is_empty() {
+            return;
+        }
+        if !self.tools {
+            return self.calls.say(Event::Text(text.to_owned()), out);
+        }
+        self.leaks_in_reasoning.flush(&mut |piece| tell(&mut self.calls, piece, Event::Reasoning, out));
+        self.leaks_in_text.read(text, &mut |piece| tell(&mut self.calls, piece, Event::Text, out));
+    }
+
+    /// Lets go of what is held back, because something else than text follows.
+    fn flush(&mut self, out: &mut Vec<Event>) {
+        let (reasoning, text) = self.think.flush(false);
+        self.reasoning(&reasoning, out);
+        self.text(&text, out);
+        self.flush_leaks(out);
+    }
+
+    fn flush_leaks(&mut self, out: &mut Vec<Event>) {
+        self.leaks_in_reasoning.flush(&mut |piece| tell(&mut self.calls, piece, Event::Reasoning, out));
+        self.leaks_in_text.flush(&mut |piece| tell(&mut self.calls, piece, Event::Text, out));
+    }
+}
+
+fn tell(calls: &mut Calls, piece: Piece<'_>, said: fn(String) -> Event, out: &mut Vec<Event>) {
+    match piece {
+        Piece::Said(text) => calls.say(said(text.to_owned()), out),
+        Piece::Call(call) => calls.take_whole(call, out),
+    }
+}
