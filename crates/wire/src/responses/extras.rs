@@ -1,5 +1,11 @@
 //! What a request carries for the response object alone.
 
+/// Characters of a function's name, as at OpenAI, whose rule upstreams follow.
+const NAME_CHARS_MAX: usize = 64;
+
+/// Characters that stay of a name that does not fit: an underscore and eight digits follow.
+const START_CHARS: usize = NAME_CHARS_MAX - 9;
+
 /// What only the response object shows. The default is what a call of another dialect shows.
 ///
 /// JSON is kept as the client wrote it.
@@ -63,9 +69,21 @@ pub struct Namespaced {
 }
 
 impl Namespaced {
-    /// The name that upstreams are told, and that the pivot has.
+    /// The name that upstreams are told, and that the pivot has: `namespace__name`. Where upstreams would refuse that,
+    /// because it is too long or has other characters, its start and a hash.
     #[must_use]
     pub fn flat(&self) -> String {
-        format!("{}__{}", self.namespace, self.name)
+        let flat = format!("{}__{}", self.namespace, self.name);
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        if flat.len() <= NAME_CHARS_MAX && flat.chars().all(fits) {
+            return flat;
+        }
+        let start: String = flat.chars().map(|c| if fits(c) { c } else { '_' }).take(START_CHARS).collect();
+        format!("{start}_{:08x}", fnv1a(flat.as_bytes()))
     }
+}
+
+/// The hash FNV-1a. It must stay the same for ever: it is a part of names in stored histories.
+fn fnv1a(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }

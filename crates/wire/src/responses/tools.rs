@@ -133,13 +133,19 @@ impl Tools {
         match kind.as_str() {
             "function" => self.add(function(&fields, param)?, param),
             "custom" => self.add(custom(&fields, param)?, param),
-            "namespace" => self.read_namespace(&fields, param),
+            "namespace" => self.read_namespace(&fields, param, hosted, dropped),
             kind => dropped.tool(hosted, kind, &format!("{param}.type")),
         }
     }
 
     /// Upstreams know no namespaces: their functions get flat names, which the answer's calls are told without.
-    fn read_namespace(&mut self, fields: &[Field<'_>], param: &str) -> Result<(), RequestError> {
+    fn read_namespace(
+        &mut self,
+        fields: &[Field<'_>],
+        param: &str,
+        hosted: HostedTools,
+        dropped: &mut Dropped,
+    ) -> Result<(), RequestError> {
         let namespace = required_name(fields, "name", param)?;
         let param = format!("{param}.tools");
         for (index, raw) in
@@ -149,7 +155,11 @@ impl Tools {
             let fields = object_fields(raw, &param)?;
             let kind = required_name(&fields, "type", &param)?;
             if kind != "function" {
-                return Err(unsupported_tool(&kind, &format!("{param}.type")));
+                if hosted == HostedTools::Refuse {
+                    return Err(unsupported_tool(&kind, &format!("{param}.type")));
+                }
+                dropped.note(&format!("namespace.{kind}"));
+                continue;
             }
             let mut tool = function(&fields, &param)?;
             let known = Namespaced { namespace: namespace.clone(), name: tool.name };

@@ -1,11 +1,12 @@
 //! An answer, as a stream of events or in one piece.
 //!
-//! An item's last event says whether the item is whole, and only the end of the answer tells that of the last one. So
-//! that event waits until the next item begins or the answer ends, which is when it would be due anyway.
+//! An item's last events say whether the item is whole, and only the end of the answer tells that of the last one. So
+//! they wait until the next item begins or the answer ends, which is when they would be due anyway.
 //!
-//! A failed response ends with `response.failed` alone: no `[DONE]` follows, and the open item gets no last event,
-//! because clients act on a tool call as soon as they see that. Its object holds what came, the last item `incomplete`.
+//! A failed response ends with `response.failed` alone: no `[DONE]` follows, and the last item gets no last events,
+//! because clients act on a tool call as soon as they see those. Its object holds what came, that item `incomplete`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use bytes::Bytes;
@@ -27,17 +28,17 @@ pub struct ResponsesWriter {
     head: Head,
     seal: Option<Seal>,
     events: Events,
-    /// The item that is closed, and whose last event is to come.
+    /// The item that is closed, and whose last events are to come.
     closed: Option<(usize, Item)>,
     /// What was sealed, by the place of its item, because sealing twice may give two texts.
-    sealed: Vec<(usize, String)>,
+    sealed: BTreeMap<usize, String>,
 }
 
 impl ResponsesWriter {
     /// A writer of the response with this head. With `seal`, reasoning items carry `encrypted_content`.
     #[must_use]
     pub fn new(head: Head, seal: Option<Seal>) -> ResponsesWriter {
-        ResponsesWriter { head, seal, events: Events::default(), closed: None, sealed: Vec::new() }
+        ResponsesWriter { head, seal, events: Events::default(), closed: None, sealed: BTreeMap::new() }
     }
 
     fn lifecycle(&mut self, out: &mut Vec<u8>, kind: &str, object: &str) {
@@ -64,22 +65,31 @@ impl ResponsesWriter {
     fn item(&mut self, item: &Item, index: usize, status: ItemStatus) -> String {
         if let (Item::Reasoning { text }, Some(seal)) = (item, &self.seal)
             && status != ItemStatus::InProgress
-            && !self.sealed.iter().any(|(at, _)| *at == index)
         {
-            self.sealed.push((index, seal(text)));
+            self.sealed.entry(index).or_insert_with(|| seal(text));
         }
-        let sealed = self.sealed.iter().find(|(at, _)| *at == index).map(|(_, sealed)| sealed.as_str());
-        self.head.sealed_item(item, index, status, sealed)
+        self.head.sealed_item(item, index, status, self.sealed.get(&index).map(String::as_str))
     }
 
-    /// The last event of the item that is closed.
+    /// The last events of the item that is closed.
     fn settle(&mut self, status: ItemStatus, out: &mut Vec<u8>) {
-        if let Some((index, item)) = self.closed.take() {
-            let written = self.item(&item, index, status);
-            self.events.send(out, "response.output_item.done", |event| {
-                event.plain("output_index", index).raw("item", &written)
-            });
-        }
+        let Some((index, item)) = self.closed.take() else { return };
+        let place = self.place(&item, index);
+        let names = place.shape.names();
+        self.events.send(out, names.done, |event| {
+            let event = match &item {
+                Item::Call { name, .. } if place.shape == Shape::Arguments => {
+                    place.fill(event).text("name", self.head.known_name(name))
+                }
+                _ => place.fill(event),
+            };
+            with_logprobs(event.text(names.whole, item.text()), place.shape)
+        });
+        self.part(index, &item, Edge::Done, out);
+        let written = self.item(&item, index, status);
+        self.events.send(out, "response.output_item.done", |event| {
+            event.plain("output_index", index).raw("item", &written)
+        });
     }
 
     fn opened(&mut self, index: usize, item: &Item, out: &mut Vec<u8>) {
@@ -100,22 +110,6 @@ impl ResponsesWriter {
         self.events.send(out, place.shape.names().delta, |event| {
             with_logprobs(place.fill(event).text("delta", delta), place.shape)
         });
-    }
-
-    fn closed(&mut self, index: usize, item: &Item, out: &mut Vec<u8>) {
-        let place = self.place(item, index);
-        let names = place.shape.names();
-        self.events.send(out, names.done, |event| {
-            let event = match item {
-                Item::Call { name, .. } if place.shape == Shape::Arguments => {
-                    place.fill(event).text("name", self.head.known_name(name))
-                }
-                _ => place.fill(event),
-            };
-            with_logprobs(event.text(names.whole, item.text()), place.shape)
-        });
-        self.part(index, item, Edge::Done, out);
-        self.closed = Some((index, item.clone()));
     }
 
     fn part(&mut self, index: usize, item: &Item, edge: Edge, out: &mut Vec<u8>) {
@@ -166,7 +160,7 @@ impl Writer for ResponsesWriter {
         match *progress {
             Progress::Opened { index, item } => self.opened(index, item, out),
             Progress::Grown { index, item, delta } => self.grown(index, item, delta, out),
-            Progress::Closed { index, item } => self.closed(index, item, out),
+            Progress::Closed { index, item } => self.closed = Some((index, item.clone())),
         }
     }
 

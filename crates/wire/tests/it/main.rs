@@ -20,6 +20,8 @@ mod request_properties;
 #[cfg(test)]
 mod request_size;
 #[cfg(test)]
+mod responses;
+#[cfg(test)]
 mod sse;
 #[cfg(test)]
 mod stream_rules;
