@@ -30,10 +30,13 @@ pub(super) fn effort(body: &Object<'_>) -> Result<Option<String>, RequestError> 
         "enabled" => {
             let param = thinking.path_of("budget_tokens");
             let raw = thinking.raw("budget_tokens").ok_or_else(|| RequestError::missing(&param))?;
-            let effort = match parameters::integer(&param, raw, 1, BUDGET_MAX)? {
-                0..=LOW_BUDGET_MAX => "low",
-                0..=MEDIUM_BUDGET_MAX => "medium",
-                _ => "high",
+            let budget = parameters::integer(&param, raw, 1, BUDGET_MAX)?;
+            let effort = if budget <= LOW_BUDGET_MAX {
+                "low"
+            } else if budget <= MEDIUM_BUDGET_MAX {
+                "medium"
+            } else {
+                "high"
             };
             Ok(Some(effort.to_owned()))
         }
