@@ -68,12 +68,6 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// What the call asked for.
-    #[must_use]
-    pub fn ask(&self) -> Ask {
-        self.ask
-    }
-
     /// When it started, for the choice of its periods, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn started_ms(&self) -> i64 {
@@ -251,12 +245,6 @@ impl Meter {
     #[must_use]
     pub fn count(&self, period: Period, wall_ms: i64) -> Count {
         self.spans_at(wall_ms)[period].used
-    }
-
-    /// What the open calls that started in the period that holds `wall_ms` reserve.
-    #[must_use]
-    pub fn reserved(&self, period: Period, wall_ms: i64) -> Ask {
-        self.spans_at(wall_ms)[period].reserved
     }
 
     /// Starts the periods that have begun by `wall_ms`.

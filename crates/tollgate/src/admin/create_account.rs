@@ -1,9 +1,9 @@
 //! `POST /admin/accounts`: creates an account with nothing in it.
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use domain::AccountKind;
+use hyper::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -11,7 +11,6 @@ use crate::http::field::Name;
 use crate::http::{Admin, Caller, OnceBody, OnceHeader};
 use crate::ledger::{NewAccount, NewTrial, Terms};
 
-use super::show_account::find;
 use super::view::AccountView;
 use super::{AdminError, AdminState};
 
@@ -60,16 +59,15 @@ pub(super) async fn create_account(
     State(state): State<AdminState>,
     OnceBody(AccountBody { name, plan, kind }, once): OnceBody<AccountBody>,
 ) -> Result<Response, AdminError> {
-    once.with(async move {
-        let plan = plan.map(|name| state.plan(&name)).transpose()?;
-        let (name, kind) = (name.into_string(), kind.unwrap_or(Kind::Prepaid).into());
-        if let Some((plan, trial)) = plan.as_ref().and_then(|plan| Some((plan, plan.trial.clone()?))) {
-            let new = NewTrial { name, kind, plan: plan.name.clone(), trial };
-            return Ok(Json(AccountView::of(&*state.ledger.open_trial(new).await?)));
+    let plan = plan.map(|name| state.plan(&name)).transpose()?;
+    let (name, kind) = (name.into_string(), kind.unwrap_or(Kind::Prepaid).into());
+    let trial = plan.as_ref().and_then(|plan| plan.trial.clone());
+    let opening = match (plan.map(|plan| plan.name.clone()), trial) {
+        (Some(plan), Some(trial)) => state.ledger.open_trial(NewTrial { name, kind, plan, trial }),
+        (plan, _) => {
+            let terms = Terms { plan, trial_ends_at_ms: None };
+            state.ledger.create_account(NewAccount { name, kind, terms })
         }
-        let terms = Terms { plan: plan.map(|plan| plan.name.clone()), trial_ends_at_ms: None };
-        let row = state.ledger.create_account(NewAccount { name, kind, terms }).await?;
-        Ok(Json(AccountView::of(&*find(&state, row.id)?)))
-    })
-    .await
+    };
+    Ok(opening.answered(move |account| once.of(StatusCode::OK, &AccountView::of(&account))).await?)
 }

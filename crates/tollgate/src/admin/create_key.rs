@@ -33,12 +33,9 @@ pub(super) async fn create_key(
     PathId(account): PathId<AccountId>,
     OnceBody(body, once): OnceBody<KeyBody>,
 ) -> Result<Response, ApiError> {
-    once.with(async move {
-        let account = find(&state, account)?;
-        let now_ms = state.now_ms();
-        let terms = body.terms(&Bounds::of_operator(&account, &state.plans, now_ms))?;
-        let (key, secret) = state.keys.create(account.id, terms).await?;
-        Ok::<_, ApiError>(new_key(&key, &secret, now_ms))
-    })
-    .await
+    let account = find(&state, account)?;
+    let now_ms = state.now_ms();
+    let terms = body.terms(&Bounds::of_operator(&account, &state.plans, now_ms))?;
+    let making = state.keys.create(account.id, terms);
+    Ok(making.answered(new_key(once, now_ms)).await?)
 }

@@ -1,9 +1,9 @@
 //! `POST /admin/accounts/{id}/grants`: grants credit, once per reference.
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use domain::{AccountId, PlanName};
+use hyper::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -75,16 +75,12 @@ pub(super) async fn grant_credit(
     PathId(account): PathId<AccountId>,
     OnceBody(GrantBody { amount, reference, paid }, once): OnceBody<GrantBody>,
 ) -> Result<Response, AdminError> {
-    once.with(async move {
-        let grant = match paid {
-            Some(false) => state.ledger.give(account, amount.money(), &reference.0).await?,
-            _ => {
-                let plans = state.plans.clone();
-                let after_trial = move |plan: &PlanName| plans.after_trial(plan);
-                state.ledger.grant_converting(account, amount.money(), &reference.0, after_trial).await?
-            }
-        };
-        Ok(Json(GrantView::of(&grant)))
-    })
-    .await
+    let granting = match paid {
+        Some(false) => state.ledger.give(account, amount.money(), &reference.0),
+        _ => {
+            let after_trial = move |plan: &PlanName| state.plans.after_trial(plan);
+            state.ledger.grant_converting(account, amount.money(), &reference.0, after_trial)
+        }
+    };
+    Ok(granting.answered(move |grant| once.of(StatusCode::OK, &GrantView::of(&grant))).await?)
 }

@@ -30,11 +30,9 @@ pub(super) async fn rotate_key(
     PathId(id): PathId<KeyId>,
     OnceBody(body, once): OnceBody<RotateBody>,
 ) -> Result<Response, ApiError> {
-    once.with(async move {
-        let key = find_key(&state, id)?;
-        let may = |_: &Key, _: Option<&Key>| Ok::<(), ApiError>(());
-        let (key, secret) = state.keys.rotate(key.account, id, body.overlap(), may).await?;
-        Ok::<_, ApiError>(new_key(&key, &secret, state.now_ms()))
-    })
-    .await
+    let key = find_key(&state, id)?;
+    let may = |_: &Key, _: Option<&Key>| Ok::<(), ApiError>(());
+    let now_ms = state.now_ms();
+    let rotating = state.keys.rotate(key.account, id, body.overlap(), may);
+    rotating.answered(new_key(once, now_ms)).await
 }

@@ -1,14 +1,22 @@
 //! The answer that shows the secret of a key, this once.
 
-use axum::Json;
-use axum::http::header::CACHE_CONTROL;
-use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
 
+use axum::response::Response;
+use hyper::StatusCode;
+
+use super::Answering;
 use crate::admin::view::{KeyView, NewKeyView};
 use crate::keys::{Key, Secret};
+use crate::ledger::Answered;
 
-/// A key with its secret, which nothing on the way may keep.
-pub(crate) fn new_key(key: &Key, secret: &Secret, now_ms: i64) -> Response {
-    let view = NewKeyView { key: KeyView::of(key, now_ms), secret: secret.expose().to_owned() };
-    ([(CACHE_CONTROL, "no-store")], Json(view)).into_response()
+/// Answers with a key and its secret, as they are at `now_ms`.
+pub(crate) fn new_key(
+    once: Answering,
+    now_ms: i64,
+) -> impl FnOnce((Arc<Key>, Secret)) -> Answered<Response> + Send + 'static {
+    move |(key, secret)| {
+        let view = NewKeyView { key: KeyView::of(&key, now_ms), secret: secret.expose().to_owned() };
+        once.of(StatusCode::OK, &view)
+    }
 }

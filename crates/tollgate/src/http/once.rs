@@ -1,17 +1,17 @@
 //! Endpoints that happen once: with an `Idempotency-Key`, a repeat gets the answer of the first.
 //!
-//! An endpoint takes [`OnceBody`] in the place of [`JsonBody`](super::JsonBody), and runs what it does in
-//! [`Answering::with`]. A repeat is answered before the handler is called.
+//! An endpoint takes [`OnceBody`] in the place of [`JsonBody`](super::JsonBody), and has its deed answered by
+//! [`Answering::of`]. A repeat is answered before the handler is called.
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use domain::AccountId;
-use http_body_util::BodyExt;
-use hyper::header::CONTENT_TYPE;
+use hyper::StatusCode;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
@@ -21,8 +21,11 @@ use crate::admin::AdminState;
 use crate::gateway::Worker;
 use crate::idempotency::{Answer, Asked, Begun, HEADER, Once, begin};
 use crate::keys::Entropy;
-use crate::ledger::{Ledger, Scope};
+use crate::ledger::{Answered, Ledger, LedgerError, Scope};
 use crate::pipeline::{authenticate, credential};
+
+/// The content type of every such answer.
+const JSON: &str = "application/json";
 
 /// The header, in the descriptions of endpoints that happen once.
 #[derive(Debug, IntoParams)]
@@ -42,11 +45,10 @@ pub struct OnceBody<T>(pub T, pub Answering);
 /// How a request that happens once is answered.
 #[must_use = "what the endpoint does is kept by it"]
 #[derive(Debug)]
-pub struct Answering {
-    ledger: Ledger,
+pub struct Answering(
     /// `None` where the request has no key.
-    once: Option<Once>,
-}
+    Option<Once>,
+);
 
 /// A listener's state, which knows whose idempotency keys come to it.
 pub(crate) trait KeepsAnswers: Send + Sync {
@@ -98,7 +100,7 @@ impl<T: DeserializeOwned + Send, S: KeepsAnswers> FromRequest<S> for OnceBody<T>
         let (mut head, bytes) = read_json(request).await.map_err(IntoResponse::into_response)?;
         let body = parse_body(&bytes).map_err(IntoResponse::into_response)?;
         if !head.headers.contains_key(HEADER) {
-            return Ok(OnceBody(body, Answering::new(state.ledger().clone(), None)));
+            return Ok(OnceBody(body, Answering::new(None)));
         }
         let scope = state.scope(&mut head).await;
         let asked = Asked {
@@ -114,59 +116,30 @@ impl<T: DeserializeOwned + Send, S: KeepsAnswers> FromRequest<S> for OnceBody<T>
             Some(Begun::First(once)) => Some(once),
             Some(Begun::Repeat(replay)) => return Err(replay.into_response()),
         };
-        Ok(OnceBody(body, Answering::new(state.ledger().clone(), once)))
+        Ok(OnceBody(body, Answering::new(once)))
     }
 }
 
 impl Answering {
-    pub(crate) fn new(ledger: Ledger, once: Option<Once>) -> Answering {
-        Answering { ledger, once }
+    pub(crate) fn new(once: Option<Once>) -> Answering {
+        Answering(once)
     }
 
-    /// Does what the endpoint does, to its end also when the client leaves, and keeps a good answer. What fails is not
-    /// kept, and may be tried again.
-    pub async fn with<R, E>(
-        self,
-        work: impl Future<Output = Result<R, E>> + Send + 'static,
-    ) -> Result<Response, E>
-    where
-        R: IntoResponse + Send,
-        E: Send + 'static,
-    {
-        let Answering { ledger, once } = self;
-        let Some(once) = once else { return work.await.map(IntoResponse::into_response) };
-        let task = tokio::spawn(async move {
-            let response = work.await?.into_response();
-            Ok(keep(&ledger, once, response).await)
+    /// The answer of what was made, and what is kept of it. A [`Deed`](crate::ledger::Deed) calls this in its
+    /// transaction; what fails is not kept, and may be tried again.
+    pub(crate) fn of(self, status: StatusCode, view: &impl Serialize) -> Answered<Response> {
+        let body = serde_json::to_vec(view).map_err(|error| LedgerError::Failed(Box::new(error)))?;
+        let keep = self.0.map(|once| {
+            once.keep(&Answer {
+                call: None,
+                status: status.as_u16(),
+                content_type: JSON,
+                body: Some(&[&body]),
+                complete: true,
+            })
         });
-        match task.await {
-            Ok(answered) => answered,
-            Err(lost) => match lost.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // The runtime is ending, and with it this one.
-                Err(_) => std::future::pending().await,
-            },
-        }
+        // It may hold a secret, which nothing on the way may keep.
+        let headers = [(CONTENT_TYPE, JSON), (CACHE_CONTROL, "no-store")];
+        Ok(((status, headers, body).into_response(), keep))
     }
-}
-
-async fn keep(ledger: &Ledger, once: Once, response: Response) -> Response {
-    if !response.status().is_success() {
-        return response;
-    }
-    let (head, body) = response.into_parts();
-    // One of our own documents, which is in memory already.
-    let body = body.collect().await.map(|collected| collected.to_bytes()).unwrap_or_default();
-    let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let kept = once.keep(&Answer {
-        call: None,
-        status: head.status.as_u16(),
-        content_type: content_type.unwrap_or("application/json"),
-        body: Some(&[&body]),
-        complete: true,
-    });
-    if let Err(error) = ledger.keep(kept).await {
-        tracing::error!(%error, "an answer was not kept: a repeat of its request would happen again");
-    }
-    Response::from_parts(head, Body::from(body))
 }

@@ -3,9 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{FromRequestParts, State};
-use axum::http::header::{CACHE_CONTROL, HOST};
+use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::response::Response;
 use domain::Period;
@@ -122,12 +121,8 @@ pub(super) async fn create(
     };
     // Those whose address cannot be told share one.
     let peer = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    once.with(async move {
-        let opened = desk.sign_up(proof, name.map(Name::into_string), peer).await?;
-        let view = view(&opened, &worker, &headers);
-        Ok::<_, ApiError>((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(view)))
-    })
-    .await
+    let answer = move |opened| once.of(StatusCode::CREATED, &view(&opened, &worker, &headers));
+    Ok(desk.sign_up(proof, name.map(Name::into_string), peer, answer).await?)
 }
 
 fn view(opened: &Opened, worker: &Worker, headers: &HeaderMap) -> SignupView {

@@ -25,7 +25,7 @@ pub use labels::{InvalidLabels, LABEL_NAME_LEN_MAX, LABEL_TEXT_LEN_MAX, LABELS_M
 pub use secret::Secret;
 
 use crate::clock::Clock;
-use crate::ledger::{KeyRow, Ledger, LedgerError, check_name, ids};
+use crate::ledger::{Deed, KeyRow, Ledger, LedgerError, Written, check_name, ids};
 use rings::Rings;
 
 /// Keys that an account may have ever made: each stays in memory, revoked ones as well, since receipts name them. A key
@@ -48,7 +48,7 @@ impl KeyRing {
     pub async fn open(ledger: Ledger, entropy: Entropy) -> Result<KeyRing, LedgerError> {
         let mut rings = Rings::default();
         for row in ledger.on_writer(|store| store.keys()).await? {
-            rings.put(Key::open(row));
+            rings.put(Arc::new(Key::open(row)));
         }
         Ok(KeyRing { ledger, entropy, rings: Arc::new(RwLock::new(rings)) })
     }
@@ -68,43 +68,35 @@ impl KeyRing {
         key.takes(&digest, || self.ledger.clock().now_ms()).then_some((key, actor))
     }
 
-    /// Makes a key for an account as the operator, durably and then in memory. Its secret is in the answer and nowhere
-    /// else.
-    pub async fn create(
-        &self,
-        account: AccountId,
-        terms: impl Into<KeyTerms>,
-    ) -> Result<(Arc<Key>, Secret), LedgerError> {
+    /// Makes a key for an account as the operator. Its secret is in the answer and nowhere else.
+    pub fn create(&self, account: AccountId, terms: impl Into<KeyTerms>) -> Deed<(Arc<Key>, Secret)> {
         let terms = terms.into();
-        self.create_by(account.into(), move |_| Ok(terms)).await
+        self.create_by(account.into(), move |_| Ok(terms))
     }
 
     /// Makes a key on the terms that `terms` makes of the actor's key as it is then, which is `None` for the operator.
-    pub async fn create_by<E: From<LedgerError> + Send + 'static>(
+    pub fn create_by<E: From<LedgerError>>(
         &self,
         actor: Actor,
         terms: impl FnOnce(Option<&Key>) -> Result<KeyTerms, E> + Send + 'static,
-    ) -> Result<(Arc<Key>, Secret), E> {
-        if self.ledger.account(actor.account).is_none() {
-            return Err(LedgerError::UnknownAccount.into());
-        }
-        let secret = Secret::generate(&self.entropy).map_err(LedgerError::from)?;
-        let (rings, clock) = (Arc::clone(&self.rings), self.ledger.clock().clone());
-        let created = self.ledger.on_writer(move |store| {
-            if read(&rings).count(actor.account) >= KEYS_PER_ACCOUNT_MAX {
-                return Err(LedgerError::TooManyKeys);
+    ) -> Deed<(Arc<Key>, Secret), E> {
+        let ring = self.clone();
+        self.ledger.deed(move |store| {
+            let clock = ring.ledger.clock();
+            if ring.ledger.account(actor.account).is_none() {
+                return Err(LedgerError::UnknownAccount.into());
             }
-            let maker = actor.key_now(&read(&rings), clock.now_ms())?;
-            let terms = match terms(maker.as_deref()) {
-                Ok(terms) => terms,
-                Err(refused) => return Ok(Err(refused)),
-            };
-            let row = row(&clock, actor.account, maker.map(|maker| maker.id), terms, &secret)?;
+            if read(&ring.rings).count(actor.account) >= KEYS_PER_ACCOUNT_MAX {
+                return Err(LedgerError::TooManyKeys.into());
+            }
+            let maker = actor.key_now(&read(&ring.rings), clock.now_ms())?;
+            let terms = terms(maker.as_deref())?;
+            let secret = Secret::generate(&ring.entropy).map_err(LedgerError::from)?;
+            let row = row(clock, actor.account, maker.map(|maker| maker.id), terms, &secret)?;
             store.create_key(&row)?;
-            let key = write(&rings).put(Key::open(row));
-            Ok(Ok((key, secret)))
-        });
-        created.await?
+            let key = Arc::new(Key::open(row));
+            Ok(Written::new((Arc::clone(&key), secret), move || ring.put(key)))
+        })
     }
 
     /// A key of the operator that is not stored yet, of an account that may not be either.
@@ -118,8 +110,8 @@ impl KeyRing {
     }
 
     /// Takes a stored key into memory.
-    pub(crate) fn keep(&self, row: KeyRow) -> Arc<Key> {
-        write(&self.rings).put(Key::open(row))
+    pub(crate) fn keep(&self, row: KeyRow) {
+        self.put(Arc::new(Key::open(row)));
     }
 
     /// Puts a key on the terms that `edit` makes of it and of the actor's key as it is then, durably and then in memory.
@@ -131,35 +123,36 @@ impl KeyRing {
         id: KeyId,
         edit: impl FnOnce(&Key, Option<&Key>) -> Result<KeyTerms, E> + Send + 'static,
     ) -> Result<Arc<Key>, E> {
-        let edit = move |key: &Key, actor: Option<&Key>| {
+        let edit = move |key: &Key, actor: Option<&Key>| -> Result<(Key, ()), E> {
             let terms = edit(key, actor)?;
             check_name(&terms.name)?;
-            Ok(key.on(terms))
+            Ok((key.on(terms), ()))
         };
-        self.change(actor.into(), id, edit).await
+        let (key, ()) = self.change(actor.into(), id, edit).await?;
+        Ok(key)
     }
 
     /// Gives a key a new secret. The one before works on for `overlap`, at most [`OVERLAP_MAX`]; what was before that one
     /// ends now. `may` can refuse to touch the key as it is with the actor's key as it is.
-    pub async fn rotate<E: From<LedgerError> + Send + 'static>(
+    pub fn rotate<E: From<LedgerError>>(
         &self,
         actor: impl Into<Actor>,
         id: KeyId,
         overlap: Duration,
         may: impl FnOnce(&Key, Option<&Key>) -> Result<(), E> + Send + 'static,
-    ) -> Result<(Arc<Key>, Secret), E> {
-        let secret = Secret::generate(&self.entropy).map_err(LedgerError::from)?;
-        let (prefix, digest) = (secret.prefix().to_owned(), secret.digest());
-        let now_ms = self.ledger.clock().now_ms();
+    ) -> Deed<(Arc<Key>, Secret), E> {
+        let (clock, entropy) = (self.ledger.clock().clone(), self.entropy.clone());
         let overlap_ms = i64::try_from(overlap.min(OVERLAP_MAX).as_millis()).unwrap_or(DAY_MS);
-        let replace = move |key: &Key, actor: Option<&Key>| -> Result<Key, E> {
+        let replace = move |key: &Key, actor: Option<&Key>| -> Result<(Key, Secret), E> {
             may(key, actor)?;
+            let secret = Secret::generate(&entropy).map_err(LedgerError::from)?;
+            let (prefix, digest, now_ms) = (secret.prefix().to_owned(), secret.digest(), clock.now_ms());
             let before = PreviousSecret { digest: key.digest, until_ms: now_ms.saturating_add(overlap_ms) };
             let previous = (overlap_ms > 0).then_some(before);
-            Ok(Key { prefix, digest, previous, rotated_at_ms: Some(now_ms), ..key.clone() })
+            let rotated = Key { prefix, digest, previous, rotated_at_ms: Some(now_ms), ..key.clone() };
+            Ok((rotated, secret))
         };
-        let key = self.change(actor.into(), id, replace).await?;
-        Ok((key, secret))
+        self.change(actor.into(), id, replace)
     }
 
     /// Revokes a key, with all its secrets: at once in memory, then durably. After an error of the store, ask again.
@@ -191,7 +184,7 @@ impl KeyRing {
         let by = actor.key_now(&rings, now_ms)?;
         let key = actor.target(&rings, id)?;
         may(&key, by.as_deref())?;
-        rings.put(Key { revoked_at_ms: Some(now_ms), ..Key::clone(&key) });
+        rings.put(Arc::new(Key { revoked_at_ms: Some(now_ms), ..Key::clone(&key) }));
         Ok(())
     }
 
@@ -213,28 +206,30 @@ impl KeyRing {
         read(&self.rings).get(id).cloned()
     }
 
-    /// Makes another of a key that is not revoked, on the writer's thread, so that no two changes cross.
-    async fn change<E: From<LedgerError> + Send + 'static>(
+    /// Makes another of a key that is not revoked, and something to go with it. On the writer's thread, so that no two
+    /// changes cross.
+    fn change<T: 'static, E: From<LedgerError>>(
         &self,
         actor: Actor,
         id: KeyId,
-        edit: impl FnOnce(&Key, Option<&Key>) -> Result<Key, E> + Send + 'static,
-    ) -> Result<Arc<Key>, E> {
-        let (rings, clock) = (Arc::clone(&self.rings), self.ledger.clock().clone());
-        let changed = self.ledger.on_writer(move |store| {
-            let by = actor.key_now(&read(&rings), clock.now_ms())?;
-            let key = actor.target(&read(&rings), id)?;
+        edit: impl FnOnce(&Key, Option<&Key>) -> Result<(Key, T), E> + Send + 'static,
+    ) -> Deed<(Arc<Key>, T), E> {
+        let ring = self.clone();
+        self.ledger.deed(move |store| {
+            let by = actor.key_now(&read(&ring.rings), ring.ledger.now_ms())?;
+            let key = actor.target(&read(&ring.rings), id)?;
             if key.revoked_at_ms.is_some() {
-                return Err(LedgerError::KeyRevoked);
+                return Err(LedgerError::KeyRevoked.into());
             }
-            let changed = match edit(&key, by.as_deref()) {
-                Ok(changed) => changed,
-                Err(refused) => return Ok(Err(refused)),
-            };
+            let (changed, with) = edit(&key, by.as_deref())?;
             store.save_key(&changed.row())?;
-            Ok(Ok(write(&rings).put(changed)))
-        });
-        changed.await?
+            let changed = Arc::new(changed);
+            Ok(Written::new((Arc::clone(&changed), with), move || ring.put(changed)))
+        })
+    }
+
+    fn put(&self, key: Arc<Key>) {
+        write(&self.rings).put(key);
     }
 }
 

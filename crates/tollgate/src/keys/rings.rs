@@ -22,22 +22,22 @@ pub(super) struct Rings {
 
 impl Rings {
     /// Adds a key, or puts it in the place of what it was. What was revoked stays so.
-    pub(super) fn put(&mut self, mut key: Key) -> Arc<Key> {
+    pub(super) fn put(&mut self, mut key: Arc<Key>) {
         if let Some(before) = self.all.get(&key.id) {
             for digest in before.digests() {
                 self.live.remove(&digest);
             }
-            key.revoked_at_ms = before.revoked_at_ms.or(key.revoked_at_ms);
+            if before.revoked_at_ms.is_some() {
+                Arc::make_mut(&mut key).revoked_at_ms = before.revoked_at_ms;
+            }
         }
-        let key = Arc::new(key);
         if key.revoked_at_ms.is_none() {
             for digest in key.digests() {
                 self.live.insert(digest, Arc::clone(&key));
             }
         }
         self.of_account.entry(key.account).or_default().insert(key.id);
-        self.all.insert(key.id, Arc::clone(&key));
-        key
+        self.all.insert(key.id, key);
     }
 
     /// The key with a secret of that digest, unless it is revoked.

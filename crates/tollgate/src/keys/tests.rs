@@ -269,7 +269,7 @@ async fn changes_that_meet_are_all_made_and_never_bring_a_revoked_key_back() {
 async fn an_account_has_a_bounded_number_of_keys() {
     let (ring, ledger, ada, _) = ring_in_time().await;
     for _ in 0..KEYS_PER_ACCOUNT_MAX {
-        ring.create(ada, "laptop").await.unwrap();
+        ring.keep(ring.draft(ada, "laptop").unwrap().0);
     }
     let one_more = ring.create(ada, "laptop").await;
     assert!(matches!(one_more, Err(LedgerError::TooManyKeys)), "{one_more:?}");

@@ -14,16 +14,18 @@ use super::receipt::{Page, StoredReceipt};
 use super::registry::InviteRow;
 use super::store::{
     AnswerStore, Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, PlanRow, PlanStore,
-    RollupStore, SettingsStore, Settlement, Treasury, UsageStore,
+    RollupStore, SettingsStore, Settlement, Transactions, Treasury, UsageStore,
 };
 
 /// A store in memory. Clones are the same store.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MemoryStore {
     tables: Arc<Mutex<Tables>>,
+    /// What there was before the transaction that is under way.
+    before: Option<Tables>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Tables {
     accounts: BTreeMap<AccountId, AccountRow>,
     grants: HashMap<(AccountId, String), GrantRow>,
@@ -41,6 +43,25 @@ struct Tables {
 impl MemoryStore {
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Transactions for MemoryStore {
+    fn begin(&mut self) -> Result<(), LedgerError> {
+        let before = self.tables().clone();
+        self.before = Some(before);
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), LedgerError> {
+        self.before = None;
+        Ok(())
+    }
+
+    fn roll_back(&mut self) {
+        if let Some(before) = self.before.take() {
+            *self.tables() = before;
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use domain::{AccountId, AccountKind, InviteId, Money, PlanName, Trial};
 use super::account::{Account, AccountRow, Terms, check_name};
 use super::registry::{IdentityMark, InviteRow, Opening};
 use super::store::{KeyRow, NewGrant};
-use super::{Ledger, LedgerError, ids};
+use super::{Deed, Ledger, LedgerError, Written, ids};
 
 /// The reference of the credit that a trial begins with.
 pub const TRIAL_REFERENCE: &str = "trial";
@@ -40,33 +40,32 @@ pub struct SignUp {
 
 impl Ledger {
     /// Opens a trial account with its end and its credit, all or nothing.
-    pub async fn open_trial(&self, new: NewTrial) -> Result<Arc<Account>, LedgerError> {
-        let id = ids::account_id(&self.shared.clock);
-        self.open_account(id, new, None, |_| ()).await
+    pub fn open_trial(&self, new: NewTrial) -> Deed<Arc<Account>> {
+        self.open_account(self.next_account_id(), new, None, |_| ())
     }
 
     /// Opens the trial of a visitor: account, identity, credit and key, all or nothing. `keep` takes the key into
     /// memory. [`LedgerError::Registered`] when the identity has an account already.
-    pub(crate) async fn sign_up(
+    pub(crate) fn sign_up(
         &self,
         new: NewTrial,
         visitor: SignUp,
         keep: impl FnOnce(KeyRow) + Send + 'static,
-    ) -> Result<Arc<Account>, LedgerError> {
-        self.open_account(visitor.account, new, Some(visitor), keep).await
+    ) -> Deed<Arc<Account>> {
+        self.open_account(visitor.account, new, Some(visitor), keep)
     }
 
-    async fn open_account(
+    fn open_account(
         &self,
         id: AccountId,
         new: NewTrial,
         visitor: Option<SignUp>,
         keep: impl FnOnce(KeyRow) + Send + 'static,
-    ) -> Result<Arc<Account>, LedgerError> {
-        check_name(&new.name)?;
-        let shared = Arc::clone(&self.shared);
-        self.on_writer(move |store| {
-            let now_ms = shared.clock.now_ms();
+    ) -> Deed<Arc<Account>> {
+        let ledger = self.clone();
+        self.deed(move |store| {
+            check_name(&new.name)?;
+            let now_ms = ledger.now_ms();
             let row = AccountRow {
                 id,
                 name: new.name,
@@ -79,7 +78,7 @@ impl Ledger {
             };
             let credit = new.trial.credit;
             let grant = NewGrant {
-                id: ids::grant_id(&shared.clock),
+                id: ids::grant_id(ledger.clock()),
                 account: id,
                 amount: credit,
                 reference: TRIAL_REFERENCE,
@@ -94,15 +93,19 @@ impl Ledger {
                 invite: visitor.as_ref().and_then(|visitor| visitor.invite),
             })?;
             let account = Arc::new(Account::open(&AccountRow { granted: credit, ..row })?);
-            let mut accounts = shared.accounts.write().unwrap_or_else(PoisonError::into_inner);
-            accounts.insert(id, Arc::clone(&account));
-            drop(accounts);
-            if let Some(visitor) = visitor {
-                keep(visitor.key);
-            }
-            Ok(account)
+            Ok(Written::new(Arc::clone(&account), move || {
+                ledger.add(account);
+                if let Some(visitor) = visitor {
+                    keep(visitor.key);
+                }
+            }))
         })
-        .await
+    }
+
+    /// Takes a stored account into memory.
+    pub(super) fn add(&self, account: Arc<Account>) {
+        let mut accounts = self.shared.accounts.write().unwrap_or_else(PoisonError::into_inner);
+        accounts.insert(account.id, account);
     }
 
     /// The time by the ledger's clock, in milliseconds since the Unix epoch.

@@ -1,4 +1,5 @@
-//! What the ledger asks of a store, by role. Every verb is one transaction; none is called on a caller's thread.
+//! What the ledger asks of a store, by role. Every verb is all or nothing, and durable with its end or, after
+//! [`Transactions::begin`], with the commit. None is called on a caller's thread.
 
 use bytes::Bytes;
 use domain::{AccountId, AccountKind, CallId, GrantId, KeyId, Money, Settled};
@@ -11,6 +12,18 @@ use super::receipt::{Page, Receipt, StoredReceipt};
 use super::registry::Registry;
 use super::sessions::NewTurn;
 use crate::keys::{KeyTerms, PreviousSecret};
+
+/// Several verbs as one.
+pub(crate) trait Transactions {
+    /// Begins a transaction: what follows counts with its commit. Settlements have their own and come in none.
+    fn begin(&mut self) -> Result<(), LedgerError>;
+
+    /// Makes all that was written since [`Transactions::begin`] durable. After an error, [`Transactions::roll_back`].
+    fn commit(&mut self) -> Result<(), LedgerError>;
+
+    /// Leaves nothing of what was written since [`Transactions::begin`].
+    fn roll_back(&mut self);
+}
 
 /// Money: accounts, grants, settlements.
 pub(crate) trait Treasury {
@@ -112,12 +125,20 @@ pub(crate) trait RollupStore {
 
 /// All that the writer thread needs.
 pub(crate) trait Store:
-    Treasury + Registry + KeyStore + PlanStore + SettingsStore + AnswerStore + RollupStore + Send
+    Transactions + Treasury + Registry + KeyStore + PlanStore + SettingsStore + AnswerStore + RollupStore + Send
 {
 }
 
 impl<T> Store for T where
-    T: Treasury + Registry + KeyStore + PlanStore + SettingsStore + AnswerStore + RollupStore + Send
+    T: Transactions
+        + Treasury
+        + Registry
+        + KeyStore
+        + PlanStore
+        + SettingsStore
+        + AnswerStore
+        + RollupStore
+        + Send
 {
 }
 

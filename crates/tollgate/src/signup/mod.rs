@@ -27,7 +27,7 @@ pub use verifier::{Proof, Verified, Verifier};
 use crate::clock::Clock;
 use crate::config::SignupConfig;
 use crate::keys::{KeyRing, Secret};
-use crate::ledger::{Account, Ledger, LedgerError, NewTrial, SignUp};
+use crate::ledger::{Account, Answered, Ledger, LedgerError, NewTrial, SignUp};
 use crate::limits::PlanBook;
 use throttle::Throttle;
 
@@ -122,48 +122,57 @@ impl Desk {
         }
     }
 
-    /// Signs a visitor up, who calls their account `name`.
-    pub async fn sign_up(
+    /// Signs a visitor up, who calls their account `name`, and answers as `answer` says, which is told what was opened in
+    /// the transaction that opens it.
+    pub(crate) async fn sign_up<R: Send + 'static>(
         self: &Arc<Desk>,
         proof: Proof,
         name: Option<String>,
         peer: IpAddr,
-    ) -> Result<Opened, SignupError> {
+        answer: impl FnOnce(Opened) -> Answered<R> + Send + 'static,
+    ) -> Result<R, SignupError> {
         let turn = timeout(TURN_WAIT_MAX, Arc::clone(&self.turns).acquire_owned());
         let turn = turn.await.map_err(|_| SignupError::Busy)?.map_err(|_| SignupError::Busy)?;
         self.throttle.check(peer, self.elapsed_ns()).map_err(SignupError::Throttled)?;
         let desk = Arc::clone(self);
         let signing_up = tokio::spawn(async move {
-            let opened = desk.open(proof, name).await;
-            if opened.as_ref().is_err_and(SignupError::is_failed_proof) {
+            let answered = desk.open(proof, name, answer).await;
+            if answered.as_ref().is_err_and(SignupError::is_failed_proof) {
                 desk.throttle.count_failure(peer, desk.elapsed_ns());
             }
             drop(turn);
-            opened
+            answered
         });
         // The task is given up only when the gateway stops.
         signing_up.await.unwrap_or(Err(SignupError::Ledger(LedgerError::Closed)))
     }
 
-    async fn open(&self, proof: Proof, name: Option<String>) -> Result<Opened, SignupError> {
+    async fn open<R: Send + 'static>(
+        &self,
+        proof: Proof,
+        name: Option<String>,
+        answer: impl FnOnce(Opened) -> Answered<R> + Send + 'static,
+    ) -> Result<R, SignupError> {
         let Verified { identity, invite, plan } = self.verifier.verify(proof).await?;
         let plan = plan.unwrap_or_else(|| self.plan.clone());
         let found = self.plans.get(&plan).and_then(|plan| Some((plan.trial.clone()?, plan)));
         let (trial, plan) = found.ok_or(SignupError::NoTrial)?;
-        let account = self.ledger.next_account_id();
-        let (key, secret) = self.keys.draft(account, NAME_DEFAULT)?;
-        let key_id = key.id;
+        let id = self.ledger.next_account_id();
+        let (key, secret) = self.keys.draft(id, NAME_DEFAULT)?;
+        let (key_id, plan_name) = (key.id, plan.name.clone());
         let new = NewTrial {
             name: name.unwrap_or_else(|| NAME_DEFAULT.to_owned()),
             kind: AccountKind::Prepaid,
             plan: plan.name.clone(),
             trial,
         };
-        let visitor = SignUp { account, identity: identity.mark(), invite, key };
+        let visitor = SignUp { account: id, identity: identity.mark(), invite, key };
         let keys = self.keys.clone();
-        let account = self.ledger.sign_up(new, visitor, move |key| drop(keys.keep(key))).await?;
-        info!(account = %account.id, plan = %plan.name, "a visitor signed up");
-        Ok(Opened { account, plan, key: key_id, secret })
+        let opening = self.ledger.sign_up(new, visitor, move |key| keys.keep(key));
+        let opened = move |account| Opened { account, plan, key: key_id, secret };
+        let reply = opening.answered(move |account| answer(opened(account))).await?;
+        info!(account = %id, plan = %plan_name, "a visitor signed up");
+        Ok(reply)
     }
 
     fn elapsed_ns(&self) -> u64 {

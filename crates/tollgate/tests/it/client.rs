@@ -78,6 +78,17 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Response<Incoming> {
+        self.try_send_with(method, path, headers, body).await.expect("a response")
+    }
+
+    /// A request to a server that may die. `None` when it did before it answered.
+    pub(crate) async fn try_send_with(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Option<Response<Incoming>> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
         if !self.key.is_empty() {
             request = request.header(AUTHORIZATION, format!("Bearer {}", self.key));
@@ -86,26 +97,18 @@ impl Client {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(body.into())).expect("a request");
-        self.pool.request(request).await.expect("a response")
+        self.pool.request(request).await.ok()
     }
 
-    /// A chat call to a server that may die. `None` when it did before it answered.
+    /// A chat call to a server that may die.
     pub(crate) async fn try_send_chat(&self, body: &Value) -> Option<Response<Incoming>> {
-        let request = Request::post(format!("{}/v1/chat/completions", self.url))
-            .header(AUTHORIZATION, format!("Bearer {}", self.key))
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(body.to_string())))
-            .expect("a request");
-        self.pool.request(request).await.ok()
+        let headers = [(CONTENT_TYPE.as_str(), "application/json")];
+        self.try_send_with(Method::POST, "/v1/chat/completions", &headers, body.to_string()).await
     }
 
-    /// A request without a body to a server that may die. `None` when it did before it answered.
+    /// A request without a body to a server that may die.
     pub(crate) async fn try_post(&self, path: &str) -> Option<Response<Incoming>> {
-        let request = Request::post(format!("{}{path}", self.url))
-            .header(AUTHORIZATION, format!("Bearer {}", self.key))
-            .body(Full::new(Bytes::new()))
-            .expect("a request");
-        self.pool.request(request).await.ok()
+        self.try_send_with(Method::POST, path, &[], Bytes::new()).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {

@@ -21,6 +21,7 @@ mod failover;
 mod framing;
 mod harness;
 mod idempotency;
+mod idempotency_atomic;
 mod idempotency_endings;
 mod idempotency_endpoints;
 mod idle;

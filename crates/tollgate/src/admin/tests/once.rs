@@ -1,19 +1,18 @@
 //! Idempotency keys at the admin API: who may see a secret again, and what happens to work whose client is gone.
 
-use std::sync::Arc;
-
 use axum::body::{Body, to_bytes};
-use axum::http::Response;
+use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse;
-use tokio::sync::Notify;
+use domain::AccountKind;
+use futures_util::FutureExt;
 use tower::ServiceExt;
 
 use super::{Admin, request};
-use crate::admin::{AdminError, router};
+use crate::admin::router;
 use crate::http::Answering;
 use crate::idempotency::{Asked, Begun, HEADER, Refused, begin};
 use crate::keys::{AdminKey, Entropy};
-use crate::ledger::{LedgerError, Scope};
+use crate::ledger::{Ledger, LedgerError, NewAccount, Scope, Terms};
 use serde_json::json;
 
 async fn said(response: Response<Body>) -> (u16, String) {
@@ -53,27 +52,29 @@ async fn ask(admin: &Admin) -> Result<Option<Begun>, Refused> {
 
 async fn first(admin: &Admin) -> Answering {
     match ask(admin).await {
-        Ok(Some(Begun::First(once))) => Answering::new(admin.ledger.clone(), Some(once)),
+        Ok(Some(Begun::First(once))) => Answering::new(Some(once)),
         _ => panic!("it is not the first"),
     }
+}
+
+/// A new account, answered with its name.
+async fn make_account(ledger: Ledger, once: Answering, name: &str) -> Result<Response<Body>, LedgerError> {
+    let new = NewAccount { name: name.to_owned(), kind: AccountKind::Prepaid, terms: Terms::default() };
+    ledger.create_account(new).answered(move |account| once.of(StatusCode::OK, &account.name)).await
 }
 
 #[tokio::test]
 async fn what_has_begun_is_done_and_kept_although_its_client_has_left() {
     let admin = Admin::start().await;
-    let (go, bell) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (begun, work) = (Arc::clone(&bell), Arc::clone(&go));
-    let answering = first(&admin).await;
-    let asking = tokio::spawn(answering.with(async move {
-        begun.notify_one();
-        work.notified().await;
-        Ok::<_, AdminError>("done")
-    }));
-    bell.notified().await;
-    asking.abort();
-    assert!(asking.await.unwrap_err().is_cancelled());
+    let (go, gate) = std::sync::mpsc::channel::<()>();
+    let mut busy = Box::pin(admin.ledger.on_writer(move |_| gate.recv().map_err(|_| LedgerError::Closed)));
+    assert!((&mut busy).now_or_never().is_none(), "the writer waits for the gate");
+    let mut asking = Box::pin(make_account(admin.ledger.clone(), first(&admin).await, "Ada"));
+    assert!((&mut asking).now_or_never().is_none(), "it waits for its turn");
+    drop(asking);
     assert!(matches!(ask(&admin).await, Err(Refused::InProgress)));
-    go.notify_one();
+    go.send(()).unwrap();
+    busy.await.unwrap();
     let replay = loop {
         match ask(&admin).await {
             Ok(Some(Begun::Repeat(replay))) => break replay,
@@ -81,24 +82,19 @@ async fn what_has_begun_is_done_and_kept_although_its_client_has_left() {
             _ => panic!("it was given up"),
         }
     };
-    assert_eq!(said(replay.into_response()).await, (200, "done".to_owned()));
+    assert_eq!(said(replay.into_response()).await, (200, r#""Ada""#.to_owned()));
+    assert_eq!(admin.ledger.accounts().len(), 1);
 }
 
 #[tokio::test]
-async fn what_fails_or_panics_may_be_tried_again() {
+async fn what_fails_or_is_given_up_may_be_tried_again() {
     let admin = Admin::start().await;
-    let failed = first(&admin).await.with(async { Err::<&str, _>(AdminError::from(LedgerError::Closed)) });
-    assert!(failed.await.is_err());
-    let panicked = tokio::spawn(first(&admin).await.with(async {
-        if true {
-            panic!("as a fault of ours would");
-        }
-        Ok::<_, AdminError>("never")
-    }));
-    assert!(panicked.await.unwrap_err().is_panic());
+    let make = async |name| make_account(admin.ledger.clone(), first(&admin).await, name).await;
+    assert!(make("").await.is_err(), "an account has a name");
     drop(first(&admin).await);
-    assert_eq!(first(&admin).await.with(async { Ok::<_, AdminError>("done") }).await.unwrap().status(), 200);
+    assert_eq!(make("Ada").await.unwrap().status(), 200);
     assert!(matches!(ask(&admin).await, Ok(Some(Begun::Repeat(_)))));
+    assert_eq!(admin.ledger.accounts().len(), 1);
 }
 
 #[tokio::test]

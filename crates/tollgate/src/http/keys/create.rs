@@ -29,12 +29,10 @@ pub(in crate::http) async fn create(
     State(worker): State<Arc<Worker>>,
     OnceBody(body, once): OnceBody<KeyBody>,
 ) -> Result<Response, ApiError> {
-    once.with(async move {
-        let gateway = &worker.gateway;
-        let bounds = bounds(gateway, &principal);
-        let terms = move |maker: Option<&Key>| body.terms(&bounds.of(maker));
-        let (key, secret) = gateway.keys.create_by(principal.actor, terms).await?;
-        Ok::<_, ApiError>(new_key(&key, &secret, gateway.clock.now_ms()))
-    })
-    .await
+    let gateway = &worker.gateway;
+    let bounds = bounds(gateway, &principal);
+    let terms = move |maker: Option<&Key>| body.terms(&bounds.of(maker));
+    let now_ms = gateway.clock.now_ms();
+    let making = gateway.keys.create_by(principal.actor, terms);
+    making.answered(new_key(once, now_ms)).await
 }

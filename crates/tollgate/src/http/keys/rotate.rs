@@ -31,12 +31,10 @@ pub(in crate::http) async fn rotate(
     PathId(id): PathId<KeyId>,
     OnceBody(body, once): OnceBody<RotateBody>,
 ) -> Result<Response, ApiError> {
-    once.with(async move {
-        let gateway = &worker.gateway;
-        let bounds = bounds(gateway, &principal);
-        let may = move |key: &Key, actor: Option<&Key>| bounds.of(actor).may_touch(key);
-        let (key, secret) = gateway.keys.rotate(principal.actor, id, body.overlap(), may).await?;
-        Ok::<_, ApiError>(new_key(&key, &secret, gateway.clock.now_ms()))
-    })
-    .await
+    let gateway = &worker.gateway;
+    let bounds = bounds(gateway, &principal);
+    let may = move |key: &Key, actor: Option<&Key>| bounds.of(actor).may_touch(key);
+    let now_ms = gateway.clock.now_ms();
+    let rotating = gateway.keys.rotate(principal.actor, id, body.overlap(), may);
+    rotating.answered(new_key(once, now_ms)).await
 }

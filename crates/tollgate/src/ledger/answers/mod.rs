@@ -1,7 +1,7 @@
 //! Answers that are kept so that a repeated request gets them again, and is not charged again.
 //!
-//! What runs is known in memory only. What has ended is in the store, written in the transaction that charges for it;
-//! the index in memory says which requests have an answer. Bodies are opaque here: they come sealed.
+//! What runs is known in memory only. What has ended is in the store, written in the transaction of what was done for it:
+//! of the charge, or of the deed. The index in memory says which requests have an answer. Bodies are opaque here: they come sealed.
 
 mod claim;
 mod index;
@@ -191,17 +191,6 @@ impl Ledger {
     pub(crate) async fn kept_answer(&self, mark: &Mark) -> Result<Option<KeptAnswer>, LedgerError> {
         let place = mark.place;
         reader::ask(&self.shared.reads, move |store| store.answer(&place)).await
-    }
-
-    /// Keeps the answer of a request that is no call. Those of calls are kept by their settlement.
-    pub(crate) async fn keep(&self, keep: Keep) -> Result<(), LedgerError> {
-        let at_ms = self.shared.clock.now_ms();
-        self.on_writer(move |store| {
-            store.keep_answer(&keep.answer, at_ms)?;
-            keep.claim.keep(keep.answer.call, at_ms);
-            Ok(())
-        })
-        .await
     }
 
     /// Forgets kept answers that have expired, a few at a time, so that calls are settled in between.

@@ -20,12 +20,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
+use tracing::error;
 
 pub(super) use receipts::SqliteReceipts;
 pub(crate) use schema::{VERSION, version};
 
-use super::OpenError;
-use super::store::RollupStore;
+use super::store::{RollupStore, Transactions};
+use super::{LedgerError, OpenError};
 use files::OwnerLock;
 
 /// The oldest SQLite whose write-ahead log is safe with two connections (3.51.3: the "WAL-reset" fix).
@@ -73,6 +74,25 @@ impl SqliteStore {
     #[cfg(test)]
     pub(crate) fn limit_pages(&self, pages: u32) -> rusqlite::Result<()> {
         self.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+    }
+}
+
+impl Transactions for SqliteStore {
+    fn begin(&mut self) -> Result<(), LedgerError> {
+        Ok(self.connection.execute_batch("BEGIN IMMEDIATE")?)
+    }
+
+    fn commit(&mut self) -> Result<(), LedgerError> {
+        Ok(self.connection.execute_batch("COMMIT")?)
+    }
+
+    fn roll_back(&mut self) {
+        // Some failures have ended the transaction already.
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+        {
+            error!(%error, "a failed transaction could not be rolled back");
+        }
     }
 }
 

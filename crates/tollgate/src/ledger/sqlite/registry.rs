@@ -1,7 +1,7 @@
 //! Openings of accounts, their terms, and invites in SQLite.
 
 use domain::{AccountId, InviteId};
-use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::SqliteStore;
 use super::columns::ColumnId;
@@ -14,24 +14,24 @@ const INVITE_COLUMNS: &str =
 
 impl Registry for SqliteStore {
     fn open_account(&mut self, opening: &Opening<'_>) -> Result<(), LedgerError> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let savepoint = self.connection.savepoint()?;
         let account = opening.account;
         if let Some(identity) = account.identity
-            && is_registered(&transaction, &identity.digest)?
+            && is_registered(&savepoint, &identity.digest)?
         {
             return Err(LedgerError::Registered);
         }
-        treasury::insert_account(&transaction, account)?;
+        treasury::insert_account(&savepoint, account)?;
         if let Some(invite) = opening.invite {
-            use_invite(&transaction, invite, account.id, account.created_at_ms)?;
+            use_invite(&savepoint, invite, account.id, account.created_at_ms)?;
         }
         if let Some(grant) = opening.grant {
-            treasury::insert_grant(&transaction, grant)?;
+            treasury::insert_grant(&savepoint, grant)?;
         }
         if let Some(key) = opening.key {
-            keys::insert(&transaction, key)?;
+            keys::insert(&savepoint, key)?;
         }
-        transaction.commit()?;
+        savepoint.commit()?;
         Ok(())
     }
 

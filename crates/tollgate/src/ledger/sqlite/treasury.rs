@@ -36,13 +36,13 @@ impl Treasury for SqliteStore {
     }
 
     fn grant(&mut self, grant: &NewGrant<'_>) -> Result<GrantRow, LedgerError> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if let Some(earlier) = earlier_grant(&transaction, grant)? {
+        let savepoint = self.connection.savepoint()?;
+        if let Some(earlier) = earlier_grant(&savepoint, grant)? {
             let same = (earlier.amount, earlier.paid) == (grant.amount, grant.paid);
             return if same { Ok(earlier) } else { Err(LedgerError::Conflict) };
         }
-        let row = insert_grant(&transaction, grant)?;
-        transaction.commit()?;
+        let row = insert_grant(&savepoint, grant)?;
+        savepoint.commit()?;
         Ok(row)
     }
 

@@ -15,7 +15,7 @@ use crate::ledger::registry::{InviteRow, Opening, Registry};
 use crate::ledger::sqlite::{SqliteReceipts, SqliteStore};
 use crate::ledger::store::{
     AnswerStore, Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, PlanRow, PlanStore,
-    RollupStore, SettingsStore, Settlement, Treasury,
+    RollupStore, SettingsStore, Settlement, Transactions, Treasury,
 };
 use crate::ledger::{Ledger, LedgerError, Receipt, Unavailable};
 use crate::limits::{CallLimits, Reservation, SharedMeter};
@@ -24,6 +24,18 @@ use crate::limits::{CallLimits, Reservation, SharedMeter};
 pub(super) struct Rigged<S, F> {
     pub(super) store: S,
     pub(super) settle: F,
+}
+
+impl<S: Transactions, F> Transactions for Rigged<S, F> {
+    fn begin(&mut self) -> Result<(), LedgerError> {
+        self.store.begin()
+    }
+    fn commit(&mut self) -> Result<(), LedgerError> {
+        self.store.commit()
+    }
+    fn roll_back(&mut self) {
+        self.store.roll_back();
+    }
 }
 
 impl<S, F> Treasury for Rigged<S, F>

@@ -129,6 +129,30 @@ fn an_account_is_read_as_it_was_created() {
 }
 
 #[test]
+fn of_a_transaction_that_is_rolled_back_nothing_is_left() {
+    on_every_store(|test| {
+        let store = test.store();
+        store.create_account(&new_account(ADA, AccountKind::Prepaid)).unwrap();
+        store.begin().unwrap();
+        store.create_account(&new_account(BOB, AccountKind::Prepaid)).unwrap();
+        grant(store, ADA, 500, "a").unwrap();
+        assert!(
+            matches!(grant(store, ADA, 501, "a"), Err(LedgerError::Conflict)),
+            "it sees what came before"
+        );
+        store.roll_back();
+        assert_eq!(totals(store), [(ADA, 0, 0)]);
+
+        store.begin().unwrap();
+        assert!(!grant(store, ADA, 501, "a").unwrap().repeated);
+        assert!(grant(store, BOB, 1, "b").is_err(), "there is no such account");
+        store.commit().unwrap();
+        store.roll_back();
+        assert_eq!(totals(store), [(ADA, 501, 0)]);
+    });
+}
+
+#[test]
 fn a_grant_happens_once() {
     on_every_store(|test| {
         let store = test.store();
