@@ -21,6 +21,7 @@ pub mod serve;
 pub mod signals;
 pub mod signup;
 pub mod telemetry;
+pub mod tokens;
 pub mod upstream;
 pub mod usd;
 mod write_deadline;

@@ -12,6 +12,7 @@ mod stream;
 mod tally;
 mod usage;
 
+pub use prompt::{IMAGE_TOKENS_ESTIMATED, MESSAGE_TOKENS, TOOL_TOKENS};
 pub use reply::{ChatReply, ReplyFault};
 pub use request::{ChatRequest, Forward};
 pub use request_error::RequestError;
