@@ -113,7 +113,8 @@ impl Hub {
         Err(format!("more than {HOPS_MAX} redirects"))
     }
 
-    fn request(&self, address: &Uri) -> Request<Full<Bytes>> {
+    /// The request for an address, with the credential if the Hub is asked.
+    pub(super) fn request(&self, address: &Uri) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::default());
         *request.uri_mut() = address.clone();
         let agent = HeaderValue::from_static(concat!("tollgate/", env!("CARGO_PKG_VERSION")));

@@ -103,6 +103,24 @@ impl Shelf {
         }
     }
 
+    /// Waits until the tokenizer is no longer on its way.
+    #[cfg(test)]
+    pub(super) async fn settled(&self, source: &TokenizerSource) {
+        let arriving = match self.lock().by_source.get(source) {
+            Some(Entry::Arriving(step)) => Some(step.clone()),
+            _ => None,
+        };
+        if let Some(mut step) = arriving {
+            let _ = step.wait_for(|step| *step == Step::Done).await;
+        }
+    }
+
+    /// How many are in memory.
+    #[cfg(test)]
+    pub(super) fn loaded(&self) -> usize {
+        self.lock().by_source.values().filter(|entry| matches!(entry, Entry::Loaded { .. })).count()
+    }
+
     fn look(self: &Arc<Self>, source: &TokenizerSource) -> Looked {
         let now_ns = self.clock.now().mono_ns;
         let mut entries = self.lock();
