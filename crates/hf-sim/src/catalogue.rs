@@ -79,6 +79,10 @@ pub struct Traits {
     pub not_chat: Vec<String>,
     /// Pairs that were dropped and answer 410 when pinned.
     pub retired: Vec<Retired>,
+    /// Models whose repository has no tokenizer.
+    pub no_tokenizer: Vec<String>,
+    /// Models whose files are not at the Hub itself: it answers with where they are.
+    pub files_elsewhere: Vec<String>,
 }
 
 /// A model that a provider no longer serves.

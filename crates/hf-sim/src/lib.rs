@@ -4,6 +4,9 @@
 //! `router.huggingface.co` does: model suffixes, token classes, the router's and the providers' error bodies, and one
 //! dialect per kind of provider, streamed or whole. Faults are scripted. It never reaches the network.
 //!
+//! It is also the part of the Hub that has tokenizers: `GET /{org}/{model}/resolve/main/{file}` serves one small
+//! tokenizer with a chat template for every model, but for those whose [`Traits`] say otherwise.
+//!
 //! ```
 //! use hf_sim::{HfSim, Match, Script, SimConfig};
 //!

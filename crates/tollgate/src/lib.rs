@@ -22,6 +22,7 @@ pub mod sessions;
 pub mod signals;
 pub mod signup;
 pub mod telemetry;
+pub mod tokens;
 pub mod upstream;
 pub mod usd;
 mod write_deadline;

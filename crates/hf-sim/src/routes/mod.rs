@@ -2,6 +2,7 @@
 
 mod chat;
 mod control;
+mod hub;
 mod models;
 
 use http_body_util::{BodyExt, Limited};
@@ -40,6 +41,7 @@ pub(crate) async fn reply(state: &State, request: Request<Incoming>, ticket: &mu
         _ if path.starts_with("/v1/models/") && get => models::one(state, path),
         _ if path.starts_with(control::PREFIX) => control::serve(state, &head.method, path, &body),
         CHAT | "/v1/models" => Err(Refusal::WrongMethod),
+        _ if get => hub::file(state, path),
         _ => Err(Refusal::NoRoute),
     };
     let reply = decided.unwrap_or_else(|refusal| refusal.reply(state.unmapped_error));

@@ -22,7 +22,7 @@ pub(super) fn one(state: &State, path: &str) -> Result<Reply, Refusal> {
     Ok(follow_script(state, path, Reply::json(StatusCode::OK, json)))
 }
 
-fn follow_script(state: &State, path: &str, reply: Reply) -> Reply {
+pub(super) fn follow_script(state: &State, path: &str, reply: Reply) -> Reply {
     let occasion = Occasion { path, model: "", provider: "", message: "" };
     let script = state.rules.script_for(&occasion, Vec::new());
     let nobody = Pair { model: "", provider: "" };

@@ -6,6 +6,7 @@ mod control;
 mod delivery;
 mod dialects;
 mod errors;
+mod hub;
 mod lifecycle;
 mod selection;
 mod tokens;

@@ -21,6 +21,7 @@ mod signup;
 mod telemetry;
 #[cfg(test)]
 mod tests;
+mod tokenizers;
 mod usage;
 
 use std::io::Read;
@@ -42,6 +43,7 @@ pub use secret::ApiKey;
 pub use server::{AdminConfig, ServerConfig, StoreConfig};
 pub use signup::{IssuerConfig, SignupConfig, VerifierConfig};
 pub use telemetry::{OtlpConfig, TelemetryConfig};
+pub use tokenizers::{TokenizerSource, TokenizersConfig};
 
 use section::Section;
 
@@ -84,6 +86,8 @@ pub struct Config {
     pub signup: Option<SignupConfig>,
     /// The configured plans, by name.
     pub plans: Vec<Plan>,
+    /// The tokenizers of models.
+    pub tokenizers: TokenizersConfig,
     /// Where relative paths of the store begin.
     pub data_dir: PathBuf,
     /// The file that was read.
@@ -161,6 +165,9 @@ impl Config {
             root.read("telemetry", |section| telemetry::read_telemetry(section, &env, &mut warnings))?;
         let signup = root.read("signup", signup::read_signup)?;
         let plans = plan::read_plans(root.section("plans")?)?;
+        let tokenizers = root.read("tokenizers", |section| {
+            tokenizers::read_tokenizers(section, &env, &data_dir, &store.path)
+        })?;
         root.finish()?;
 
         server.listen = address(overrides.listen, "TOLLGATE_LISTEN", &env)?.unwrap_or(server.listen);
@@ -181,6 +188,7 @@ impl Config {
             models,
             routes,
             plans,
+            tokenizers,
             signup,
             data_dir,
             file,

@@ -7,6 +7,7 @@ use domain::{Abilities, Price, Pricing, Rate};
 use super::error::ConfigError;
 use super::provider::ProviderConfig;
 use super::section::{Section, nearest};
+use super::tokenizers::TokenizerSource;
 
 const MODELS_MAX: usize = 10_000;
 /// The longest model id: Hugging Face's are under 100 characters.
@@ -29,6 +30,8 @@ pub struct ModelConfig {
     pub pricing: Pricing,
     /// What it can do, where known.
     pub abilities: Abilities,
+    /// Its tokenizer, where it is not the one of the repository that the model is called after.
+    pub tokenizer: Option<TokenizerSource>,
 }
 
 pub(super) fn read_models(
@@ -72,6 +75,7 @@ fn read_model(
             structured_output: section.flag("structured_output")?,
             vision: section.flag("vision")?,
         },
+        tokenizer: section.parsed("tokenizer", TokenizerSource::parse)?,
     };
     section.finish()?;
     Ok(model)

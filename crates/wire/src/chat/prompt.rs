@@ -22,11 +22,11 @@ const TOOLS_MAX: usize = 256;
 /// Fields of a message, a part or an image.
 const FIELDS_MAX: usize = 1_000;
 
-/// What a template puts around one message: two or three control tokens, the role, line ends.
-const MESSAGE_TOKENS: u64 = 16;
+/// What a template puts around one message, in tokens: two or three control tokens, the role, line ends.
+pub const MESSAGE_TOKENS: u64 = 16;
 
-/// What a template puts around one tool: markup and the indentation of its definition.
-const TOOL_TOKENS: u64 = 64;
+/// What a template puts around one tool, in tokens: markup and the indentation of its definition.
+pub const TOOL_TOKENS: u64 = 64;
 
 /// What a template adds once: a default system prompt, the date, the instructions for calling tools.
 const TEMPLATE_TOKENS: u64 = 256;
@@ -35,7 +35,7 @@ const TEMPLATE_TOKENS: u64 = 256;
 const IMAGE_TOKENS: u64 = 16_384;
 
 /// The tokens that one image is taken for in an estimate: about 0.8 million pixels in patches of 28 × 28, 1024 × 784.
-const IMAGE_TOKENS_ESTIMATED: u64 = 1_024;
+pub const IMAGE_TOKENS_ESTIMATED: u64 = 1_024;
 
 /// Fields that the model does not read. Every other field counts, known or not.
 const SETTINGS: [&str; 25] = [

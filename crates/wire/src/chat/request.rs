@@ -82,6 +82,12 @@ impl ChatRequest {
         draft.finish(body)
     }
 
+    /// The whole body, as it came.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
     /// The model that was asked for; never empty.
     #[must_use]
     pub fn model(&self) -> &str {

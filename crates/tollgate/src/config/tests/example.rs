@@ -27,8 +27,8 @@ fn uncommented() -> String {
 fn the_example_as_it_stands_changes_nothing() {
     let (example, none) = (config(EXAMPLE), Config::resolve(Sources::default()).unwrap());
     let seen = |config: &Config| {
-        let Config { server, admin, store, usage, sessions, providers, .. } = config;
-        format!("{server:?}{admin:?}{store:?}{usage:?}{sessions:?}{providers:?}")
+        let Config { server, admin, store, usage, sessions, tokenizers, providers, .. } = config;
+        format!("{server:?}{admin:?}{store:?}{usage:?}{sessions:?}{tokenizers:?}{providers:?}")
     };
     assert_eq!(seen(&example), seen(&none));
     assert_eq!(example.telemetry, none.telemetry);
@@ -44,8 +44,8 @@ fn the_settings_of_the_example_are_the_defaults() {
     example.providers[0].headers.clear();
     let local = example.providers.pop().unwrap();
     let seen = |config: &Config| {
-        let Config { server, admin, store, usage, sessions, providers, .. } = config;
-        format!("{server:?}{admin:?}{store:?}{usage:?}{sessions:?}{providers:?}")
+        let Config { server, admin, store, usage, sessions, tokenizers, providers, .. } = config;
+        format!("{server:?}{admin:?}{store:?}{usage:?}{sessions:?}{tokenizers:?}{providers:?}")
     };
     assert_eq!(seen(&example), seen(&none));
 
@@ -71,6 +71,7 @@ fn the_example_tells_every_key() {
         "[store]",
         "[telemetry]",
         "[signup]",
+        "[tokenizers]",
         "[signup.oidc]",
         provider,
         &format!("{provider}\n[providers.p.timeouts]"),

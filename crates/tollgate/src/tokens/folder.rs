@@ -1,0 +1,115 @@
+//! The tokenizers on disk: `org/name/` with its files, below one folder.
+//!
+//! A tokenizer is written beside its place and moved there when it is whole. One that is broken all the same does not
+//! load, and is fetched anew.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use super::files::TokenizerFiles;
+use super::hub_name::HubName;
+
+/// How the folders begin that are being written. No name of a repository begins with a dot.
+const UNFINISHED: &str = ".new-";
+
+/// Folders that are looked at when room is made. Whoever has more tokenizers than that has put them there.
+const ENTRIES_MAX: usize = 100_000;
+
+/// The folder of all tokenizers.
+#[derive(Debug)]
+pub(super) struct Folder {
+    root: PathBuf,
+    bytes_max: u64,
+    /// Held while a tokenizer is written, so that what is unfinished is nobody else's.
+    writing: Mutex<()>,
+}
+
+/// A tokenizer on disk.
+struct Kept {
+    path: PathBuf,
+    bytes: u64,
+    written: SystemTime,
+}
+
+impl Folder {
+    pub(super) fn new(root: PathBuf, bytes_max: u64) -> Folder {
+        Folder { root, bytes_max, writing: Mutex::new(()) }
+    }
+
+    /// The tokenizer of that name, if it is there.
+    pub(super) fn read(&self, name: &HubName) -> io::Result<Option<TokenizerFiles>> {
+        TokenizerFiles::read(&self.place(name))
+    }
+
+    /// Puts a tokenizer in its place, instead of one that is there, after making room for it.
+    pub(super) fn write(&self, name: &HubName, files: &TokenizerFiles) -> io::Result<()> {
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        fs::create_dir_all(&self.root)?;
+        self.make_room(files.len())?;
+        let unfinished = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(&self.root)?;
+        files.write(unfinished.path())?;
+        let place = self.place(name);
+        match fs::remove_dir_all(&place) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        if let Some(organisation) = place.parent() {
+            fs::create_dir_all(organisation)?;
+        }
+        fs::rename(unfinished.keep(), place)
+    }
+
+    fn place(&self, name: &HubName) -> PathBuf {
+        self.root.join(name.as_str())
+    }
+
+    /// Removes what was left unfinished, and the oldest tokenizers until `bytes` more have room.
+    fn make_room(&self, bytes: u64) -> io::Result<()> {
+        let mut kept = Vec::new();
+        for organisation in folders(&self.root)? {
+            if organisation.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED)) {
+                fs::remove_dir_all(&organisation)?;
+                continue;
+            }
+            for path in folders(&organisation)? {
+                kept.push(Kept::at(path)?);
+            }
+        }
+        kept.sort_by_key(|kept| kept.written);
+        let mut taken: u64 = kept.iter().map(|kept| kept.bytes).sum();
+        for oldest in kept {
+            if taken + bytes <= self.bytes_max {
+                break;
+            }
+            fs::remove_dir_all(&oldest.path)?;
+            taken -= oldest.bytes;
+        }
+        Ok(())
+    }
+}
+
+impl Kept {
+    fn at(path: PathBuf) -> io::Result<Kept> {
+        let mut bytes = 0;
+        for file in fs::read_dir(&path)?.take(ENTRIES_MAX) {
+            bytes += file?.metadata()?.len();
+        }
+        let written = fs::metadata(&path)?.modified()?;
+        Ok(Kept { path, bytes, written })
+    }
+}
+
+/// The folders in a folder; links are none.
+fn folders(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)?.take(ENTRIES_MAX) {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
