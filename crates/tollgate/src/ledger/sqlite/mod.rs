@@ -12,6 +12,7 @@ mod receipts;
 mod registry;
 mod schema;
 mod settings;
+mod sums;
 mod treasury;
 pub(crate) mod usage;
 

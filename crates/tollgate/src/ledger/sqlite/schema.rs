@@ -4,24 +4,25 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::refusal;
+use super::{refusal, sums};
 use crate::ledger::OpenError;
 
 /// The schema, step by step. A step is never changed once released.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../../migrations/sqlite/0001_ledger.sql"),
     include_str!("../../migrations/sqlite/0002_usage.sql"),
     include_str!("../../migrations/sqlite/0003_plans.sql"),
     include_str!("../../migrations/sqlite/0004_idempotency.sql"),
     include_str!("../../migrations/sqlite/0005_signup.sql"),
     include_str!("../../migrations/sqlite/0006_keys.sql"),
+    include_str!("../../migrations/sqlite/0008_usage_levels.sql"),
 ];
 
 /// Marks a database as ours in its header: "TOLL".
 pub(crate) const APPLICATION_ID: u32 = 0x544F_4C4C;
 
 /// The version that this release writes.
-pub(crate) const VERSION: u32 = 6;
+pub(crate) const VERSION: u32 = 7;
 
 /// Applies the steps that are missing, each in a transaction.
 pub(super) fn bring_up_to_date(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
@@ -30,6 +31,7 @@ pub(super) fn bring_up_to_date(path: &Path, connection: &mut Connection) -> Resu
         connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
     }
     let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+    sums::give_to(connection).map_err(failed)?;
     for (version, step) in (1..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
         apply(connection, version, step).map_err(failed)?;
     }
