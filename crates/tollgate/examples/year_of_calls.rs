@@ -1,5 +1,6 @@
-//! What usage costs on a long history: fills a ledger with a year of calls, times the questions that people ask about
-//! it, and compares calls beside such questions with calls alone. `cargo xtask bench --usage` runs it optimised.
+//! What usage costs on a long history: fills ledgers with a year of calls of few keys and of a thousand, times the
+//! questions that people ask about them, and compares calls beside such questions with calls alone. `cargo xtask bench
+//! --usage` runs it optimised.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ use tollgate::clock::Clock;
 use tollgate::config::{Config, Env, Overrides, Sources};
 use tollgate::first_start::make_owner;
 use tollgate::ledger::usage::{Calls, Cursor, Ended, GroupBy, Interval, SeriesQuery};
-use tollgate::ledger::{Ledger, NewAccount, Receipt, StoreConfig, Terms, ids};
+use tollgate::ledger::{Ledger, LedgerError, NewAccount, Receipt, StoreConfig, Terms, ids};
 
 type Outcomes<T> = Result<T, Box<dyn Error>>;
 
@@ -39,16 +40,33 @@ const QUESTIONS: usize = 50;
 /// Calls per measurement: enough for a steady median.
 const CHATS: usize = 1_000;
 
+/// Over what the calls of a year are spread.
+#[derive(Clone, Copy, Debug)]
+struct Spread {
+    keys: u64,
+    models: u64,
+}
+
+const FEW_KEYS: Spread = Spread { keys: 8, models: 6 };
+const MANY_KEYS: Spread = Spread { keys: 1_000, models: 3 };
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Outcomes<()> {
     let calls: u64 = std::env::args().nth(1).map_or(Ok(1_000_000), |text| text.parse())?;
     let folder = tempfile::tempdir()?;
-    let account = history(&folder.path().join("tollgate.db"), calls).await?;
+    line("A thousand keys:");
+    let (ledger, account) = history(&folder.path().join("many.db"), calls, MANY_KEYS).await?;
+    questions_of_many(&ledger, account).await?;
+    ledger.close().await;
+    line("Eight keys:");
+    let (ledger, account) = history(&folder.path().join("tollgate.db"), calls, FEW_KEYS).await?;
+    questions(&ledger, account, calls).await?;
+    ledger.close().await;
     beside_calls(folder.path(), account).await
 }
 
-/// Fills the ledger, rolls it up, and times the questions.
-async fn history(path: &Path, calls: u64) -> Outcomes<AccountId> {
+/// Fills a ledger, rolls it up, and rebuilds it.
+async fn history(path: &Path, calls: u64, spread: Spread) -> Outcomes<(Ledger, AccountId)> {
     let clock = Clock::System;
     let ledger = Ledger::open(StoreConfig::Sqlite(path.to_owned()), clock.clone())?;
     let new = NewAccount { name: "busy".to_owned(), kind: AccountKind::Metered, terms: Terms::default() };
@@ -64,7 +82,7 @@ async fn history(path: &Path, calls: u64) -> Outcomes<AccountId> {
             let mut admission = ledger.try_admit(&busy)?;
             admission.hold(nanos(100_000)).map_err(|refused| format!("{refused:?}"))?;
             let at_ms = now_ms - 365 * DAY_MS + i64::try_from(call * 31_536_000_000 / calls)?;
-            settling.push(admission.settle(receipt(account, &clock, call, at_ms)));
+            settling.push(admission.settle(receipt(account, &clock, call, at_ms, spread)));
         }
         join_all(settling).await;
         made = until;
@@ -72,12 +90,12 @@ async fn history(path: &Path, calls: u64) -> Outcomes<AccountId> {
     tell("settle, per 1,000 calls", begun.elapsed() / u32::try_from(calls / 1_000)?.max(1));
     timed("roll up what the background has left", ledger.roll_up()).await?;
     timed("rebuild", ledger.rebuild_usage()).await?;
-    questions(&ledger, account, now_ms, calls).await?;
-    ledger.close().await;
-    Ok(account)
+    Ok((ledger, account))
 }
 
-async fn questions(ledger: &Ledger, account: AccountId, now_ms: i64, calls: u64) -> Outcomes<()> {
+/// What is asked where keys are few: single calls, and series of all kinds.
+async fn questions(ledger: &Ledger, account: AccountId, calls: u64) -> Outcomes<()> {
+    let now_ms = Clock::System.now_ms();
     let all = Calls { account: Some(account), ..Calls::default() };
     let failed =
         Calls { ended: Some(Ended::Class(5)), from_ms: Some(now_ms - 200 * DAY_MS + 1), ..all.clone() };
@@ -102,10 +120,44 @@ async fn questions(ledger: &Ledger, account: AccountId, now_ms: i64, calls: u64)
         ("usage: a year by month and model", 365, Interval::Month, GroupBy::Model),
         ("usage: a year by day and key", 365, Interval::Day, GroupBy::Key),
     ] {
-        let query = SeriesQuery { calls: last_days(&all, now_ms, days), interval, group_by };
-        slowest(name, async || ledger.series(query.clone()).await.map(|_| ()).map_err(Into::into)).await?;
+        series(ledger, name, SeriesQuery { calls: last_days(&all, days), interval, group_by }).await?;
     }
     Ok(())
+}
+
+/// What is asked where keys are many: by the account, for one of the keys, and by the operator.
+async fn questions_of_many(ledger: &Ledger, account: AccountId) -> Outcomes<()> {
+    let all = Calls { account: Some(account), ..Calls::default() };
+    let of_key = Calls { key: Some(KeyId::from_bits(7)), ..all.clone() };
+    for (whose, calls) in [("the account", &all), ("a key", &of_key), ("all accounts", &Calls::default())] {
+        slowest(&format!("activity of {whose}: first page and total"), async || {
+            ledger.activity(calls.clone(), None, 50).await?;
+            ledger.activity_total(calls.clone()).await?;
+            Ok(())
+        })
+        .await?;
+        for group_by in [GroupBy::None, GroupBy::Model, GroupBy::Provider, GroupBy::Key] {
+            for (days, interval) in [(7, Interval::Hour), (365, Interval::Day), (365, Interval::Month)] {
+                let name = format!(
+                    "usage of {whose}: {days} days by {} and {}",
+                    interval.as_str(),
+                    group_by.as_str()
+                );
+                series(ledger, &name, SeriesQuery { calls: last_days(calls, days), interval, group_by })
+                    .await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Times a series; also one that is refused for having too many points.
+async fn series(ledger: &Ledger, name: &str, query: SeriesQuery) -> Outcomes<()> {
+    slowest(name, async || match ledger.series(query.clone()).await {
+        Ok(_) | Err(LedgerError::TooManyPoints(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    })
+    .await
 }
 
 /// Calls through a gateway on that ledger, alone and beside questions.
@@ -155,8 +207,7 @@ async fn beside_calls(folder: &Path, account: AccountId) -> Outcomes<()> {
 /// Asks for series without a pause. Questions wait for one another, as they have one thread.
 async fn ask_for_ever(ledger: &Ledger, account: AccountId) {
     let all = Calls { account: Some(account), ..Calls::default() };
-    let now_ms = Clock::System.now_ms();
-    let calls = last_days(&all, now_ms, 365);
+    let calls = last_days(&all, 365);
     let query = SeriesQuery { calls, interval: Interval::Month, group_by: GroupBy::Model };
     while ledger.series(query.clone()).await.is_ok() {}
 }
@@ -213,22 +264,27 @@ fn processor_time() -> Outcomes<Duration> {
     Ok(used)
 }
 
-/// The `n`-th call of the year: eight keys, six models and one that is rare, two providers, one failure in fifty.
-fn receipt(account: AccountId, clock: &Clock, n: u64, at_ms: i64) -> Receipt {
+/// The `n`-th call of the year: so many keys and models and one model that is rare, two providers, one failure in fifty.
+fn receipt(account: AccountId, clock: &Clock, n: u64, at_ms: i64, of: Spread) -> Receipt {
     let spread = n.wrapping_mul(2_654_435_761) >> 7;
     let failed = spread.is_multiple_of(50);
-    let model = if n % 100_000 == 77 { "rare".to_owned() } else { format!("org/model-{}", spread % 6) };
+    let model =
+        if n % 100_000 == 77 { "rare".to_owned() } else { format!("org/model-{}", spread % of.models) };
     let output = spread % 900;
     Receipt {
         call: ids::call_id(clock),
         account,
-        key: KeyId::from_bits(u128::from(spread % 8)),
+        key: KeyId::from_bits(u128::from(spread % of.keys)),
         started_at_ms: at_ms,
         dialect: "chat",
         stream: true,
         model_asked: model.clone(),
         model_served: Some(model),
-        provider: Some(Arc::from(if spread % 6 < 4 { "huggingface" } else { "local" })),
+        provider: Some(Arc::from(if spread % of.models < of.models * 2 / 3 {
+            "huggingface"
+        } else {
+            "local"
+        })),
         inference_provider: Some("novita".to_owned()),
         route_reason: "found in the catalogue of huggingface; fastest".to_owned(),
         usage: Usage { input: spread % 4_000, cached_input: spread % 1_000, output, reasoning: 0 },
@@ -250,7 +306,8 @@ fn receipt(account: AccountId, clock: &Clock, n: u64, at_ms: i64) -> Receipt {
     }
 }
 
-fn last_days(calls: &Calls, now_ms: i64, days: i64) -> Calls {
+fn last_days(calls: &Calls, days: i64) -> Calls {
+    let now_ms = Clock::System.now_ms();
     Calls { from_ms: Some(now_ms - days * DAY_MS), to_ms: Some(now_ms), ..calls.clone() }
 }
 

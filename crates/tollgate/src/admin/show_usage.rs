@@ -3,28 +3,19 @@
 use axum::Json;
 use axum::extract::State;
 
-use crate::http::calls_query::{AccountText, calls_query};
-use crate::http::usage_reply::{GroupText, IntervalText, reply};
+use crate::http::calls_query::AccountText;
+use crate::http::usage_reply::{reply, usage_query};
 use crate::http::{Admin, ApiError, Caller, QueryParams};
 use crate::ledger::usage::Calls;
 
 use super::AdminState;
 use super::view::UsageView;
 
-calls_query! {
-    /// Which calls, and how they are summed up.
-    UsageQuery {
-        /// Calls of the account with this id; of all when nobody says.
-        #[param(value_type = Option<String>)]
-        account: Option<AccountText>,
-        /// How long each point is; `day` when nobody says.
-        #[param(inline)]
-        interval: Option<IntervalText>,
-        /// What the lines stand for; `none` when nobody says.
-        #[param(inline)]
-        group_by: Option<GroupText>,
-    }
-}
+usage_query!(UsageQuery {
+    /// Calls of the account with this id; of all when nobody says.
+    #[param(value_type = Option<String>)]
+    account: Option<AccountText>,
+});
 
 /// Usage over time
 ///
@@ -42,7 +33,5 @@ pub(super) async fn show_usage(
     QueryParams(query): QueryParams<UsageQuery>,
 ) -> Result<Json<UsageView<String>>, ApiError> {
     let all = Calls { account: query.account.map(|account| account.0), ..Calls::default() };
-    let calls = query.calls(&all);
-    let now_ms = state.ledger.clock().now_ms();
-    reply(&state.ledger, calls, query.interval, query.group_by, now_ms, |money| money.to_string()).await
+    reply(&state.ledger, query.asked(&all), |money| money.to_string()).await
 }

@@ -7,35 +7,15 @@ use axum::response::Response;
 use hyper::header::HeaderMap;
 
 use super::ApiError;
-use super::activity_reply::{Asked, Format, reply};
+use super::activity_reply::{activity_query, reply};
 use super::caller::{Caller, Key};
-use super::calls_query::{Text, calls_query};
 use super::generation::{GenerationData, render};
 use super::input::QueryParams;
 use super::scope::own_calls;
 use crate::admin::view::ActivityView;
 use crate::gateway::Worker;
-use crate::ledger::usage::Calls;
 
-calls_query! {
-    /// Which calls.
-    ActivityQuery {
-        /// Calls of this session, as `x-tollgate-session` named it.
-        #[param(value_type = Option<String>, min_length = 1, max_length = 256)]
-        session: Option<Text>,
-        /// Calls with this label, as `x-tollgate-label` named it.
-        #[param(value_type = Option<String>, min_length = 1, max_length = 256)]
-        label: Option<Text>,
-        /// A page of JSON, or everything as `csv` or `jsonl`.
-        #[param(inline)]
-        format: Option<Format>,
-        /// Calls on a page; 50 when nobody says.
-        #[param(minimum = 1, maximum = 1000)]
-        limit: Option<u32>,
-        /// The `next_cursor` of the page before.
-        cursor: Option<String>,
-    }
-}
+activity_query!(ActivityQuery {});
 
 /// Calls, one by one
 ///
@@ -61,11 +41,5 @@ pub(super) async fn list(
     headers: HeaderMap,
     QueryParams(query): QueryParams<ActivityQuery>,
 ) -> Result<Response, ApiError> {
-    let calls = query.calls(&own_calls(&principal)).map(|calls| Calls {
-        session: query.session.as_ref().map(|text| text.0.clone()),
-        label: query.label.as_ref().map(|text| text.0.clone()),
-        ..calls
-    });
-    let asked = Asked { format: query.format, limit: query.limit, cursor: query.cursor.as_deref() };
-    reply(&worker.gateway.ledger, &headers, calls, asked, render).await
+    reply(&worker.gateway.ledger, &headers, query.asked(&own_calls(&principal)), render).await
 }

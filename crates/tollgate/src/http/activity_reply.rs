@@ -53,18 +53,59 @@ impl Format {
     }
 }
 
-/// What a query says beside its filters.
+/// A query for activity, with the filters of both listeners and whatever one of them has beside.
+macro_rules! activity_query {
+    ($name:ident { $($rest:tt)* }) => {
+        $crate::http::calls_query::calls_query! {
+            /// Which calls.
+            $name {
+                $($rest)*
+                /// Calls of this session, as `x-tollgate-session` named it.
+                #[param(value_type = Option<String>, min_length = 1, max_length = 256)]
+                session: Option<$crate::http::calls_query::Text>,
+                /// Calls with this label, as `x-tollgate-label` named it.
+                #[param(value_type = Option<String>, min_length = 1, max_length = 256)]
+                label: Option<$crate::http::calls_query::Text>,
+                /// A page of JSON, or everything as `csv` or `jsonl`.
+                #[param(inline)]
+                format: Option<$crate::http::activity_reply::Format>,
+                /// Calls on a page; 50 when nobody says.
+                #[param(minimum = 1, maximum = 1000)]
+                limit: Option<u32>,
+                /// The `next_cursor` of the page before.
+                cursor: Option<String>,
+            }
+        }
+
+        impl $name {
+            /// What is asked of the caller's own calls.
+            fn asked(&self, own: &$crate::ledger::usage::Calls) -> $crate::http::activity_reply::Asked<'_> {
+                let calls = self.calls(own).map(|calls| $crate::ledger::usage::Calls {
+                    session: self.session.as_ref().map(|text| text.0.clone()),
+                    label: self.label.as_ref().map(|text| text.0.clone()),
+                    ..calls
+                });
+                let (format, limit, cursor) = (self.format, self.limit, self.cursor.as_deref());
+                $crate::http::activity_reply::Asked { calls, format, limit, cursor }
+            }
+        }
+    };
+}
+pub(crate) use activity_query;
+
+/// What a query says.
 pub(crate) struct Asked<'a> {
+    /// `None` when the filters contradict each other.
+    pub(crate) calls: Option<Calls>,
     pub(crate) format: Option<Format>,
     pub(crate) limit: Option<u32>,
     pub(crate) cursor: Option<&'a str>,
 }
 
-/// Answers for `calls`, each written by `view`; for none of them when the filters contradict each other.
+/// Answers with the calls, each written by `view`; with none of them when the filters contradict each other.
 pub(crate) async fn reply<T: Serialize + 'static>(
     ledger: &Ledger,
     headers: &HeaderMap,
-    calls: Option<Calls>,
     asked: Asked<'_>,
     view: fn(StoredReceipt) -> T,
 ) -> Result<Response, ApiError> {
@@ -75,6 +116,7 @@ pub(crate) async fn reply<T: Serialize + 'static>(
     let wrong_cursor = || invalid("'cursor' must be the next_cursor of a page before.").param("cursor");
     let cursor = asked.cursor.map(|text| Cursor::parse(text).ok_or_else(wrong_cursor)).transpose()?;
     let format = Format::of(asked.format, headers);
+    let calls = asked.calls;
     let total = match &calls {
         Some(calls) => ledger.activity_total(calls.clone()).await.map_err(failed)?,
         None => 0,

@@ -7,25 +7,14 @@ use axum::extract::State;
 
 use super::ApiError;
 use super::caller::{Caller, Key};
-use super::calls_query::calls_query;
 use super::input::QueryParams;
 use super::scope::own_calls;
-use super::usage_reply::{GroupText, IntervalText, reply};
+use super::usage_reply::{reply, usage_query};
 use crate::admin::view::UsageView;
 use crate::gateway::Worker;
 use crate::usd::Usd;
 
-calls_query! {
-    /// Which calls, and how they are summed up.
-    UsageQuery {
-        /// How long each point is; `day` when nobody says.
-        #[param(inline)]
-        interval: Option<IntervalText>,
-        /// What the lines stand for; `none` when nobody says.
-        #[param(inline)]
-        group_by: Option<GroupText>,
-    }
-}
+usage_query!(UsageQuery {});
 
 /// Usage over time
 ///
@@ -42,7 +31,5 @@ pub(super) async fn show(
     State(worker): State<Arc<Worker>>,
     QueryParams(query): QueryParams<UsageQuery>,
 ) -> Result<Json<UsageView<Usd>>, ApiError> {
-    let calls = query.calls(&own_calls(&principal));
-    let now_ms = worker.gateway.clock.now_ms();
-    reply(&worker.gateway.ledger, calls, query.interval, query.group_by, now_ms, Usd).await
+    reply(&worker.gateway.ledger, query.asked(&own_calls(&principal)), Usd).await
 }

@@ -66,8 +66,38 @@ pub fn audit(path: &Path) -> Result<AuditReport, OpenError> {
     Ok(report)
 }
 
+/// The wide rows, each in its bucket, that are not the sum of the rows of keys: of an account, or of all accounts, whose
+/// account is zeros.
+macro_rules! wide_rows {
+    ($wide:literal, $keys:literal) => {
+        concat!(
+            "WITH wide AS (SELECT * FROM ",
+            $wide,
+            "), of_keys AS (SELECT * FROM ",
+            $keys,
+            "), parts AS (
+                 SELECT account, bucket, model, provider, outcome, status, requests AS calls,
+                        input_tokens + output_tokens AS tokens, cached_input_tokens AS cached,
+                        reasoning_tokens AS reasoning, charge_nanos AS nanos, uncollected_nanos AS uncollected
+                 FROM of_keys
+                 UNION ALL SELECT zeroblob(16), bucket, model, provider, outcome, status, requests,
+                                  input_tokens + output_tokens, cached_input_tokens, reasoning_tokens, charge_nanos,
+                                  uncollected_nanos
+                 FROM of_keys
+                 UNION ALL SELECT account, bucket, model, provider, outcome, status, -requests,
+                                  -input_tokens - output_tokens, -cached_input_tokens, -reasoning_tokens,
+                                  -charge_nanos, -uncollected_nanos
+                 FROM wide)
+             SELECT 'acct_' || lower(hex(account)) || ' ' || model FROM parts
+             GROUP BY account, bucket, model, provider, outcome, status
+             HAVING NOT (sum(calls) = 0 AND sum(tokens) = 0 AND sum(cached) = 0 AND sum(reasoning) = 0
+                         AND sum(nanos) = 0 AND sum(uncollected) = 0)"
+        )
+    };
+}
+
 /// What must never be found, each with the query that looks for it.
-const INVARIANTS: [(&str, &str); 19] = [
+const INVARIANTS: [(&str, &str); 23] = [
     (
         "spent is more than granted",
         "SELECT 'acct_' || lower(hex(id)) FROM accounts
@@ -191,6 +221,30 @@ const INVARIANTS: [(&str, &str); 19] = [
              FROM usage_days)
          SELECT 'key_' || lower(hex(key)) FROM parts GROUP BY account, key, day
          HAVING NOT (sum(calls) = 0 AND sum(tokens) = 0 AND sum(nanos) = 0)",
+    ),
+    (
+        "the months of a key are not the sum of its days",
+        "WITH parts AS (
+             SELECT account, key,
+                    coalesce(unixepoch(bucket * 86400, 'unixepoch', 'start of month') / 86400, bucket) AS month,
+                    requests AS calls, input_tokens + output_tokens AS tokens, charge_nanos AS nanos
+             FROM usage_days
+             UNION ALL SELECT account, key, bucket, -requests, -input_tokens - output_tokens, -charge_nanos
+             FROM usage_months)
+         SELECT 'key_' || lower(hex(key)) FROM parts GROUP BY account, key, month
+         HAVING NOT (sum(calls) = 0 AND sum(tokens) = 0 AND sum(nanos) = 0)",
+    ),
+    (
+        "the wide hours are not the sum of those of keys",
+        wide_rows!("usage_wide_hours", "usage_hours"),
+    ),
+    (
+        "the wide days are not the sum of those of keys",
+        wide_rows!("usage_wide_days", "usage_days"),
+    ),
+    (
+        "the wide months are not the sum of those of keys",
+        wide_rows!("usage_wide_months", "usage_months"),
     ),
     (
         "the total of a key is not the sum of its days",

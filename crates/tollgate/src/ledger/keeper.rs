@@ -170,6 +170,10 @@ impl Keeper {
             let mending = usage::mend_day(&self.connection, day)?;
             self.mend(mending, &mut rebuilt).await?;
         }
+        for month in usage::months_to_check(&self.connection)? {
+            let mending = usage::mend_month(&self.connection, month)?;
+            self.mend(mending, &mut rebuilt).await?;
+        }
         let mending = usage::mend_totals(&self.connection)?;
         self.mend(mending, &mut rebuilt).await?;
         info!(receipts = rebuilt.receipts, mended = rebuilt.mended, "the rollups of usage were rebuilt");

@@ -99,7 +99,7 @@ impl Receipt {
 
     /// What limits and quotas count: the tokens of prompt and answer.
     pub(super) fn tokens(&self) -> u64 {
-        self.usage.input.saturating_add(self.usage.output)
+        self.usage.total()
     }
 
     /// What the call comes to under a hold of `held`.

@@ -92,7 +92,7 @@ impl Cursor {
 }
 
 /// How long a point of a series is. All times are UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Interval {
     /// An hour.
     Hour,
@@ -103,6 +103,9 @@ pub enum Interval {
 }
 
 impl Interval {
+    /// Every interval, the shortest first.
+    pub const ALL: [Interval; 3] = [Interval::Hour, Interval::Day, Interval::Month];
+
     /// Its name in queries.
     #[must_use]
     pub fn as_str(self) -> &'static str {

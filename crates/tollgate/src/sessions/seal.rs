@@ -111,6 +111,8 @@ impl fmt::Debug for Sealer {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use domain::AccountId;
 
     use super::Vault;
@@ -118,7 +120,7 @@ mod tests {
 
     #[test]
     fn only_the_account_opens_what_was_sealed_for_it() {
-        let vault = Vault::new(&[7; 32], Entropy::counter()).unwrap();
+        let vault = Vault::new(&[7; 32], Entropy::Counter(Arc::default())).unwrap();
         let (ours, theirs) = (vault.of(AccountId::from_bits(1)), vault.of(AccountId::from_bits(2)));
         let sealed = ours.seal("first, add two and two");
         assert!(!sealed.contains("two"));
@@ -129,7 +131,10 @@ mod tests {
             assert_eq!(ours.open(broken), None, "{broken}");
         }
         assert_eq!(
-            Vault::new(&[8; 32], Entropy::counter()).unwrap().of(AccountId::from_bits(1)).open(&sealed),
+            Vault::new(&[8; 32], Entropy::Counter(Arc::default()))
+                .unwrap()
+                .of(AccountId::from_bits(1))
+                .open(&sealed),
             None
         );
     }

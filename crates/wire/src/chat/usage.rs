@@ -55,8 +55,9 @@ pub(super) fn read(raw: &str) -> Reading {
         // An empty object says nothing; half of one is wrong.
         return Reading { usage: None, suspect: numbers.suspect || input.is_some() || output.is_some() };
     };
-    let (usage, cut) = Usage { input, cached_input, output, reasoning }.bounded();
-    let contradicts = total.is_some_and(|total| total != input.saturating_add(output));
+    let reported = Usage { input, cached_input, output, reasoning };
+    let (usage, cut) = reported.bounded();
+    let contradicts = total.is_some_and(|total| total != reported.total());
     Reading { usage: Some(usage), suspect: numbers.suspect || cut || contradicts }
 }
 

@@ -13,6 +13,7 @@ mod registry;
 mod schema;
 pub(crate) mod sessions;
 mod settings;
+mod sums;
 mod treasury;
 pub(crate) mod usage;
 

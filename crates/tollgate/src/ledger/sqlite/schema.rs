@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::refusal;
+use super::{refusal, sums};
 use crate::ledger::OpenError;
 
 /// The schema, step by step. A step is never changed once released.
@@ -16,6 +16,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("../../migrations/sqlite/0005_signup.sql"),
     include_str!("../../migrations/sqlite/0006_keys.sql"),
     include_str!("../../migrations/sqlite/0007_sessions.sql"),
+    include_str!("../../migrations/sqlite/0008_usage_levels.sql"),
 ];
 
 /// Marks a database as ours in its header: "TOLL".
@@ -31,6 +32,7 @@ pub(super) fn bring_up_to_date(path: &Path, connection: &mut Connection) -> Resu
         connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
     }
     let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+    sums::give_to(connection).map_err(failed)?;
     for (version, step) in (1..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
         apply(connection, version, step).map_err(failed)?;
     }

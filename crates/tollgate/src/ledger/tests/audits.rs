@@ -89,7 +89,7 @@ fn what_is_no_ledger_is_an_error() {
 }
 
 /// Each corruption, with a word of the violation that must name it.
-const CORRUPTIONS: [(&str, &str); 25] = [
+const CORRUPTIONS: [(&str, &str); 32] = [
     (
         "UPDATE accounts SET spent_nanos = granted_nanos + 1 WHERE kind = 'prepaid'",
         "spent is more than granted",
@@ -122,6 +122,16 @@ const CORRUPTIONS: [(&str, &str); 25] = [
     ("DELETE FROM accounts", "a journal row names an unknown account"),
     ("UPDATE receipts SET input_tokens = 1 WHERE seq = 2", "not the sum of its receipts"),
     ("UPDATE usage_hours SET bucket = bucket + 24", "not the sum of its hours"),
+    ("UPDATE usage_months SET bucket = bucket + 1", "months of a key are not the sum of its days"),
+    ("UPDATE usage_months SET output_tokens = output_tokens + 1", "the wide months are not the sum"),
+    ("UPDATE usage_wide_hours SET requests = requests + 1", "the wide hours are not the sum"),
+    ("DELETE FROM usage_wide_days WHERE account = zeroblob(16)", "the wide days are not the sum"),
+    ("DELETE FROM usage_wide_days WHERE account <> zeroblob(16)", "the wide days are not the sum"),
+    ("UPDATE usage_wide_months SET model = 'other'", "the wide months are not the sum"),
+    (
+        "UPDATE usage_wide_months SET uncollected_nanos = uncollected_nanos + 1",
+        "the wide months are not the sum",
+    ),
     ("UPDATE usage_totals SET tokens = 1", "not the sum of its days"),
     ("UPDATE usage_totals SET charge_nanos = 0", "the receipts after them charge"),
 ];

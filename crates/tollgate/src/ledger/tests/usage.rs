@@ -1,5 +1,6 @@
 //! Usage over the life of a ledger: what rollups, receipts and journal say is the same, whatever happens in between.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -37,9 +38,17 @@ async fn settle_calls(ledger: &Ledger, account: &Arc<Account>, first: u128, hour
 }
 
 async fn sums(ledger: &Ledger, account: &Account, interval: Interval) -> Sums {
-    let calls =
-        Calls { account: Some(account.id), from_ms: Some(0), to_ms: Some(i64::MAX), ..Calls::default() };
-    let points = ledger.series(SeriesQuery { calls, interval, group_by: GroupBy::None }).await.unwrap();
+    let of_keys = sums_by(ledger, Some(account), interval, GroupBy::Key).await;
+    let wide = sums_by(ledger, Some(account), interval, GroupBy::None).await;
+    assert_eq!(of_keys, wide, "{interval:?}");
+    wide
+}
+
+/// What the points of a series come to; of all accounts where none is named.
+async fn sums_by(ledger: &Ledger, account: Option<&Account>, interval: Interval, group_by: GroupBy) -> Sums {
+    let account = account.map(|account| account.id);
+    let calls = Calls { account, from_ms: Some(0), to_ms: Some(i64::MAX), ..Calls::default() };
+    let points = ledger.series(SeriesQuery { calls, interval, group_by }).await.unwrap();
     points.iter().fold(Sums::default(), |mut sums, point| {
         sums.add(&point.sums);
         sums
@@ -58,6 +67,9 @@ async fn assert_all_agree(ledger: &Ledger, account: &Account, requests: u64) {
         assert_eq!(sums.charge, account.balance().spent, "{interval:?}");
         assert_eq!((sums.usage.input, sums.usage.output), (10 * requests, 5 * requests));
         assert_eq!(sums.first_token.count(), requests);
+        let everyones = sums_by(ledger, None, interval, GroupBy::None).await;
+        assert_eq!(everyones, sums_by(ledger, None, interval, GroupBy::Key).await, "{interval:?}");
+        assert!(everyones.requests >= requests && everyones.charge >= sums.charge, "{interval:?}");
     }
 }
 
@@ -94,6 +106,12 @@ async fn a_rebuild_mends_whatever_was_spoiled() {
         "UPDATE usage_hours SET account = x'00000000000000000000000000000009'",
         "UPDATE usage_hours SET bucket = bucket + 24",
         "UPDATE usage_days SET speed = x'FF', model = model || '2'",
+        "DELETE FROM usage_months; DELETE FROM usage_wide_hours",
+        "UPDATE usage_months SET bucket = bucket + 1",
+        "UPDATE usage_wide_hours SET requests = requests + 1",
+        "UPDATE usage_wide_days SET account = x'00000000000000000000000000000009' WHERE account <> zeroblob(16)",
+        "DELETE FROM usage_wide_days WHERE account = zeroblob(16)",
+        "UPDATE usage_wide_months SET speed = x'FF', charge_nanos = charge_nanos + 1",
     ] {
         let books = Books::open();
         let ada = books.account(100_000).await;
@@ -113,13 +131,18 @@ async fn a_rebuild_mends_whatever_was_spoiled() {
 fn tables(books: &Books) -> Vec<String> {
     let connection = Connection::open(books.path()).unwrap();
     let mut found = Vec::new();
-    for table in ["usage_hours", "usage_days", "usage_totals", "usage_state"] {
+    let levels = ["usage_hours", "usage_days", "usage_months"];
+    let wide = ["usage_wide_hours", "usage_wide_days", "usage_wide_months"];
+    for table in levels.into_iter().chain(wide).chain(["usage_totals", "usage_state"]) {
         let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
         let columns = statement.column_count();
         let rows = statement.query_map([], |row| {
             (0..columns).map(|column| Ok(format!("{:?}", row.get_ref(column)?))).collect()
         });
-        found.extend(rows.unwrap().map(|row: rusqlite::Result<Vec<String>>| row.unwrap().join(" ")));
+        found.extend(
+            rows.unwrap()
+                .map(|row: rusqlite::Result<Vec<String>>| format!("{table} {}", row.unwrap().join(" "))),
+        );
     }
     found
 }
@@ -209,6 +232,70 @@ async fn retention_deletes_old_receipts_and_nothing_else() {
     let shown = books.ledger.activity(all.clone(), None, 10).await.unwrap().receipts.len() as u64;
     assert_eq!(books.ledger.activity_total(all).await.unwrap(), shown);
     books.close().await;
+}
+
+/// Where receipts are gone, the rows of keys are what the others are made of; also in a database of a release that had
+/// no others.
+#[tokio::test]
+async fn months_and_wide_rows_are_made_of_what_outlives_the_receipts() {
+    let books = Books::open();
+    let (ada, bob) = (books.account(100_000).await, books.account(100_000).await);
+    settle_calls(&books.ledger, &ada, 1, &[0, 1, 1, 2, 30, 800, 9_000, 9_001]).await;
+    settle_calls(&books.ledger, &bob, 100, &[0, 5, 30, 9_000]).await;
+    books.ledger.roll_up().await.unwrap();
+    let before = tables(&books);
+    let stranger = Connection::open(books.path()).unwrap();
+    // Only the receipts of today and yesterday are kept.
+    let horizon_ms = (NOW_MS / DAY_MS - 1) * DAY_MS;
+    stranger
+        .execute_batch(&format!(
+            "DROP TRIGGER receipts_keep_rows; DELETE FROM receipts WHERE started_at_ms < {horizon_ms};
+             UPDATE usage_state SET keep_from_ms = {horizon_ms}"
+        ))
+        .unwrap();
+    let sums = |tables: Vec<String>| {
+        tables.into_iter().filter(|row| !row.starts_with("usage_state")).collect::<Vec<_>>()
+    };
+    let before = sums(before);
+    for spoil in [
+        "DELETE FROM usage_months; DELETE FROM usage_wide_hours; DELETE FROM usage_wide_days;
+         DELETE FROM usage_wide_months",
+        "UPDATE usage_wide_hours SET requests = 9, first_token = x'FF'; UPDATE usage_months SET charge_nanos = 1",
+        "UPDATE usage_wide_days SET model = model || '2'",
+    ] {
+        stranger.execute_batch(spoil).unwrap();
+        assert!(books.ledger.rebuild_usage().await.unwrap().mended > 0, "{spoil}");
+        assert_eq!(sums(tables(&books)), before, "{spoil}");
+    }
+    let older = tempfile::tempdir().unwrap();
+    let path = older.path().join("ledger.db");
+    of_an_older_release(&path, &books.path());
+    let older = Books { folder: older, ledger: super::open(path) };
+    assert_eq!(sums(tables(&older)), before);
+    assert_eq!(older.ledger.rebuild_usage().await.unwrap().mended, 0);
+    drop(stranger);
+    for books in [books, older] {
+        assert!(books.ledger.drain(PATIENCE).await);
+        books.ledger.close().await;
+    }
+}
+
+/// A database of a release that kept hours and days of keys alone, with those of another database and no receipts.
+fn of_an_older_release(path: &Path, of: &Path) {
+    let older = Connection::open(path).unwrap();
+    for step in [
+        include_str!("../../migrations/sqlite/0001_ledger.sql"),
+        include_str!("../../migrations/sqlite/0002_usage.sql"),
+    ] {
+        older.execute_batch(step).unwrap();
+    }
+    older.pragma_update(None, "application_id", 0x544F_4C4C).unwrap();
+    older.pragma_update(None, "user_version", 2).unwrap();
+    older.execute("ATTACH ?1 AS newer", [of.to_str().unwrap()]).unwrap();
+    for table in ["usage_hours", "usage_days", "usage_totals"] {
+        older.execute(&format!("INSERT INTO {table} SELECT * FROM newer.{table}"), []).unwrap();
+    }
+    older.execute("UPDATE usage_state SET keep_from_ms = 30000 * 86400000", []).unwrap();
 }
 
 /// So many hours, with a look at the clock after each.

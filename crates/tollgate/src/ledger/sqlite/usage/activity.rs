@@ -9,13 +9,12 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::State;
 use super::filter::Filter;
-use super::rows::Rollup;
+use super::rollup::{HOUR_MS, bucket};
 use crate::ledger::LedgerError;
 use crate::ledger::receipt::Page;
 use crate::ledger::sqlite::receipts::stored_receipt;
-use crate::ledger::usage::{Activity, Calls, Cursor};
+use crate::ledger::usage::{Activity, Calls, Cursor, Interval};
 
-const HOUR_MS: i64 = 3_600_000;
 const DAY_HOURS: i64 = DAY_MS / HOUR_MS;
 
 /// The newest of these calls before `cursor`.
@@ -71,9 +70,8 @@ fn places(
     if is_everything || calls.session.is_some() || calls.label.is_some() {
         return Ok(vec![(0, i64::MAX)]);
     }
-    let mut filter = Filter::rollup(calls, Rollup::Days);
-    filter.and("bucket >= ?", Rollup::Days.bucket(span.from_ms));
-    filter.and("bucket <= ?", Rollup::Days.bucket(span.to_ms - 1));
+    let day = |at_ms| bucket(Interval::Day, at_ms);
+    let mut filter = Filter::rollup(calls, Interval::Day, false, day(span.from_ms), day(span.to_ms - 1));
     filter.and("first_seq < ?", end);
     let sql = format!(
         "SELECT min(first_seq) AS first_seq, max(last_seq) AS last_seq {} GROUP BY bucket ORDER BY 1",
@@ -112,11 +110,11 @@ pub(super) fn total(connection: &Connection, calls: &Calls) -> Result<u64, Ledge
     }
     let (first_day, end_day) = (ceil(first_hour, DAY_HOURS), end_hour.div_euclid(DAY_HOURS));
     if first_day < end_day {
-        total += sum(connection, calls, Rollup::Days, first_day, end_day)?;
-        total += sum(connection, calls, Rollup::Hours, first_hour, first_day * DAY_HOURS)?;
-        total += sum(connection, calls, Rollup::Hours, end_day * DAY_HOURS, end_hour)?;
+        total += sum(connection, calls, Interval::Day, first_day, end_day)?;
+        total += sum(connection, calls, Interval::Hour, first_hour, first_day * DAY_HOURS)?;
+        total += sum(connection, calls, Interval::Hour, end_day * DAY_HOURS, end_hour)?;
     } else {
-        total += sum(connection, calls, Rollup::Hours, first_hour, end_hour)?;
+        total += sum(connection, calls, Interval::Hour, first_hour, end_hour)?;
     }
     let before = Span { to_ms: first_hour.saturating_mul(HOUR_MS), ..span };
     let after = Span { from_ms: end_hour.saturating_mul(HOUR_MS), ..span };
@@ -130,13 +128,11 @@ pub(super) fn total(connection: &Connection, calls: &Calls) -> Result<u64, Ledge
 fn sum(
     connection: &Connection,
     calls: &Calls,
-    rollup: Rollup,
+    interval: Interval,
     first: i64,
     end: i64,
 ) -> rusqlite::Result<u64> {
-    let mut filter = Filter::rollup(calls, rollup);
-    filter.and("bucket >= ?", first);
-    filter.and("bucket < ?", end);
+    let filter = Filter::rollup(calls, interval, false, first, end - 1);
     let sql = format!("SELECT coalesce(sum(requests), 0) {}", filter.sql);
     let sum: i64 =
         connection.prepare_cached(&sql)?.query_row(params_from_iter(filter.values), |row| row.get(0))?;
@@ -153,9 +149,8 @@ fn count_rolled(
     if span.from_ms >= span.to_ms {
         return Ok(0);
     }
-    let mut filter = Filter::rollup(calls, Rollup::Hours);
-    filter.and("bucket >= ?", Rollup::Hours.bucket(span.from_ms));
-    filter.and("bucket <= ?", Rollup::Hours.bucket(span.to_ms - 1));
+    let hour = |at_ms| bucket(Interval::Hour, at_ms);
+    let filter = Filter::rollup(calls, Interval::Hour, false, hour(span.from_ms), hour(span.to_ms - 1));
     let sql = format!("SELECT min(first_seq), max(last_seq) {}", filter.sql);
     let place: (Option<i64>, Option<i64>) = connection
         .prepare_cached(&sql)?

@@ -6,9 +6,10 @@ use domain::calendar::DAY_MS;
 use domain::{AccountId, Count, KeyId, PerPeriod, Period};
 use rusqlite::Connection;
 
-use super::rows::{KeyOf, Rollup, read_total};
+use super::rollup::bucket;
+use super::rows::{KeyOf, read_total, read_usage};
 use crate::ledger::sqlite::columns::{read_count, read_money};
-use crate::ledger::usage::{KeyCounts, saturating_add};
+use crate::ledger::usage::{Interval, KeyCounts, saturating_add};
 
 /// The counts of every key that was ever used, from the rollups alone: catch up first.
 pub(crate) fn counts(connection: &Connection, now_ms: i64) -> rusqlite::Result<Vec<KeyCounts>> {
@@ -22,20 +23,19 @@ pub(crate) fn counts(connection: &Connection, now_ms: i64) -> rusqlite::Result<V
     }
     // The week may have begun in the month before.
     let first_ms = Period::Month.start_of(now_ms).min(Period::Week.start_of(now_ms));
-    let sql = "SELECT account, key, bucket, requests, input_tokens, output_tokens, charge_nanos
+    let sql = "SELECT account, key, bucket, requests, input_tokens, cached_input_tokens, output_tokens,
+                      reasoning_tokens, charge_nanos
                FROM accounts CROSS JOIN usage_days ON account = id AND bucket >= ?1 WHERE outcome <> 'refused'";
     let mut statement = connection.prepare(sql)?;
-    let mut days = statement.query([Rollup::Days.bucket(first_ms)])?;
+    let mut days = statement.query([bucket(Interval::Day, first_ms)])?;
     while let Some(day) = days.next()? {
         let start_ms = day.get::<_, i64>("bucket")?.saturating_mul(DAY_MS);
         let of_key = counts.entry((day.get("account")?, day.get("key")?)).or_default();
         for period in [Period::Day, Period::Week, Period::Month] {
             if period.start_of(start_ms) == period.start_of(now_ms) {
                 let count = &mut of_key[period];
-                let tokens =
-                    read_count(day, "input_tokens")?.saturating_add(read_count(day, "output_tokens")?);
                 count.requests = count.requests.saturating_add(read_count(day, "requests")?);
-                count.tokens = count.tokens.saturating_add(tokens);
+                count.tokens = count.tokens.saturating_add(read_usage(day)?.total());
                 count.spend = saturating_add(count.spend, read_money(day, "charge_nanos")?);
             }
         }

@@ -2,30 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Histogram, Money, Usage};
+use domain::{Histogram, Money};
 use rusqlite::{Connection, Row};
 
 use super::State;
-use super::rows::{Change, KeyOf, Rolled, Rollup, Slot, Total, is_error, stored_row, stored_total};
+use super::rollup::{Rolled, Rollup, Rows, Slot, bucket};
+use super::rows::{Change, KeyOf, Total, is_error, read_usage, stored_row, stored_total};
 use crate::ledger::receipt::output_milli_tokens_per_second;
 use crate::ledger::sqlite::columns::{read_count, read_money, read_optional_count};
-use crate::ledger::usage::Sums;
+use crate::ledger::usage::{Interval, Sums};
 
 /// How much one change may hold.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Size {
     receipts: i64,
-    /// Rows of hours. There are at most as many of days and of keys.
+    /// Rows of the hours of keys. Of days, of months and of totals there are at most as many each, and of wide rows
+    /// hardly any where there are many keys.
     hours: usize,
 }
 
 /// Beside calls: the writer stores such a change in as long as it settles one batch of calls.
-pub(crate) const IN_BACKGROUND: Size = Size { receipts: 10_000, hours: 256 };
+pub(crate) const IN_BACKGROUND: Size = Size { receipts: 10_000, hours: 192 };
 
 /// While nobody waits: some ten megabytes at a time.
 pub(crate) const AT_ONCE: Size = Size { receipts: 100_000, hours: 20_000 };
-
-const HOURS_OF_DAY: i64 = 24;
 
 /// How long the output of a call must have come for its speed to count. What comes sooner was sent in one piece, and
 /// tells of the network alone: a hundred tokens in fifty microseconds would be two million a second.
@@ -57,7 +57,7 @@ pub(crate) fn next_fold(connection: &Connection, size: Size) -> rusqlite::Result
     fold.onto_stored(connection, rolled_seq, to_seq).map(Some)
 }
 
-/// Rows of hours as they come together. Those of days are made of them.
+/// Rows of the hours of keys as they come together.
 #[derive(Debug, Default)]
 pub(super) struct Fold {
     hours: BTreeMap<Slot, Rolled>,
@@ -74,27 +74,19 @@ impl Fold {
         add_receipt(&mut rolled.sums, receipt)
     }
 
-    /// The rows of both rollups.
-    pub(super) fn rows(self) -> BTreeMap<Slot, Rolled> {
-        let mut rows: BTreeMap<Slot, Rolled> = BTreeMap::new();
-        for (hour, rolled) in &self.hours {
-            let bucket = hour.bucket.div_euclid(HOURS_OF_DAY);
-            let day = Slot { rollup: Rollup::Days, bucket, ..hour.clone() };
-            rows.entry(day).and_modify(|sum| sum.add(rolled)).or_insert_with(|| rolled.clone());
-        }
-        rows.extend(self.hours);
-        rows
+    /// The hours of keys.
+    pub(super) fn rows(self) -> Rows {
+        Rows(self.hours)
     }
 
-    /// The whole rows: what was folded, added to what is stored.
+    /// The whole rows of every level, and the totals of keys: what was folded, added to what is stored.
     fn onto_stored(self, connection: &Connection, from_seq: i64, to_seq: i64) -> rusqlite::Result<Change> {
-        let mut totals: BTreeMap<KeyOf, Total> = BTreeMap::new();
-        let mut rows = BTreeMap::new();
-        for (slot, mut rolled) in self.rows() {
-            if slot.rollup == Rollup::Days {
-                let total = totals.entry((slot.account, slot.key)).or_default();
-                total.add(&Total::of(&slot.outcome, &rolled.sums));
-            }
+        let (mut totals, mut rows) = (BTreeMap::<KeyOf, Total>::new(), BTreeMap::new());
+        for (slot, rolled) in &self.hours {
+            let total = totals.entry((slot.account, slot.key)).or_default();
+            total.add(&Total::of(&slot.outcome, &rolled.sums));
+        }
+        for (slot, mut rolled) in self.rows().and_longer(&[Interval::Day, Interval::Month]).and_wide().0 {
             if let Some(stored) = stored_row(connection, &slot)? {
                 rolled.add(&stored);
             }
@@ -112,9 +104,9 @@ impl Fold {
 
 fn hour_of(receipt: &Row<'_>) -> rusqlite::Result<Slot> {
     Ok(Slot {
-        rollup: Rollup::Hours,
+        rollup: Rollup::HOURS,
         account: receipt.get("account")?,
-        bucket: Rollup::Hours.bucket(receipt.get("started_at_ms")?),
+        bucket: bucket(Interval::Hour, receipt.get("started_at_ms")?),
         key: receipt.get("key")?,
         model: receipt.get("model")?,
         provider: receipt.get("provider")?,
@@ -125,12 +117,7 @@ fn hour_of(receipt: &Row<'_>) -> rusqlite::Result<Slot> {
 
 /// Adds a receipt, read by its [`COLUMNS`], to sums.
 pub(super) fn add_receipt(sums: &mut Sums, receipt: &Row<'_>) -> rusqlite::Result<()> {
-    let usage = Usage {
-        input: read_count(receipt, "input_tokens")?,
-        cached_input: read_count(receipt, "cached_input_tokens")?,
-        output: read_count(receipt, "output_tokens")?,
-        reasoning: read_count(receipt, "reasoning_tokens")?,
-    };
+    let usage = read_usage(receipt)?;
     let first_token_us = read_optional_count(receipt, "first_token_us")?;
     let total_us = read_count(receipt, "total_us")?;
     let generating_us = total_us.saturating_sub(first_token_us.unwrap_or(0));

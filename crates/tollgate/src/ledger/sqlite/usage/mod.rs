@@ -1,5 +1,5 @@
-//! Usage in SQLite: rollups of the receipts by hour and by day, kept by a background task, and the questions that they
-//! answer.
+//! Usage in SQLite: rollups of the receipts by hour, day and month, each by key and over all keys, kept by a background
+//! task, and the questions that they answer.
 //!
 //! Every row of a rollup is a function of the receipts up to the watermark. The task reads receipts and computes whole
 //! rows on a connection of its own; the ledger's writer only stores them, together with the new watermark, if that is
@@ -11,6 +11,7 @@ mod filter;
 mod fold;
 mod rebuild;
 mod retain;
+mod rollup;
 mod rows;
 mod series;
 
@@ -21,7 +22,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 pub(crate) use counts::counts;
 pub(crate) use fold::{AT_ONCE, IN_BACKGROUND, next_fold};
-pub(crate) use rebuild::{Mending, days_to_check, mend_day, mend_totals};
+pub(crate) use rebuild::{Mending, days_to_check, mend_day, mend_month, mend_totals, months_to_check};
 pub(crate) use retain::{expired, horizon, move_horizon, prune};
 pub(crate) use rows::store;
 

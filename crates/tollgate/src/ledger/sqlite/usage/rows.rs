@@ -6,68 +6,10 @@ use domain::{Histogram, Money, Usage};
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, OptionalExtension, Row, ToSql, TransactionBehavior, params};
 
+use super::rollup::{Rolled, Rollup, Slot};
 use crate::ledger::LedgerError;
 use crate::ledger::sqlite::columns::{count, read_count, read_money};
 use crate::ledger::usage::{Sums, saturating_add};
-
-/// The two rollups, which differ in the length of their buckets alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Rollup {
-    Hours,
-    Days,
-}
-
-impl Rollup {
-    pub(super) fn table(self) -> &'static str {
-        match self {
-            Rollup::Hours => "usage_hours",
-            Rollup::Days => "usage_days",
-        }
-    }
-
-    /// Milliseconds of a bucket.
-    pub(super) fn bucket_ms(self) -> i64 {
-        match self {
-            Rollup::Hours => 3_600_000,
-            Rollup::Days => domain::calendar::DAY_MS,
-        }
-    }
-
-    /// The bucket in which that time lies.
-    pub(super) fn bucket(self, at_ms: i64) -> i64 {
-        at_ms.div_euclid(self.bucket_ms())
-    }
-}
-
-/// What a row is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Slot {
-    pub(super) rollup: Rollup,
-    pub(super) account: [u8; 16],
-    pub(super) bucket: i64,
-    pub(super) key: [u8; 16],
-    pub(super) model: String,
-    pub(super) provider: String,
-    pub(super) outcome: String,
-    pub(super) status: u16,
-}
-
-/// What a row says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Rolled {
-    /// Between which receipts its own lie.
-    pub(super) first_seq: i64,
-    pub(super) last_seq: i64,
-    pub(super) sums: Sums,
-}
-
-impl Rolled {
-    pub(super) fn add(&mut self, other: &Rolled) {
-        self.first_seq = self.first_seq.min(other.first_seq);
-        self.last_seq = self.last_seq.max(other.last_seq);
-        self.sums.add(&other.sums);
-    }
-}
 
 /// What one key ever used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,12 +24,7 @@ impl Total {
     /// What this row of a rollup adds to its key.
     pub(super) fn of(outcome: &str, sums: &Sums) -> Total {
         let refused = if outcome == "refused" { sums.requests } else { 0 };
-        Total {
-            refused,
-            requests: sums.requests - refused,
-            tokens: sums.usage.input.saturating_add(sums.usage.output),
-            charge: sums.charge,
-        }
+        Total { refused, requests: sums.requests - refused, tokens: sums.usage.total(), charge: sums.charge }
     }
 
     pub(super) fn add(&mut self, other: &Total) {
@@ -241,17 +178,22 @@ pub(super) fn read_rolled(row: &Row<'_>) -> rusqlite::Result<Rolled> {
         sums: Sums {
             requests,
             errors: if failed { requests } else { 0 },
-            usage: Usage {
-                input: read_count(row, "input_tokens")?,
-                cached_input: read_count(row, "cached_input_tokens")?,
-                output: read_count(row, "output_tokens")?,
-                reasoning: read_count(row, "reasoning_tokens")?,
-            },
+            usage: read_usage(row)?,
             charge: read_money(row, "charge_nanos")?,
             uncollected: read_money(row, "uncollected_nanos")?,
             first_token: read_histogram(row, "first_token")?,
             speed: read_histogram(row, "speed")?,
         },
+    })
+}
+
+/// The tokens of a receipt or of a row.
+pub(super) fn read_usage(row: &Row<'_>) -> rusqlite::Result<Usage> {
+    Ok(Usage {
+        input: read_count(row, "input_tokens")?,
+        cached_input: read_count(row, "cached_input_tokens")?,
+        output: read_count(row, "output_tokens")?,
+        reasoning: read_count(row, "reasoning_tokens")?,
     })
 }
 
