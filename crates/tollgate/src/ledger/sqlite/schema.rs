@@ -8,7 +8,7 @@ use super::{refusal, sums};
 use crate::ledger::OpenError;
 
 /// The schema, step by step. A step is never changed once released.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("../../migrations/sqlite/0001_ledger.sql"),
     include_str!("../../migrations/sqlite/0002_usage.sql"),
     include_str!("../../migrations/sqlite/0003_plans.sql"),
