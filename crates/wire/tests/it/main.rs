@@ -7,6 +7,8 @@ mod pivot_answer;
 #[cfg(test)]
 mod pivot_chat;
 #[cfg(test)]
+mod pivot_pieces;
+#[cfg(test)]
 mod relay;
 #[cfg(test)]
 mod reply;
