@@ -9,6 +9,8 @@ mod pivot_chat;
 #[cfg(test)]
 mod pivot_pieces;
 #[cfg(test)]
+mod pivot_session;
+#[cfg(test)]
 mod relay;
 #[cfg(test)]
 mod reply;

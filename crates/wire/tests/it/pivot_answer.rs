@@ -75,6 +75,26 @@ fn a_call_that_is_longer_than_what_is_held_back_stays_text() {
     assert_eq!(rendered(&telling), format!("text {text:?}\nfinish Unsaid\n"));
 }
 
+/// What a client can have at once it has at once: waiting is for what would mix with something else.
+#[test]
+fn nothing_waits_without_need() {
+    let piece = |call: &str| format!(r#"{{"choices":[{{"delta":{{"tool_calls":[{call}]}}}}]}}"#);
+    let mut telling = Telling::new(CALL, true, Vec::new(), Some(Box::new(Checks::default())));
+    let steps = [
+        (r#"{"choices":[{"delta":{"content":"a < b"}}]}"#.to_owned(), "a < b"),
+        (piece(r#"{"index":0,"function":{"name":"one","arguments":"{"}}"#), "{"),
+        (piece(r#"{"index":0,"function":{"arguments":"}"}}"#), "{}"),
+        (piece(r#"{"index":1,"function":{"name":"two","arguments":"{"}}"#), "{"),
+        (piece(r#"{"index":2,"function":{"name":"three","arguments":"{\"x\":1}"}}"#), "{"),
+        (piece(r#"{"index":1,"function":{"arguments":"}"}}"#), "{\"x\":1}"),
+        (r#"{"choices":[{"delta":{"content":"b"}}]}"#.to_owned(), "b"),
+    ];
+    for (chunk, last) in steps {
+        telling.chunk(chunk.as_bytes());
+        assert_eq!(telling.items().last().map(Item::text), Some(last), "{chunk}");
+    }
+}
+
 /// Calls without an end are told in their order, and none is lost, when more wait than are held back.
 #[test]
 fn a_thousand_calls_that_do_not_end_are_a_thousand_items() {
