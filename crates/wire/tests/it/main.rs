@@ -10,6 +10,10 @@ mod messages_stream;
 mod pivot_answer;
 mod pivot_chat;
 #[cfg(test)]
+mod pivot_pieces;
+#[cfg(test)]
+mod pivot_session;
+#[cfg(test)]
 mod relay;
 #[cfg(test)]
 mod reply;

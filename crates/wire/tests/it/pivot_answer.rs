@@ -21,15 +21,16 @@ fn every_repair_gives_the_items_of_its_file() {
 
 #[test]
 fn the_deltas_are_the_items_however_the_bytes_are_split() {
-    let all = fixtures("repairs").into_iter().chain(fixtures("streams"));
-    for fixture in all {
+    for fixture in fixtures("repairs").into_iter().chain(fixtures("streams")) {
         let whole = rendered(&told(&[&fixture.stream]));
-        for at in 0..=fixture.stream.len() {
-            let (one, other) = fixture.stream.split_at(at);
-            assert_eq!(rendered(&told(&[one, other])), whole, "{} split at {at}", fixture.name);
-        }
         let bytes: Vec<&[u8]> = fixture.stream.chunks(1).collect();
         assert_eq!(rendered(&told(&bytes)), whole, "{} byte by byte", fixture.name);
+        // The same events have the same items: only where splits give others is there more to see.
+        let events = events(&[&fixture.stream]);
+        for at in 0..=fixture.stream.len() {
+            let (one, other) = fixture.stream.split_at(at);
+            assert_eq!(self::events(&[one, other]), events, "{} split at {at}", fixture.name);
+        }
     }
 }
 
@@ -74,6 +75,26 @@ fn a_call_that_is_longer_than_what_is_held_back_stays_text() {
     assert_eq!(rendered(&telling), format!("text {text:?}\nfinish Unsaid\n"));
 }
 
+/// What a client can have at once it has at once: waiting is for what would mix with something else.
+#[test]
+fn nothing_waits_without_need() {
+    let piece = |call: &str| format!(r#"{{"choices":[{{"delta":{{"tool_calls":[{call}]}}}}]}}"#);
+    let mut telling = Telling::new(CALL, true, Vec::new(), Some(Box::new(Checks::default())));
+    let steps = [
+        (r#"{"choices":[{"delta":{"content":"a < b"}}]}"#.to_owned(), "a < b"),
+        (piece(r#"{"index":0,"function":{"name":"one","arguments":"{"}}"#), "{"),
+        (piece(r#"{"index":0,"function":{"arguments":"}"}}"#), "{}"),
+        (piece(r#"{"index":1,"function":{"name":"two","arguments":"{"}}"#), "{"),
+        (piece(r#"{"index":2,"function":{"name":"three","arguments":"{\"x\":1}"}}"#), "{"),
+        (piece(r#"{"index":1,"function":{"arguments":"}"}}"#), "{\"x\":1}"),
+        (r#"{"choices":[{"delta":{"content":"b"}}]}"#.to_owned(), "b"),
+    ];
+    for (chunk, last) in steps {
+        telling.chunk(chunk.as_bytes());
+        assert_eq!(telling.items().last().map(Item::text), Some(last), "{chunk}");
+    }
+}
+
 /// Calls without an end are told in their order, and none is lost, when more wait than are held back.
 #[test]
 fn a_thousand_calls_that_do_not_end_are_a_thousand_items() {
@@ -116,25 +137,13 @@ fn fixtures(folder: &str) -> Vec<Fixture> {
 
 /// A stream as the gateway tells it, to a client whose writer checks each step.
 fn told(chunks: &[&[u8]]) -> Telling {
-    let mut decoder = Decoder::new(1 << 20);
     let mut stream = ChatStream::new(true, 1);
     let mut telling = Telling::new(CALL, true, vec!["patch".to_owned()], Some(Box::new(Checks::default())));
-    let mut take = |data: Bytes| match stream.event(data.clone()) {
-        Step::Forward(_) | Step::Skip => {
-            telling.chunk(&data);
-            true
-        }
-        _ => false,
-    };
-    let mut goes_on = true;
-    for chunk in chunks {
-        decoder.feed(Bytes::copy_from_slice(chunk));
-        while let Some(event) = decoder.next_event().unwrap().filter(|_| goes_on) {
-            goes_on = take(event.data);
-        }
-    }
-    if let Some(event) = decoder.finish().unwrap().filter(|_| goes_on) {
-        take(event.data);
+    for data in events(chunks) {
+        match stream.event(data.clone()) {
+            Step::Forward(_) | Step::Skip => telling.chunk(&data),
+            _ => break,
+        };
     }
     match stream.end() {
         End::Complete => telling.finish(&ending()),
@@ -144,6 +153,19 @@ fn told(chunks: &[&[u8]]) -> Telling {
         }
     };
     telling
+}
+
+fn events(chunks: &[&[u8]]) -> Vec<Bytes> {
+    let mut decoder = Decoder::new(1 << 20);
+    let mut events = Vec::new();
+    for chunk in chunks {
+        decoder.feed(Bytes::copy_from_slice(chunk));
+        while let Some(event) = decoder.next_event().unwrap() {
+            events.push(event.data);
+        }
+    }
+    events.extend(decoder.finish().unwrap().map(|event| event.data));
+    events
 }
 
 /// A writer that checks that the deltas are the items.

@@ -13,6 +13,9 @@ use crate::json;
 /// Text that is held back, in bytes. A call with longer arguments stays text.
 const HELD_BYTES_MAX: usize = 64 << 10;
 
+/// White space that is held back between markup, in bytes: templates have a few, and it is looked at with every piece.
+pub(super) const WHITE_BYTES_MAX: usize = 1 << 10;
+
 /// Calls in one list.
 const CALLS_MAX: usize = 256;
 
@@ -148,7 +151,7 @@ impl Leaks {
     fn pass_closer(&mut self, rest: &mut &str) -> bool {
         let Place::Between { closer, .. } = &mut self.place else { return false };
         let here = rest.trim_start();
-        if rest.len() - here.len() <= HELD_BYTES_MAX {
+        if rest.len() - here.len() <= WHITE_BYTES_MAX {
             if !closer.is_empty()
                 && let Some(behind) = here.strip_prefix(*closer)
             {

@@ -6,8 +6,7 @@
 use std::borrow::Cow;
 use std::mem;
 
-/// White space at the start that is held back while it is open what it belongs to, in bytes. Templates have two.
-const HELD_BYTES_MAX: usize = 64 << 10;
+use super::leaks::WHITE_BYTES_MAX;
 
 const OPEN: &str = "<think>";
 const CLOSE: &str = "</think>";
@@ -48,7 +47,7 @@ impl Think {
             if let Some(inside) = begun.strip_prefix(OPEN) {
                 rest = inside.to_owned();
                 self.place = Place::Opened;
-            } else if OPEN.starts_with(begun) && rest.len() <= HELD_BYTES_MAX {
+            } else if OPEN.starts_with(begun) && rest.len() <= WHITE_BYTES_MAX {
                 self.held = rest;
                 return Default::default();
             } else {
