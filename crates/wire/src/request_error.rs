@@ -11,8 +11,8 @@ pub struct RequestError {
     /// The field at fault: `messages[3].role`.
     pub param: Option<String>,
     /// A stable word: `invalid_json`, `body_too_deep`, `too_many_fields`, `duplicate_parameter`,
-    /// `missing_required_parameter`, `invalid_type`, `invalid_value`, `unsupported_parameter`, `unsupported_tool`,
-    /// `unsupported_content`.
+    /// `missing_required_parameter`, `invalid_type`, `invalid_value`, `unsupported_parameter`; of Responses
+    /// requests also `unknown_parameter`, `unsupported_tool`, `unsupported_item`, `mutually_exclusive_parameters`.
     pub code: &'static str,
 }
 

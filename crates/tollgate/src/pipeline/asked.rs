@@ -58,7 +58,7 @@ impl What {
         Ok(match dialect {
             Dialect::Chat => What::Chat(ChatRequest::parse(body.clone())?, body),
             Dialect::Responses => {
-                What::Responses(Box::new(ResponsesRequest::parse(&body, HostedTools::Drop)?))
+                What::Responses(Box::new(ResponsesRequest::parse(&body, HostedTools::default())?))
             }
             Dialect::Messages => What::Messages(Box::new(MessagesRequest::parse(&body)?)),
             Dialect::Completions => What::Completions(Box::new(CompletionsRequest::parse(&body)?)),

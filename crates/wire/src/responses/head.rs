@@ -166,7 +166,11 @@ fn usage_object(ending: &Ending) -> String {
     let cost = format!("{{{}}}", String::from_utf8(cost).unwrap_or_default());
     Object::default()
         .plain("input_tokens", counted.input)
-        .raw("input_tokens_details", &format!("{{\"cached_tokens\":{}}}", counted.cached_input))
+        // Strict clients want the second key; what upstreams write to their caches is not told apart here.
+        .raw(
+            "input_tokens_details",
+            &format!("{{\"cached_tokens\":{},\"cache_write_tokens\":0}}", counted.cached_input),
+        )
         .plain("output_tokens", counted.output)
         .raw("output_tokens_details", &format!("{{\"reasoning_tokens\":{}}}", counted.reasoning))
         .plain("total_tokens", counted.total())

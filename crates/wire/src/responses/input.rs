@@ -2,8 +2,8 @@
 
 use super::content::{self, From};
 use super::extras::Namespaced;
+use super::hosted::{Dropped, HostedTools, is_hosted_item};
 use super::parameters::{at, list, object_fields, opt_text, required_name, required_text, unknown, value};
-use super::tools::{Dropped, HostedTools, is_hosted_item};
 use crate::json::Field;
 use crate::pivot::{Item, Part, Role, ToolKind};
 use crate::request_error::RequestError;

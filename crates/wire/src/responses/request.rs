@@ -1,10 +1,11 @@
 //! A Responses request: what it asks for in no dialect, and what only this dialect has.
 
 use super::extras::Extras;
+use super::hosted::{Dropped, HostedTools};
 use super::input::{Input, read_input};
 use super::parameters::{self, opt_text, value};
 use super::text::Text;
-use super::tools::{Dropped, HostedTools, Tools};
+use super::tools::Tools;
 use crate::chat::parameters as common;
 use crate::json::{self, Field, Unreadable};
 use crate::pivot;

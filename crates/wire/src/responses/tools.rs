@@ -1,6 +1,7 @@
 //! Tools, and which of them the model may call.
 
 use super::extras::Namespaced;
+use super::hosted::{Dropped, HostedTools, unsupported_tool};
 use super::parameters::{at, list, object_fields, opt_text, required_name, value};
 use crate::chat::parameters::boolean;
 use crate::json::Field;
@@ -9,97 +10,6 @@ use crate::request_error::RequestError;
 
 /// Tools of one request, as many as a chat request may have.
 const TOOLS_MAX: usize = 256;
-
-/// The hosted tools that coding agents offer with every request, by the start of their types.
-const HABITUAL: [&str; 3] = ["web_search", "local_shell", "tool_search"];
-
-/// The starts of the types of items that belong to hosted tools.
-const HOSTED_ITEMS: [&str; 13] = [
-    "apply_patch_call",
-    "code_interpreter_call",
-    "computer_call",
-    "file_search_call",
-    "image_generation_call",
-    "local_shell_call",
-    "mcp_approval_",
-    "mcp_call",
-    "mcp_list_tools",
-    "shell_call",
-    "tool_search_call",
-    "tool_search_output",
-    "web_search_call",
-];
-
-/// What becomes of hosted tools, which no upstream has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum HostedTools {
-    /// They are refused.
-    Refuse,
-    /// Those that coding agents offer with every request (`web_search`, `local_shell`, `tool_search`) are left out when
-    /// they stand beside functions: such a client works without them. All others are refused: a client that asks for
-    /// `file_search` would take an answer without it for one with it.
-    #[default]
-    DropHabitual,
-    /// They are left out.
-    Drop,
-}
-
-/// The hosted tools and items that are left out.
-#[derive(Debug, Default)]
-pub(super) struct Dropped {
-    pub(super) kinds: Vec<String>,
-    /// The first tool that is left out only because it stands beside functions.
-    only_beside: Option<(String, String)>,
-}
-
-impl Dropped {
-    /// Leaves out an item of a hosted tool, or refuses it.
-    pub(super) fn item(&mut self, hosted: HostedTools, kind: &str, param: &str) -> Result<(), RequestError> {
-        if !may_go(hosted, kind) {
-            let message = format!("'{param}' is of the type '{kind}', of a tool that is not available here");
-            return Err(RequestError::new("unsupported_item", param, message));
-        }
-        self.note(kind);
-        Ok(())
-    }
-
-    fn tool(&mut self, hosted: HostedTools, kind: &str, param: &str) -> Result<(), RequestError> {
-        if !may_go(hosted, kind) {
-            return Err(unsupported_tool(kind, param));
-        }
-        if hosted == HostedTools::DropHabitual && self.only_beside.is_none() {
-            self.only_beside = Some((kind.to_owned(), param.to_owned()));
-        }
-        self.note(kind);
-        Ok(())
-    }
-
-    fn note(&mut self, kind: &str) {
-        if !self.kinds.iter().any(|known| known == kind) {
-            self.kinds.push(kind.to_owned());
-        }
-    }
-}
-
-/// Whether `kind` is the type of an item that belongs to a hosted tool.
-pub(super) fn is_hosted_item(kind: &str) -> bool {
-    HOSTED_ITEMS.iter().any(|start| kind.starts_with(start))
-}
-
-fn may_go(hosted: HostedTools, kind: &str) -> bool {
-    match hosted {
-        HostedTools::Refuse => false,
-        HostedTools::DropHabitual => HABITUAL.iter().any(|start| kind.starts_with(start)),
-        HostedTools::Drop => true,
-    }
-}
-
-fn unsupported_tool(kind: &str, param: &str) -> RequestError {
-    let kind: String = kind.chars().take(64).collect();
-    let message =
-        format!("the tool '{kind}' is not available here: only 'function', 'custom' and 'namespace' are");
-    RequestError::new("unsupported_tool", param, message)
-}
 
 /// The tools of a request.
 #[derive(Debug, Default)]
@@ -115,10 +25,10 @@ impl Tools {
         for (index, raw) in list("tools", raw, TOOLS_MAX)?.into_iter().enumerate() {
             tools.read_tool(raw, &at("tools", index), hosted, dropped)?;
         }
-        match dropped.only_beside.take() {
-            Some((kind, param)) if tools.tools.is_empty() => Err(unsupported_tool(&kind, &param)),
-            _ => Ok(tools),
+        if tools.tools.is_empty() {
+            dropped.refuse_alone()?;
         }
+        Ok(tools)
     }
 
     fn read_tool(
@@ -155,10 +65,9 @@ impl Tools {
             let fields = object_fields(raw, &param)?;
             let kind = required_name(&fields, "type", &param)?;
             if kind != "function" {
-                if hosted == HostedTools::Refuse {
-                    return Err(unsupported_tool(&kind, &format!("{param}.type")));
-                }
-                dropped.note(&format!("namespace.{kind}"));
+                // An agent works without one of the tools that it offers in a bundle.
+                let policy = if hosted == HostedTools::Refuse { hosted } else { HostedTools::Drop };
+                dropped.tool(policy, &format!("namespace.{kind}"), &format!("{param}.type"))?;
                 continue;
             }
             let mut tool = function(&fields, &param)?;

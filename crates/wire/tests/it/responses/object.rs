@@ -95,7 +95,7 @@ fn the_object_of_a_plain_call() {
     assert_eq!(
         usage,
         json!({
-            "input_tokens": 10, "input_tokens_details": {"cached_tokens": 4}, "output_tokens": 7,
+            "input_tokens": 10, "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 0}, "output_tokens": 7,
             "output_tokens_details": {"reasoning_tokens": 3}, "total_tokens": 17, "cost": 0.0000015,
             "cost_details": {"usage_source": "reported"}
         })

@@ -7,17 +7,20 @@ use wire::responses::{HostedTools, ResponsesRequest, read_item};
 
 use super::config;
 
+/// Each body, with what `more` adds to a good one, is refused with this code for this parameter.
+fn refused(table: Vec<(Value, &str, &str)>) {
+    for (more, code, param) in table {
+        let mut body = json!({"model": "m", "input": "x"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let error = ResponsesRequest::parse(body.to_string().as_bytes(), HostedTools::default()).unwrap_err();
+        assert_eq!((error.code, error.param.as_deref()), (code, Some(param)), "{more}");
+    }
+}
+
 #[test]
-fn what_is_wrong_is_named() {
+fn items_that_are_none_are_refused() {
     let item = |item: Value| json!({"input": [item]});
-    let part = |part: Value| json!({"input": [{"role": "user", "content": [part]}]});
-    let tool = |tool: Value| json!({"tools": [tool]});
-    let pairs: Map<String, Value> = (0..17).map(|n| (n.to_string(), json!("v"))).collect();
-    for (more, code, param) in [
-        (json!({"model": null}), "missing_required_parameter", "model"),
-        (json!({"input": null}), "missing_required_parameter", "input"),
-        (json!({"input": []}), "missing_required_parameter", "input"),
-        (json!({"input": 5}), "invalid_type", "input"),
+    refused(vec![
         (item(json!("x")), "invalid_type", "input[0]"),
         (item(json!({"role": "robot", "content": "x"})), "invalid_value", "input[0].role"),
         (item(json!({"role": "user"})), "missing_required_parameter", "input[0].content"),
@@ -34,6 +37,13 @@ fn what_is_wrong_is_named() {
             "missing_required_parameter",
             "input[0].call_id",
         ),
+    ]);
+}
+
+#[test]
+fn parts_that_nobody_can_send_on_are_refused() {
+    let part = |part: Value| json!({"input": [{"role": "user", "content": [part]}]});
+    refused(vec![
         (
             part(json!({"type": "input_image", "file_id": "file_1"})),
             "unsupported_parameter",
@@ -56,6 +66,13 @@ fn what_is_wrong_is_named() {
         ),
         (part(json!({"type": "hologram"})), "invalid_value", "input[0].content[0].type"),
         (part(json!({"type": "input_text"})), "missing_required_parameter", "input[0].content[0].text"),
+    ]);
+}
+
+#[test]
+fn tools_that_cannot_be_had_are_refused() {
+    let tool = |tool: Value| json!({"tools": [tool]});
+    refused(vec![
         (tool(json!({"type": "mcp", "server_url": "x"})), "unsupported_tool", "tools[0].type"),
         (tool(json!({"type": "function"})), "missing_required_parameter", "tools[0].name"),
         (
@@ -76,6 +93,17 @@ fn what_is_wrong_is_named() {
         (json!({"tool_choice": {"type": "function", "name": "f"}}), "invalid_value", "tool_choice.name"),
         (json!({"tool_choice": {"type": "web_search"}}), "unsupported_tool", "tool_choice.type"),
         (json!({"tool_choice": "required"}), "invalid_value", "tool_choice"),
+    ]);
+}
+
+#[test]
+fn parameters_are_checked() {
+    let pairs: Map<String, Value> = (0..17).map(|n| (n.to_string(), json!("v"))).collect();
+    refused(vec![
+        (json!({"model": null}), "missing_required_parameter", "model"),
+        (json!({"input": null}), "missing_required_parameter", "input"),
+        (json!({"input": []}), "missing_required_parameter", "input"),
+        (json!({"input": 5}), "invalid_type", "input"),
         (
             json!({"previous_response_id": "a", "conversation": "b"}),
             "mutually_exclusive_parameters",
@@ -108,12 +136,7 @@ fn what_is_wrong_is_named() {
         (json!({"conversation": {}}), "missing_required_parameter", "conversation.id"),
         (json!({"stream": 1}), "invalid_type", "stream"),
         (json!({"provider": {"order": []}}), "invalid_type", "provider"),
-    ] {
-        let mut body = json!({"model": "m", "input": "x"});
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let error = ResponsesRequest::parse(body.to_string().as_bytes(), HostedTools::default()).unwrap_err();
-        assert_eq!((error.code, error.param.as_deref()), (code, Some(param)), "{more}");
-    }
+    ]);
 }
 
 #[test]

@@ -232,6 +232,23 @@ fn hosted_tools_follow_the_policy() {
 }
 
 #[test]
+fn what_is_left_out_fits_a_header() {
+    let tools = |kinds: Vec<String>| {
+        let tools: Vec<Value> = kinds.iter().map(|kind| json!({"type": kind})).collect();
+        let body = json!({"model": "m", "input": "x", "tools": tools}).to_string();
+        ResponsesRequest::parse(body.as_bytes(), HostedTools::Drop).map(|read| read.dropped.len())
+    };
+    assert_eq!(tools((0..32).map(|n| format!("tool_{n}")).collect()), Ok(32));
+    for kinds in [
+        (0..33).map(|n| format!("tool_{n}")).collect(),
+        vec!["web_search\r\nx-injected: 1".to_owned()],
+        vec!["t".repeat(65)],
+    ] {
+        assert_eq!(tools(kinds).unwrap_err().code, "unsupported_tool");
+    }
+}
+
+#[test]
 fn a_name_in_a_namespace_fits_upstreams() {
     let flat = |namespace: &str, name: &str| {
         Namespaced { namespace: namespace.to_owned(), name: name.to_owned() }.flat()
