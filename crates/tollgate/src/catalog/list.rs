@@ -7,7 +7,11 @@ use wire::catalogue::{ListedModel, ListedOffer};
 
 use super::Snapshot;
 use super::entry::ProviderEntry;
+use crate::admin::view::rfc3339;
 use crate::config::{ModelConfig, RouteConfig};
+
+/// The last second of the year 9999. RFC 3339 has no later ones.
+const SECONDS_MAX: i64 = 253_402_300_799;
 
 /// One model as `GET /v1/models` shows it. Prices are US dollars per million tokens, as decimal strings.
 #[derive(Debug, Serialize, ToSchema)]
@@ -15,7 +19,15 @@ pub struct ModelCard {
     /// The id that calls use.
     pub id: String,
     object: &'static str,
+    /// Always `model`, where clients of Anthropic look for it.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// What people call it.
+    display_name: String,
+    /// In seconds since the Unix epoch; 0 where nobody knows.
     created: i64,
+    /// The same in RFC 3339, where clients of Anthropic look for it.
+    created_at: String,
     owned_by: String,
     /// The gateway's provider that serves it.
     provider: String,
@@ -87,7 +99,10 @@ impl Snapshot {
         ModelCard {
             id: route.name.to_string(),
             object: "model",
+            kind: "model",
+            display_name: route.name.to_string(),
             created: 0,
+            created_at: created_at(0),
             owned_by: "route".to_owned(),
             provider: offers.first().map_or_else(String::new, |offer| offer.provider.to_string()),
             context_length: offers.iter().filter_map(|offer| offer.context_length).min(),
@@ -104,7 +119,10 @@ fn configured_card(provider: &ProviderEntry, model: &ModelConfig) -> ModelCard {
     ModelCard {
         id: model.id.to_string(),
         object: "model",
+        kind: "model",
+        display_name: model.id.to_string(),
         created: 0,
+        created_at: created_at(0),
         owned_by: provider.id.to_string(),
         provider: provider.id.to_string(),
         context_length: model.context_length,
@@ -122,7 +140,10 @@ fn listed_card(provider: &ProviderEntry, model: &ListedModel) -> ModelCard {
     ModelCard {
         id: model.id.clone(),
         object: "model",
+        kind: "model",
+        display_name: model.id.clone(),
         created: model.created,
+        created_at: created_at(model.created),
         owned_by: model.owned_by.clone(),
         provider: provider.id.to_string(),
         context_length: model.context_length.or_else(|| live().filter_map(|o| o.context_length).max()),
@@ -132,6 +153,11 @@ fn listed_card(provider: &ProviderEntry, model: &ListedModel) -> ModelCard {
         input_modalities: modalities(model.vision),
         offers: model.offers.iter().map(offer_card).collect(),
     }
+}
+
+/// A time that an upstream named, which may be anything.
+fn created_at(seconds: i64) -> String {
+    rfc3339(seconds.clamp(0, SECONDS_MAX) * 1_000)
 }
 
 fn offer_card(offer: &ListedOffer) -> OfferCard {

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
 use axum::response::Response;
 use domain::CallId;
 use hyper::header::{HeaderMap, HeaderValue};
 use hyper::{Method, StatusCode, Uri};
 
-use super::ApiError;
+use super::{ApiError, anthropic};
 use crate::gateway::Worker;
 
 /// The header that names the call. Its receipt is found by it.
-const CALL_ID: &str = "x-tollgate-call-id";
+pub(super) const CALL_ID: &str = "x-tollgate-call-id";
 
 /// Names the call on a reply, also in the header that SDKs show as the request's id.
 pub fn set_call_id(headers: &mut HeaderMap, call: CallId) {
@@ -22,10 +23,19 @@ pub fn set_call_id(headers: &mut HeaderMap, call: CallId) {
     }
 }
 
-/// Gives a call id to the replies that have none.
-pub(super) async fn ensure_call_id(State(worker): State<Arc<Worker>>, mut response: Response) -> Response {
+/// Gives a call id to the replies that have none, and those of Anthropic's API their shape.
+pub(super) async fn finish_reply(
+    State(worker): State<Arc<Worker>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let for_anthropic = anthropic::answers(request.uri().path());
+    let mut response = next.run(request).await;
     if !response.headers().contains_key(CALL_ID) {
         set_call_id(response.headers_mut(), worker.gateway.next_call_id());
+    }
+    if for_anthropic {
+        response = anthropic::dress(response, worker.gateway.clock.now_ms());
     }
     response
 }

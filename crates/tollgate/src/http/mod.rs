@@ -2,6 +2,7 @@
 
 mod activity;
 pub(crate) mod activity_reply;
+mod anthropic;
 mod call;
 mod caller;
 pub(crate) mod calls_query;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::map_response_with_state;
+use axum::middleware::from_fn_with_state;
 
 use super::routes::{Routes, endpoint};
 use super::{
@@ -19,7 +19,7 @@ pub fn router(worker: Arc<Worker>) -> Router {
         .fallback(layers::no_such_route)
         .method_not_allowed_fallback(layers::no_such_method)
         // Every reply names a call, so that a report of a problem can be traced.
-        .layer(map_response_with_state(Arc::clone(&worker), layers::ensure_call_id))
+        .layer(from_fn_with_state(Arc::clone(&worker), layers::finish_reply))
         .with_state(worker)
 }
 

@@ -50,14 +50,14 @@ pub(super) enum Reply {
 pub(super) fn refused(call: CallId, error: ApiError, standing: &Standing) -> Response {
     let mut response = error.into_response();
     set_call_id(response.headers_mut(), call);
-    set_rate_limits(response.headers_mut(), standing);
+    set_standing(&mut response, standing);
     response
 }
 
 /// The response to a call that was answered before.
 pub(super) fn replayed(replay: Replay, standing: &Standing) -> Response {
     let mut response = replay.into_response();
-    set_rate_limits(response.headers_mut(), standing);
+    set_standing(&mut response, standing);
     response
 }
 
@@ -78,7 +78,7 @@ pub(super) fn render(call: CallId, answer: Result<Reply, RecvError>) -> Response
             return refused(call, error, &Standing::default());
         }
     };
-    set_head(response.headers_mut(), &head);
+    set_head(&mut response, &head);
     response
 }
 
@@ -91,7 +91,7 @@ pub(super) fn keep_waiting(head: &Head, body: MeteredBody) -> Response {
 /// The response that streams `body`.
 pub(super) fn streaming(head: &Head, body: Body) -> Response {
     let mut response = stream(body);
-    set_head(response.headers_mut(), head);
+    set_head(&mut response, head);
     response
 }
 
@@ -116,9 +116,18 @@ pub(super) fn stream(body: Body) -> Response {
     response
 }
 
-fn set_head(headers: &mut HeaderMap, head: &Head) {
+/// Says where the rates stand, also to the layer that says it in another dialect.
+fn set_standing(response: &mut Response, standing: &Standing) {
+    set_rate_limits(response.headers_mut(), standing);
+    if *standing != Standing::default() {
+        response.extensions_mut().insert(*standing);
+    }
+}
+
+fn set_head(response: &mut Response, head: &Head) {
+    set_standing(response, &head.standing);
+    let headers = response.headers_mut();
     set_call_id(headers, head.call);
-    set_rate_limits(headers, &head.standing);
     if let Some(provider) = &head.provider {
         set(headers, "x-tollgate-provider", provider);
     }

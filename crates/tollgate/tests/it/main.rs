@@ -1,6 +1,7 @@
 //! The integration tests: a real gateway on a free port, the simulator as its upstream, a real SQLite ledger.
 
 mod answer;
+mod anthropic;
 mod auth;
 mod billed;
 mod books;
