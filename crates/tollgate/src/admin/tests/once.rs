@@ -66,7 +66,7 @@ async fn make_account(ledger: Ledger, once: Answering, name: &str) -> Result<Res
 #[tokio::test]
 async fn what_has_begun_is_done_and_kept_although_its_client_has_left() {
     let admin = Admin::start().await;
-    let (go, gate) = std::sync::mpsc::channel::<()>();
+    let (go, gate) = std::sync::mpsc::sync_channel::<()>(1);
     let mut busy = Box::pin(admin.ledger.on_writer(move |_| gate.recv().map_err(|_| LedgerError::Closed)));
     assert!((&mut busy).now_or_never().is_none(), "the writer waits for the gate");
     let mut asking = Box::pin(make_account(admin.ledger.clone(), first(&admin).await, "Ada"));
