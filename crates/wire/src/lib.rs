@@ -1,4 +1,4 @@
-//! Translation between bytes and values: server-sent events, chat completions, catalogues, errors.
+//! Translation between bytes and values: server-sent events, the dialects of clients, catalogues, errors.
 //!
 //! Everything here is pure: bytes in, values out. There is no I/O, no async and no clock. Nothing panics on hostile
 //! bytes, and every loop and buffer has a limit.
@@ -6,6 +6,7 @@
 pub mod catalogue;
 pub mod chat;
 pub mod completions;
+pub mod embeddings;
 pub mod error;
 mod json;
 pub mod messages;

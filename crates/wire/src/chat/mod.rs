@@ -4,7 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod parameters;
 mod pattern;
 mod prompt;
-mod reply;
+pub(crate) mod reply;
 pub(crate) mod request;
 mod rewrite;
 mod stream;

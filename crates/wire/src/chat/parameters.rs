@@ -84,7 +84,7 @@ fn refuse_alias(key: &str) -> Result<(), RequestError> {
 }
 
 /// Refuses `key` when it is one of `names` but for the case of its letters.
-pub(super) fn refuse_other_spelling(key: &str, names: &[&str], param: &str) -> Result<(), RequestError> {
+pub(crate) fn refuse_other_spelling(key: &str, names: &[&str], param: &str) -> Result<(), RequestError> {
     let Cow::Owned(folded) = folded(key) else { return Ok(()) };
     match names.iter().find(|name| **name == folded) {
         Some(name) => {

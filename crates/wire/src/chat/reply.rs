@@ -34,14 +34,7 @@ impl ChatReply {
     /// When it is an error after all, or no answer, or one that did not finish.
     pub fn parse(body: Bytes) -> Result<ChatReply, ReplyFault> {
         let mut tally = Tally { events: 1, ..Tally::default() };
-        let text = str::from_utf8(&body).map_err(|_| ReplyFault::Malformed("the body is not UTF-8"))?;
-        let text = text.trim_ascii();
-        if text.is_empty() {
-            return Err(ReplyFault::Malformed("the body is empty"));
-        }
-        if text.starts_with('<') {
-            return Err(ReplyFault::Malformed("the body is HTML"));
-        }
+        let text = text_of(&body)?;
         let answer = Answer::read(text).ok_or(ReplyFault::Malformed("the body is no JSON of an answer"))?;
         if answer.is_error() {
             return Err(ReplyFault::Error(UpstreamError::read(200, text.as_bytes())));
@@ -72,6 +65,19 @@ impl ChatReply {
             None => self.body.clone(),
         }
     }
+}
+
+/// The text of a body that may be an answer.
+pub(crate) fn text_of(body: &[u8]) -> Result<&str, ReplyFault> {
+    let text = str::from_utf8(body).map_err(|_| ReplyFault::Malformed("the body is not UTF-8"))?;
+    let text = text.trim_ascii();
+    if text.is_empty() {
+        return Err(ReplyFault::Malformed("the body is empty"));
+    }
+    if text.starts_with('<') {
+        return Err(ReplyFault::Malformed("the body is HTML"));
+    }
+    Ok(text)
 }
 
 fn read(answer: &Answer<'_>, tally: &mut Tally) -> Result<(), ReplyFault> {

@@ -29,6 +29,8 @@ pub struct Tally {
     pub model: Option<String>,
     /// Events, or 1 for a whole answer.
     pub events: u64,
+    /// Vectors, which are an answer without tokens.
+    pub vectors: u64,
 }
 
 impl Tally {
@@ -40,7 +42,7 @@ impl Tally {
     }
 
     /// Notes the upstream's names of the answer, unless they are known already.
-    pub(super) fn note_names(&mut self, id: Option<&str>, model: Option<&str>) {
+    pub(crate) fn note_names(&mut self, id: Option<&str>, model: Option<&str>) {
         if self.upstream_id.is_none() {
             self.upstream_id = id.and_then(name);
         }
@@ -61,7 +63,7 @@ impl Tally {
 
     /// Takes a usage, after the text of its chunk was counted. The last one counts, unless it takes back output that
     /// an earlier one showed. One that only repeats the output of an earlier one knows nothing of the text since.
-    pub(super) fn note_usage(&mut self, reading: Reading) {
+    pub(crate) fn note_usage(&mut self, reading: Reading) {
         self.usage_suspect |= reading.suspect;
         let Some(usage) = reading.usage else { return };
         match self.reported {

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 /// What an upstream's usage object says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Reading {
+pub(crate) struct Reading {
     /// The numbers within bounds; `None` when the tokens of prompt or answer are not given.
     pub(super) usage: Option<Usage>,
     /// Something in it cannot be true.
@@ -58,6 +58,20 @@ pub(super) fn read(raw: &str) -> Reading {
     let reported = Usage { input, cached_input, output, reasoning };
     let (usage, cut) = reported.bounded();
     let contradicts = total.is_some_and(|total| total != reported.total());
+    Reading { usage: Some(usage), suspect: numbers.suspect || cut || contradicts }
+}
+
+/// Reads the usage object of an answer without output. No text has no tokens, so a count of nothing is none.
+pub(crate) fn read_input(raw: &str) -> Reading {
+    let Some(spelled) = object(raw) else { return Reading { usage: None, suspect: true } };
+    let mut numbers = Numbers { suspect: false };
+    let (input, total) = (numbers.take(spelled.prompt_tokens), numbers.take(spelled.total_tokens));
+    let Some(input) = input.or(total) else { return Reading { usage: None, suspect: numbers.suspect } };
+    if input == 0 {
+        return Reading { usage: None, suspect: true };
+    }
+    let (usage, cut) = Usage { input, ..Usage::default() }.bounded();
+    let contradicts = total.is_some_and(|total| total != input);
     Reading { usage: Some(usage), suspect: numbers.suspect || cut || contradicts }
 }
 

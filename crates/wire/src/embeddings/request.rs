@@ -1,0 +1,335 @@
+//! The body of `POST /v1/embeddings`: checked, bounded, and made ready to be sent with another model in its place.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use domain::CallBound;
+use domain::usage::{TOKENS_MAX, estimate_tokens};
+
+use super::Form;
+use crate::chat::parameters;
+use crate::json::{self, Field, Unreadable};
+use crate::object::Object;
+use crate::passing;
+use crate::request_error::RequestError;
+
+/// Texts of one request, as at OpenAI.
+const INPUTS_MAX: usize = 2_048;
+
+/// Tokens of one request that are given as numbers, as at OpenAI.
+const TOKENS_GIVEN_MAX: usize = 300_000;
+
+/// The largest number of a token: what fits a signed 32-bit integer.
+const TOKEN_MAX: u64 = (1 << 31) - 1;
+
+/// Numbers of one vector. Real ones have a few thousand.
+const DIMENSIONS_MAX: u64 = 1 << 20;
+
+/// What a server puts around one text, in tokens: markers of its begin and end, and an instruction of its own.
+const INPUT_TOKENS: u64 = 128;
+
+/// Every field that is read. Another spelling of one of them is refused, because servers that match keys without
+/// regard to case would read it.
+const READ: [&str; 8] =
+    ["dimensions", "encoding_format", "input", "model", "provider", "session_id", "stream", "user"];
+
+/// What an input may be.
+const INPUT_EXPECTED: &str = "a string, an array of strings, an array of tokens, or an array of such arrays";
+
+/// A checked request.
+#[derive(Clone, Debug)]
+pub struct EmbeddingsRequest {
+    body: Bytes,
+    model: String,
+    provider: Option<String>,
+    session_id: Option<String>,
+    /// The fields to send, in order.
+    kept: Vec<Kept>,
+    input: Counted,
+    base64: bool,
+    dimensions: bool,
+    input_tokens: u64,
+}
+
+/// One field that is sent, as it was written: from its key to the end of its value.
+#[derive(Clone, Debug)]
+struct Kept {
+    role: Role,
+    written: Range<usize>,
+    /// Where in the body the value starts.
+    value_start: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Input,
+    /// One that OpenAI has and the task has not.
+    OpenAi,
+    /// One that nobody here knows.
+    Plain,
+}
+
+/// What was counted of the input.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
+    texts: u64,
+    /// Tokens that are given as numbers.
+    tokens_given: u64,
+    /// Bytes as written, of texts.
+    bytes: u64,
+    tokens_estimate: u64,
+}
+
+impl EmbeddingsRequest {
+    /// Reads a request body.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn parse(body: Bytes) -> Result<EmbeddingsRequest, RequestError> {
+        let read = body.clone();
+        let object = Object::body(&read)?;
+        for field in object.fields() {
+            parameters::refuse_other_spelling(&field.key, &READ, &field.key)?;
+            refuse(field)?;
+        }
+        let input = count(object.raw("input").ok_or_else(|| RequestError::missing("input"))?)?;
+        let dimensions = object.raw("dimensions");
+        if let Some(raw) = dimensions {
+            parameters::integer("dimensions", raw, 1, DIMENSIONS_MAX)?;
+        }
+        object.text("user")?;
+        let text = str::from_utf8(&read).unwrap_or_default();
+        Ok(EmbeddingsRequest {
+            body,
+            model: passing::model(&object)?,
+            provider: passing::provider(&object)?,
+            session_id: passing::session_id(&object)?,
+            kept: object.fields().iter().filter_map(|field| kept(text, field)).collect(),
+            input_tokens: bound(&input, object.fields()),
+            base64: wants_base64(&object)?,
+            dimensions: dimensions.is_some(),
+            input,
+        })
+    }
+
+    /// The model that was asked for; never empty.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// The provider that was asked for, by its name at the gateway.
+    #[must_use]
+    pub fn provider(&self) -> Option<&str> {
+        self.provider.as_deref()
+    }
+
+    /// The client's name for what the call belongs to.
+    #[must_use]
+    pub fn session_id(&self) -> Option<&str> {
+        self.session_id.as_deref()
+    }
+
+    /// How many texts there are; from 1 to 2,048.
+    #[must_use]
+    pub fn texts(&self) -> u64 {
+        self.input.texts
+    }
+
+    /// Whether the vectors are wanted as base64.
+    pub(super) fn base64(&self) -> bool {
+        self.base64
+    }
+
+    /// What bounds the cost of the call. It has no output.
+    #[must_use]
+    pub fn bound(&self) -> CallBound {
+        CallBound { input_tokens: self.input_tokens, output_tokens: Some(0), n: 1 }
+    }
+
+    /// Tokens that the texts are taken for where the upstream does not count them: four bytes each, every text rounded
+    /// up, and those that were given as numbers as they are.
+    #[must_use]
+    pub fn prompt_tokens_estimate(&self) -> u64 {
+        self.input.tokens_estimate
+    }
+
+    /// Whether a server of that form can do what is asked for.
+    ///
+    /// # Errors
+    /// The parameter that it does not know.
+    pub fn suits(&self, form: Form) -> Result<(), RequestError> {
+        let unsupported = |param: &str, why: &str| {
+            let message = format!("'{param}' is not supported by the provider of this model: {why}");
+            Err(RequestError::new("unsupported_parameter", param, message))
+        };
+        match form {
+            Form::OpenAi => Ok(()),
+            Form::Task if self.dimensions => unsupported("dimensions", "its vectors have the length they have"),
+            Form::Task if self.input.tokens_given > 0 => unsupported("input", "it takes texts and no tokens"),
+            Form::Task => Ok(()),
+        }
+    }
+
+    /// The body to send.
+    #[must_use]
+    pub fn forward(&self, form: Form, upstream_model: &str) -> Bytes {
+        let mut out = Vec::with_capacity(self.body.len() + upstream_model.len() + 32);
+        match form {
+            Form::OpenAi => {
+                out.extend_from_slice(b"{\"model\":");
+                json::write_string(&mut out, upstream_model);
+                self.kept.iter().for_each(|field| self.copy(&mut out, field));
+            }
+            Form::Task => {
+                out.extend_from_slice(b"{\"inputs\":");
+                let input = self.kept.iter().find(|field| field.role == Role::Input);
+                self.write_texts(&mut out, input);
+                let others = self.kept.iter().filter(|field| field.role == Role::Plain);
+                others.for_each(|field| self.copy(&mut out, field));
+            }
+        }
+        out.push(b'}');
+        out.into()
+    }
+
+    fn copy(&self, out: &mut Vec<u8>, field: &Kept) {
+        out.push(b',');
+        out.extend_from_slice(&self.body[field.written.clone()]);
+    }
+
+    /// The texts as an array, whether there is one or many: then the answer is an array of vectors.
+    fn write_texts(&self, out: &mut Vec<u8>, input: Option<&Kept>) {
+        let raw = input.map_or(&b"[]"[..], |field| &self.body[field.value_start..field.written.end]);
+        let alone = raw.first() != Some(&b'[');
+        if alone {
+            out.push(b'[');
+        }
+        out.extend_from_slice(raw);
+        if alone {
+            out.push(b']');
+        }
+    }
+}
+
+/// Whether the vectors are wanted as base64.
+fn wants_base64(body: &Object<'_>) -> Result<bool, RequestError> {
+    match body.text("encoding_format")?.as_deref() {
+        None | Some("float") => Ok(false),
+        Some("base64") => Ok(true),
+        Some(_) => Err(RequestError::wrong_value("encoding_format", "either 'float' or 'base64'")),
+    }
+}
+
+/// Refuses what a server could take for the input, and what no server of vectors does.
+fn refuse(field: &Field<'_>) -> Result<(), RequestError> {
+    let unsupported = |message: &str| Err(RequestError::new("unsupported_parameter", &field.key, message));
+    match field.key.as_ref() {
+        key if key.eq_ignore_ascii_case("inputs") => {
+            unsupported("'inputs' is not supported: give 'input' in its place")
+        }
+        "stream" if parameters::boolean("stream", field.value)? => {
+            unsupported("embeddings come whole and are not streamed")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is sent of a field; `None` for those that are the gateway's own.
+fn kept(body: &str, field: &Field<'_>) -> Option<Kept> {
+    let role = match field.key.as_ref() {
+        "model" | "provider" | "session_id" | "stream" => return None,
+        "input" => Role::Input,
+        "encoding_format" | "dimensions" | "user" => Role::OpenAi,
+        _ => Role::Plain,
+    };
+    let value = json::range_in(body, field.value);
+    let start = json::range_in(body, field.raw_key).start;
+    Some(Kept { role, written: start..value.end, value_start: value.start })
+}
+
+/// The most tokens that the input can have. What nobody here knows may be an instruction, which is put before each text.
+fn bound(input: &Counted, fields: &[Field<'_>]) -> u64 {
+    let unknown = fields.iter().filter(|field| !READ.contains(&field.key.as_ref()));
+    let unknown: u64 = unknown.map(|field| (field.raw_key.len() + field.value.len()) as u64).sum();
+    let around = input.texts.saturating_mul(unknown.saturating_add(INPUT_TOKENS));
+    input.bytes.saturating_add(input.tokens_given).saturating_add(around).min(TOKENS_MAX)
+}
+
+/// Checks and counts the input.
+fn count(raw: &str) -> Result<Counted, RequestError> {
+    let mut counted = Counted::default();
+    match raw.as_bytes().first() {
+        Some(b'"') => counted.add_text("input", raw)?,
+        Some(b'[') => {
+            if raw[1..].trim_start().starts_with(|first: char| first.is_ascii_digit() || first == '-') {
+                counted.add_tokens("input", raw)?;
+            } else {
+                counted.add_all(raw)?;
+            }
+        }
+        _ => return Err(RequestError::wrong_type("input", INPUT_EXPECTED)),
+    }
+    Ok(counted)
+}
+
+impl Counted {
+    fn add_all(&mut self, raw: &str) -> Result<(), RequestError> {
+        let inputs = json::elements(raw, INPUTS_MAX).map_err(|error| too_many(&error, INPUTS_MAX, "texts"))?;
+        if inputs.is_empty() {
+            return Err(RequestError::wrong_value("input", "of at least one text"));
+        }
+        for (at, input) in inputs.into_iter().enumerate() {
+            let param = || format!("input[{at}]");
+            match input.as_bytes().first() {
+                Some(b'"') => self.add_text(&param(), input)?,
+                Some(b'[') => self.add_tokens(&param(), input)?,
+                _ => return Err(RequestError::wrong_type(&param(), "a string or an array of tokens")),
+            }
+        }
+        if self.tokens_given > 0 && self.bytes > 0 {
+            let message = "'input' has texts and tokens: give only one of both";
+            return Err(RequestError::new("invalid_type", "input", message));
+        }
+        Ok(())
+    }
+
+    fn add_text(&mut self, param: &str, raw: &str) -> Result<(), RequestError> {
+        let len = json::text_len(raw);
+        if len == 0 {
+            return Err(RequestError::wrong_value(param, "a text that is not empty"));
+        }
+        self.texts += 1;
+        self.bytes += raw.len() as u64;
+        self.tokens_estimate += estimate_tokens(len);
+        Ok(())
+    }
+
+    fn add_tokens(&mut self, param: &str, raw: &str) -> Result<(), RequestError> {
+        let tokens =
+            json::elements(raw, TOKENS_GIVEN_MAX).map_err(|error| too_many(&error, TOKENS_GIVEN_MAX, "tokens"))?;
+        if tokens.is_empty() {
+            return Err(RequestError::wrong_value(param, "of at least one token"));
+        }
+        for token in &tokens {
+            parameters::integer(param, token, 0, TOKEN_MAX)
+                .map_err(|_| RequestError::wrong_type(param, "a string or an array of tokens"))?;
+        }
+        self.texts += 1;
+        self.tokens_given += tokens.len() as u64;
+        self.tokens_estimate += tokens.len() as u64;
+        if self.tokens_given > TOKENS_GIVEN_MAX as u64 {
+            return Err(too_many(&Unreadable::TooMany, TOKENS_GIVEN_MAX, "tokens"));
+        }
+        Ok(())
+    }
+}
+
+fn too_many(error: &Unreadable, max: usize, what: &str) -> RequestError {
+    match error {
+        Unreadable::TooMany => {
+            RequestError::new("invalid_value", "input", format!("'input' has more than {max} {what}"))
+        }
+        Unreadable::Json(_) => RequestError::wrong_type("input", INPUT_EXPECTED),
+    }
+}
