@@ -36,7 +36,7 @@ pub use meter::{Ask, Count, Meter, Now, Standing, Taken, Used, Window};
 pub use models::Models;
 pub use money::Money;
 pub use network::{Network, Networks};
-pub use offer::{Abilities, Offer, Route};
+pub use offer::{Abilities, ModelKind, Offer, Route};
 pub use outcome::{BillingRule, Outcome};
 pub use period::{PerPeriod, Period};
 pub use plan::{Plan, PlanName, Trial};

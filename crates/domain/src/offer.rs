@@ -15,6 +15,26 @@ pub struct Abilities {
     pub vision: Option<bool>,
 }
 
+/// What a model makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelKind {
+    /// Text that answers text.
+    Chat,
+    /// Vectors, one for each text.
+    Embeddings,
+}
+
+impl ModelKind {
+    /// The word in the configuration and in lists of models.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ModelKind::Chat => "chat",
+            ModelKind::Embeddings => "embeddings",
+        }
+    }
+}
+
 /// One model at one provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
@@ -26,6 +46,8 @@ pub struct Offer {
     pub upstream_model: Arc<str>,
     /// Which of Hugging Face's own providers serves it, when the suffix pins one.
     pub inference_provider: Option<Arc<str>>,
+    /// What it makes; `None` where nobody said, and it may be asked for either.
+    pub kind: Option<ModelKind>,
     /// The price to hold at: of this offer, or the dearest live one where the upstream chooses.
     pub pricing: Pricing,
     /// Tokens of prompt and answer together, where known: the least of the live ones where the upstream chooses.

@@ -16,6 +16,7 @@ fn route(offers: &[(Pricing, Option<u64>)]) -> Route {
         model: "meta-llama/Llama-3.1-8B-Instruct".into(),
         upstream_model: "meta-llama/Llama-3.1-8B-Instruct:novita".into(),
         inference_provider: Some("novita".into()),
+        kind: None,
         pricing: *pricing,
         context_length: *context_length,
         prompt_tokens_max: *context_length,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::{Offer, Pricing};
+use domain::{ModelKind, Offer, Pricing};
 use wire::catalogue::ListedModel;
 
 use super::hugging_face;
@@ -105,7 +105,9 @@ impl ProviderEntry {
         }
         let (id, suffix) = hugging_face::split_suffix(name);
         let policy = suffix.filter(|suffix| hugging_face::is_policy(suffix))?;
-        self.row(id).map(|model| self.configured_offer(model, Some(policy)))
+        // The policies are the router's, which chooses for chat alone.
+        let row = self.row(id).filter(|model| model.kind == ModelKind::Chat);
+        row.map(|model| self.configured_offer(model, Some(policy)))
     }
 
     /// The configuration's row for a name, in any case.
@@ -143,6 +145,7 @@ impl ProviderEntry {
             model: model.into(),
             upstream_model: model.into(),
             inference_provider: None,
+            kind: None,
             pricing: Pricing::Unpriced,
             context_length,
             prompt_tokens_max: context_length,
@@ -159,6 +162,7 @@ impl ProviderEntry {
             provider: Arc::clone(&self.id),
             model: Arc::clone(&model.id),
             inference_provider: None,
+            kind: Some(model.kind),
             pricing: model.pricing,
             context_length: model.context_length,
             prompt_tokens_max: model.context_length,

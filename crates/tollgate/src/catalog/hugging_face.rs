@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use domain::{Offer, Price, Pricing};
+use domain::{ModelKind, Offer, Price, Pricing};
 use wire::catalogue::{ListedModel, ListedOffer};
 
 use super::entry::{Found, NotServed};
@@ -145,6 +145,7 @@ impl Naming<'_> {
             model: id.into(),
             upstream_model: suffix.map_or_else(|| id.into(), |suffix| format!("{id}:{suffix}").into()),
             inference_provider: None,
+            kind: Some(ModelKind::Chat),
             pricing: Pricing::Unpriced,
             context_length: self.model.context_length,
             prompt_tokens_max: None,

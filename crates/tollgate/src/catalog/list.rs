@@ -1,6 +1,6 @@
 //! The model list of the public API: OpenAI's shape, plus price, context length and abilities.
 
-use domain::{Pricing, Rate};
+use domain::{ModelKind, Pricing, Rate};
 use serde::Serialize;
 use utoipa::ToSchema;
 use wire::catalogue::{ListedModel, ListedOffer};
@@ -37,6 +37,8 @@ pub struct ModelCard {
     supports_tools: Option<bool>,
     supports_structured_output: Option<bool>,
     input_modalities: Vec<&'static str>,
+    /// `text`, or `embeddings` of models that make vectors.
+    output_modalities: Vec<&'static str>,
     offers: Vec<OfferCard>,
 }
 
@@ -110,6 +112,7 @@ impl Snapshot {
             supports_tools: None,
             supports_structured_output: None,
             input_modalities: modalities(None),
+            output_modalities: made(offers.first().and_then(|offer| offer.kind)),
             offers: Vec::new(),
         }
     }
@@ -130,6 +133,7 @@ fn configured_card(provider: &ProviderEntry, model: &ModelConfig) -> ModelCard {
         supports_tools: model.abilities.tools,
         supports_structured_output: model.abilities.structured_output,
         input_modalities: modalities(model.abilities.vision),
+        output_modalities: made(Some(model.kind)),
         offers: Vec::new(),
     }
 }
@@ -151,6 +155,7 @@ fn listed_card(provider: &ProviderEntry, model: &ListedModel) -> ModelCard {
         supports_tools: any(live().map(|offer| offer.tools)),
         supports_structured_output: any(live().map(|offer| offer.structured_output)),
         input_modalities: modalities(model.vision),
+        output_modalities: made(None),
         offers: model.offers.iter().map(offer_card).collect(),
     }
 }
@@ -179,6 +184,11 @@ fn price_card(pricing: &Pricing) -> Option<PriceCard> {
 
 fn modalities(vision: Option<bool>) -> Vec<&'static str> {
     if vision == Some(true) { vec!["text", "image"] } else { vec!["text"] }
+}
+
+/// What a model makes. Text, where nobody said.
+fn made(kind: Option<ModelKind>) -> Vec<&'static str> {
+    if kind == Some(ModelKind::Embeddings) { vec!["embeddings"] } else { vec!["text"] }
 }
 
 /// `true` if one says so, `false` if all that say anything deny it, nothing if nobody says.

@@ -45,6 +45,12 @@ impl BaseUrl {
         format!("{}{path}", self.0).parse().ok()
     }
 
+    /// The URL of `path` beside the version of the API that the URL names, if it ends in one: `/v1` is left out.
+    #[must_use]
+    pub(super) fn join_above_v1(&self, path: &str) -> Option<Uri> {
+        format!("{}{path}", self.0.strip_suffix("/v1").unwrap_or(&self.0)).parse().ok()
+    }
+
     /// Whether a credential would cross a network in clear text.
     #[must_use]
     pub fn is_exposed(&self) -> bool {

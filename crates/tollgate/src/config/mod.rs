@@ -5,6 +5,7 @@
 //! has a default. Everything is optional. This module alone reads the environment.
 
 mod base_url;
+mod embeddings;
 mod env;
 mod error;
 mod log;
@@ -32,6 +33,7 @@ use domain::Plan;
 use toml::Table;
 
 pub use base_url::BaseUrl;
+pub use embeddings::{EmbeddingsKind, EmbeddingsPlace};
 pub use env::Env;
 pub use error::ConfigError;
 pub use log::{LogConfig, LogFormat, LogLevel};

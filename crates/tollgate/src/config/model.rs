@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use domain::{Abilities, Price, Pricing, Rate};
+use domain::{Abilities, ModelKind, Price, Pricing, Rate};
 
+use super::embeddings::inference_providers;
 use super::error::ConfigError;
 use super::provider::ProviderConfig;
 use super::section::{Section, nearest};
@@ -26,6 +27,8 @@ pub struct ModelConfig {
     pub upstream_model: Arc<str>,
     /// Tokens of prompt and answer together, where known.
     pub context_length: Option<u64>,
+    /// What it makes.
+    pub kind: ModelKind,
     /// Its price.
     pub pricing: Pricing,
     /// What it can do, where known.
@@ -64,12 +67,21 @@ fn read_model(
         return Err(section
             .wrong("upstream_model", format!("must have 1 to {MODEL_ID_LEN_MAX} characters and no spaces")));
     }
+    let kind = section.parsed("kind", parse_kind)?.unwrap_or(ModelKind::Chat);
+    let served_by = providers.iter().find(|row| row.id == provider);
+    let nowhere = served_by.is_some_and(|row| row.embeddings_place(&upstream_model).is_none());
+    if kind == ModelKind::Embeddings && nowhere {
+        let message =
+            format!("is served by none of Hugging Face's makers of embeddings: {}", inference_providers());
+        return Err(section.wrong("upstream_model", message));
+    }
     let model = ModelConfig {
         id: id.into(),
+        kind,
         provider,
         upstream_model: upstream_model.into(),
         context_length: section.number("context_length", 1..=CONTEXT_LENGTH_MAX)?,
-        pricing: read_pricing(&mut section)?,
+        pricing: read_pricing(&mut section, kind)?,
         abilities: Abilities {
             tools: section.flag("tools")?,
             structured_output: section.flag("structured_output")?,
@@ -99,13 +111,25 @@ pub(super) fn provider_id(name: &str, providers: &[ProviderConfig]) -> Result<Ar
     Err(format!("no enabled provider is called `{name}`; {advice}"))
 }
 
+fn parse_kind(word: &str) -> Result<ModelKind, String> {
+    let kinds = [ModelKind::Chat, ModelKind::Embeddings];
+    let known = kinds.into_iter().find(|kind| kind.as_str() == word);
+    known.ok_or_else(|| format!("must be chat or embeddings, not `{word}`"))
+}
+
 /// `price` with both rates, `free = true`, or neither: then the model is unpriced, and refused to accounts that pay.
-fn read_pricing(section: &mut Section) -> Result<Pricing, ConfigError> {
+/// Embeddings have no output, and so no rate for it.
+fn read_pricing(section: &mut Section, kind: ModelKind) -> Result<Pricing, ConfigError> {
     let priced = section.has("price");
     let mut rates = section.section("price")?;
     let input = rates.parsed("input", parse_rate)?;
     let output = rates.parsed("output", parse_rate)?;
     let cached_input = rates.parsed("cached_input", parse_rate)?;
+    let output = match (kind, output) {
+        (ModelKind::Chat, output) => output,
+        (ModelKind::Embeddings, None) => input.map(|_| Rate::ZERO),
+        (ModelKind::Embeddings, Some(_)) => return Err(rates.wrong("output", "embeddings have no output")),
+    };
     let price = match (input, output) {
         (Some(input), Some(output)) => Some(Price { input, output, cached_input }),
         (None, None) if !priced => None,

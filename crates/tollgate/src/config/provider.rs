@@ -8,6 +8,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use toml::{Table, Value};
 
 use super::base_url::BaseUrl;
+use super::embeddings::{EmbeddingsKind, EmbeddingsPlace, parse_embeddings};
 use super::env::Env;
 use super::error::ConfigError;
 use super::policy::{AbortPolicy, CatalogueKind, Timeouts, parse_abort, parse_catalogue, read_timeouts};
@@ -62,6 +63,8 @@ pub struct ProviderConfig {
     pub bill_to: Option<HeaderValue>,
     /// Headers added to every request.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Where it makes embeddings.
+    pub embeddings: EmbeddingsKind,
     /// How its models are learnt.
     pub catalogue: CatalogueKind,
     /// How often they are read anew.
@@ -72,6 +75,14 @@ pub struct ProviderConfig {
     pub abort: AbortPolicy,
     /// How long a drain reads on at most.
     pub drain_cap: Duration,
+}
+
+impl ProviderConfig {
+    /// Where it makes the embeddings of `upstream_model`; `None` when nowhere.
+    #[must_use]
+    pub fn embeddings_place<'a>(&self, upstream_model: &'a str) -> Option<EmbeddingsPlace<'a>> {
+        self.embeddings.place(&self.base_url, upstream_model)
+    }
 }
 
 /// Reads every enabled provider, built-in rows first, and says in `warnings` what works but should not stay so.
@@ -124,6 +135,7 @@ fn read_provider(
         aliases: read_aliases(&mut section)?,
         bill_to: section.parsed("bill_to", header_value)?,
         headers: read_headers(&section.section("headers")?)?,
+        embeddings: section.parsed("embeddings", parse_embeddings)?.unwrap_or(EmbeddingsKind::OpenAi),
         catalogue: section.parsed("catalogue", parse_catalogue)?.unwrap_or(CatalogueKind::OpenAi),
         refresh: section
             .number("refresh_ms", REFRESH_MS_MIN..=DEADLINE_MS_MAX)?

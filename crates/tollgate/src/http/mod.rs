@@ -16,6 +16,8 @@ mod csv;
 mod describe;
 pub(crate) mod docs;
 pub(crate) mod document;
+mod embedding_schema;
+mod embeddings;
 pub mod error;
 pub mod field;
 mod flow;

@@ -7,8 +7,8 @@ use axum::middleware::from_fn_with_state;
 
 use super::routes::{Routes, endpoint};
 use super::{
-    activity, chat, completions, conversations, credits, docs, generation, health, key, keys, layers,
-    messages, models, openapi, responses, signup, usage,
+    activity, chat, completions, conversations, credits, docs, embeddings, generation, health, key, keys,
+    layers, messages, models, openapi, responses, signup, usage,
 };
 use crate::gateway::Worker;
 
@@ -51,6 +51,7 @@ fn routes() -> Routes<Arc<Worker>> {
         .key(endpoint!(conversations::delete_item::delete))
         .key(endpoint!(messages::create))
         .key(endpoint!(completions::create))
+        .key(endpoint!(embeddings::create))
         .key(endpoint!(models::list))
         .key(endpoint!(models::show))
         .key(endpoint!(generation::show))

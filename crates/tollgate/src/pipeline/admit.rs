@@ -3,8 +3,8 @@
 
 use domain::hold::{OUTPUT_TOKENS_FLOOR, Quote};
 use domain::{AccountKind, Ask, CallBound, Exceeded, Money, Offer, Price, Route};
-use wire::chat::ChatRequest;
 
+use super::outgoing::Outgoing;
 use super::record::Record;
 use super::{NoCredit, Refusal};
 
@@ -17,17 +17,13 @@ const OUTPUT_TOKENS_EXPECTED: u64 = 1_024;
 
 /// Takes the call's share of the limits, then the hold. Returns the output limit to write into the body, where the
 /// caller named none.
-pub(super) fn admit(
-    record: &mut Record,
-    request: &ChatRequest,
-    route: &Route,
-) -> Result<Option<u64>, Refusal> {
+pub(super) fn admit(record: &mut Record, request: &Outgoing, route: &Route) -> Result<Option<u64>, Refusal> {
     record.sends(request);
     let Some(price) = price(record, route)? else {
         reserve(record, request, None)?;
         return Ok(None);
     };
-    let bound = request.bound().with_prompt_within(route.prompt_tokens_max());
+    let bound = request.bound_on(route);
     let mut refused = None;
     for _ in 0..QUOTES_MAX {
         let quote = quote(record, request, route, &price, &bound)?;
@@ -59,7 +55,7 @@ pub(super) fn admit(
 /// are left pay for.
 fn quote(
     record: &Record,
-    request: &ChatRequest,
+    request: &Outgoing,
     route: &Route,
     price: &Price,
     bound: &CallBound,
@@ -85,7 +81,7 @@ fn quote(
 }
 
 /// Takes the call's share of the limits: in the worst case, but of the rate of tokens as expected.
-fn reserve(record: &mut Record, request: &ChatRequest, quote: Option<&Quote>) -> Result<(), Refusal> {
+fn reserve(record: &mut Record, request: &Outgoing, quote: Option<&Quote>) -> Result<(), Refusal> {
     let bound = request.bound();
     let prompt = request.prompt_tokens_estimate();
     let most = quote.map_or(OUTPUT_TOKENS_EXPECTED, |quote| quote.output_tokens);

@@ -1,9 +1,11 @@
 //! Step 3, parse: a request in its client's dialect.
 
 use bytes::Bytes;
+use domain::ModelKind;
 use hyper::http::request::Parts;
 use wire::chat::{ChatRequest, RequestError};
 use wire::completions::CompletionsRequest;
+use wire::embeddings::EmbeddingsRequest;
 use wire::messages::MessagesRequest;
 use wire::responses::{HostedTools, ResponsesRequest};
 
@@ -33,6 +35,7 @@ pub(super) enum What {
     Responses(Box<ResponsesRequest>),
     Messages(Box<MessagesRequest>),
     Completions(Box<CompletionsRequest>),
+    Embeddings(Box<EmbeddingsRequest>),
 }
 
 impl Asked {
@@ -47,6 +50,8 @@ impl Asked {
                 name,
                 store: request.store,
             },
+            // Vectors are no conversation: the name is told on the receipt, and nothing is kept.
+            What::Embeddings(_) => Wish { name, ..Wish::default() },
             _ => Wish { store: name.is_some(), name, ..Wish::default() },
         };
         Ok(Asked { what, wish })
@@ -62,6 +67,7 @@ impl What {
             }
             Dialect::Messages => What::Messages(Box::new(MessagesRequest::parse(&body)?)),
             Dialect::Completions => What::Completions(Box::new(CompletionsRequest::parse(&body)?)),
+            Dialect::Embeddings => What::Embeddings(Box::new(EmbeddingsRequest::parse(body)?)),
         })
     }
 
@@ -72,6 +78,15 @@ impl What {
             What::Responses(request) => &request.ask.model,
             What::Messages(request) => &request.ask.model,
             What::Completions(request) => &request.ask.model,
+            What::Embeddings(request) => request.model(),
+        }
+    }
+
+    /// What a model has to make, to be asked for it.
+    pub(super) fn kind(&self) -> ModelKind {
+        match self {
+            What::Embeddings(_) => ModelKind::Embeddings,
+            _ => ModelKind::Chat,
         }
     }
 
@@ -82,6 +97,7 @@ impl What {
             What::Responses(request) => request.ask.provider.as_deref(),
             What::Messages(request) => request.ask.provider.as_deref(),
             What::Completions(request) => request.ask.provider.as_deref(),
+            What::Embeddings(request) => request.provider(),
         }
     }
 
@@ -92,6 +108,7 @@ impl What {
             What::Responses(request) => request.ask.stream,
             What::Messages(request) => request.ask.stream,
             What::Completions(request) => request.ask.stream,
+            What::Embeddings(_) => false,
         }
     }
 
@@ -101,6 +118,7 @@ impl What {
             What::Responses(request) => request.session_id.as_deref(),
             What::Messages(request) => request.session_id.as_deref(),
             What::Completions(request) => request.session_id.as_deref(),
+            What::Embeddings(request) => request.session_id(),
         }
     }
 }

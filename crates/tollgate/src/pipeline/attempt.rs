@@ -11,9 +11,10 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, warn};
-use wire::chat::{ChatReply, ChatStream, Forward, ReplyFault};
+use wire::chat::{ChatReply, ChatStream, ReplyFault};
 use wire::error::UpstreamError;
 
+use super::outgoing::{Sending, Whole};
 use super::record::Record;
 use super::relay::Relay;
 use super::{Failure, Prepared};
@@ -26,9 +27,6 @@ const ERROR_BYTES_MAX: usize = 64 << 10;
 /// The longest that an error's body is waited for.
 const ERROR_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// The largest whole answer that is read: far above any model's longest output.
-const ANSWER_BYTES_MAX: usize = 64 << 20;
-
 /// The header that names which of Hugging Face's own providers served (seen live; fact sheet of the router, 1.6).
 const INFERENCE_PROVIDER: &str = "x-inference-provider";
 
@@ -38,7 +36,7 @@ const SLUG_BYTES_MAX: usize = 64;
 /// A good answer, or the good beginning of one.
 pub(super) enum Answer {
     /// The whole answer.
-    Whole(ChatReply),
+    Whole(Whole),
     /// A stream whose first event has arrived.
     Stream(Box<Relay>),
 }
@@ -109,9 +107,12 @@ async fn ask(
     offer: &Offer,
     deadline: Instant,
 ) -> Result<Answer, Failure> {
-    let forward = Forward { upstream_model: &offer.upstream_model, output_tokens: prepared.output_limit };
-    let (body, trace) = (prepared.request.forward(&forward), record.outgoing_trace());
-    let response = upstream.chat(body, prepared.request.stream(), trace).await?;
+    let sending = prepared.request.to(upstream, offer, prepared.output_limit)?;
+    if let Some(named) = sending.inference_provider {
+        record.served_by(named.to_owned());
+    }
+    let (uri, body, trace) = (sending.uri.clone(), sending.body.clone(), record.outgoing_trace());
+    let response = upstream.ask(uri, body, prepared.request.stream(), trace).await?;
     let status = response.status().as_u16();
     if let Some(served_by) = header(response.headers(), INFERENCE_PROVIDER).filter(|name| is_slug(name)) {
         record.served_by(served_by);
@@ -122,7 +123,7 @@ async fn ask(
     if prepared.request.stream() {
         open_stream(worker, upstream, record, prepared, response, deadline).await
     } else {
-        read_whole(response).await
+        read_whole(prepared, &sending, response).await
     }
 }
 
@@ -150,9 +151,13 @@ async fn open_stream(
     Ok(Answer::Stream(Box::new(relay)))
 }
 
-async fn read_whole(response: Response<Incoming>) -> Result<Answer, Failure> {
-    let body = collect(response, ANSWER_BYTES_MAX).await?;
-    match ChatReply::parse(body) {
+async fn read_whole(
+    prepared: &Prepared,
+    sent: &Sending,
+    response: Response<Incoming>,
+) -> Result<Answer, Failure> {
+    let body = collect(response, prepared.request.answer_bytes_max()).await?;
+    match prepared.request.read(sent, body) {
         Ok(reply) => Ok(Answer::Whole(reply)),
         Err(ReplyFault::Error(error)) => Err(Failure::InBand(error)),
         Err(ReplyFault::Malformed(why)) => Err(Failure::Malformed(why.to_owned())),

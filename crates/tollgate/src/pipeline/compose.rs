@@ -9,6 +9,7 @@ use wire::responses::{Extras, Head, ResponsesRequest, input_item, item_id, read_
 
 use super::Refusal;
 use super::asked::{Asked, What};
+use super::outgoing::Outgoing;
 use super::record::Record;
 use super::voice::{Form, Turn, Voice};
 use crate::gateway::Gateway;
@@ -20,8 +21,8 @@ const ANSWER_SHARE: u64 = 4;
 
 /// A call that is worded: what is sent, and how its answer is told.
 pub(super) struct Composed {
-    pub(super) request: ChatRequest,
-    /// `None` for a chat that only passes.
+    pub(super) request: Outgoing,
+    /// `None` for what only passes.
     pub(super) voice: Option<Voice>,
 }
 
@@ -41,11 +42,14 @@ pub(super) async fn compose(
     };
     let composer = Composer { gateway, record, wish, room, names };
     match what {
-        What::Chat(request, _) if composer.wish.name.is_none() => Ok(Composed { request, voice: None }),
+        What::Chat(request, _) if composer.wish.name.is_none() => {
+            Ok(Composed { request: Outgoing::Chat(request), voice: None })
+        }
         What::Chat(request, body) => composer.chat(&request, &body).await,
         What::Responses(request) => composer.responses(*request).await,
         What::Messages(request) => composer.messages(*request).await,
         What::Completions(request) => composer.completions(*request).await,
+        What::Embeddings(request) => Ok(Composed { request: Outgoing::Embeddings(*request), voice: None }),
     }
 }
 
@@ -95,7 +99,7 @@ impl Composer<'_> {
         let turn = self.turn(past.place, past.lock, head, &input);
         let voice =
             Voice { names: self.names, form: Form::Chat, custom: Vec::new(), tools: false, turn: Some(turn) };
-        Ok(Composed { request, voice: Some(voice) })
+        Ok(Composed { request: Outgoing::Chat(request), voice: Some(voice) })
     }
 
     async fn responses(self, mut request: ResponsesRequest) -> Result<Composed, Refusal> {
@@ -210,6 +214,7 @@ impl Composer<'_> {
         let tools = &ask.settings.tools;
         let custom = tools.iter().filter(|tool| tool.kind == ToolKind::Custom).map(|tool| tool.name.clone());
         let (custom, tools) = (custom.collect(), !tools.is_empty());
+        let request = Outgoing::Chat(request);
         Composed { request, voice: Some(Voice { names: self.names, form, custom, tools, turn }) }
     }
 

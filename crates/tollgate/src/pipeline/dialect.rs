@@ -1,6 +1,6 @@
 //! The API that a client speaks.
 
-/// A dialect. What is sent upstream does not depend on it, nor how a call is limited, charged and told apart.
+/// A dialect. How a call is limited, sent, charged and told apart does not depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// `/v1/chat/completions`.
@@ -11,6 +11,8 @@ pub enum Dialect {
     Messages,
     /// `/v1/completions`.
     Completions,
+    /// `/v1/embeddings`.
+    Embeddings,
 }
 
 impl Dialect {
@@ -22,6 +24,7 @@ impl Dialect {
             Dialect::Responses => "responses",
             Dialect::Messages => "messages",
             Dialect::Completions => "completions",
+            Dialect::Embeddings => "embeddings",
         }
     }
 }

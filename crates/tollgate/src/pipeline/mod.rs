@@ -13,6 +13,7 @@ mod compose;
 mod dialect;
 mod drain;
 mod limit;
+mod outgoing;
 mod record;
 mod refusal;
 mod relay;
@@ -34,7 +35,6 @@ use hyper::header::HeaderMap;
 use hyper::http::request::Parts;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
-use wire::chat::ChatRequest;
 
 pub use accept::{BodyLimit, read_body};
 pub use address::{ClientAddress, Peer};
@@ -53,6 +53,7 @@ use attempt::{Answer, attempt};
 use body::MeteredBody;
 use compose::{Composed, compose};
 use domain::{Route, Standing};
+use outgoing::{Outgoing, suit};
 use record::Record;
 use reply::Reply;
 use tags::{LABEL_HEADER, SESSION_HEADER, tag};
@@ -65,7 +66,7 @@ const PROVIDER_CHARS_MAX: usize = 64;
 
 /// A call that may be sent: parsed, resolved, and with its worst case held.
 struct Prepared {
-    request: ChatRequest,
+    request: Outgoing,
     route: Route,
     /// The output limit to write into the body, where the caller named none.
     output_limit: Option<u64>,
@@ -165,9 +166,10 @@ async fn prepare(
     record.asked(model, stream, asked.wish.name.as_deref());
     let named = named_provider(&head.headers);
     let provider = asked.what.provider().or(named.as_deref());
-    let route = record.snapshot().resolve(model, provider).map_err(Refusal::Route)?;
+    let mut route = record.snapshot().resolve(model, provider).map_err(Refusal::Route)?;
     record.routed(&route);
     limit::check_model(record, model, &route)?;
+    suit(gateway, &asked.what, &mut route)?;
     let Composed { request, voice } = compose(gateway, record, asked, &route).await?;
     let output_limit = admit::admit(record, &request, &route)?;
     record.speaks(voice);

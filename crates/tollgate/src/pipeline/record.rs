@@ -13,11 +13,12 @@ use domain::{
 };
 use hyper::header::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
-use wire::chat::{ChatRequest, Tally};
+use wire::chat::Tally;
 use wire::pivot::Telling;
 
 use super::closed::Closed;
 use super::dialect::Dialect;
+use super::outgoing::Outgoing;
 use super::reply::Head;
 use super::tape::Tape;
 use super::voice::{Turn, Voice};
@@ -158,7 +159,7 @@ impl Record {
     }
 
     /// Notes what is to be sent.
-    pub(super) fn sends(&mut self, request: &ChatRequest) {
+    pub(super) fn sends(&mut self, request: &Outgoing) {
         self.prompt_tokens_estimate = request.prompt_tokens_estimate();
     }
 
@@ -340,6 +341,12 @@ impl Record {
             output: estimate_tokens(tally.relayed_bytes),
             ..Usage::default()
         };
+        if tally.vectors > 0 && outcome == Outcome::ClientGone {
+            // The rule for endings without output is not for these: they came whole, and have no tokens.
+            let whole = bill(Outcome::Complete, tally.report(), relayed);
+            let reported = whole.rule == BillingRule::Reported;
+            return Billable { rule: if reported { BillingRule::Drained } else { whole.rule }, ..whole };
+        }
         bill(outcome, tally.report(), relayed)
     }
 }

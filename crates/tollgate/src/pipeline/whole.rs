@@ -1,16 +1,16 @@
 //! Step 8 for whole answers and for failures: settle first, then answer.
 
 use domain::Outcome;
-use wire::chat::ChatReply;
 
 use super::Failure;
+use super::outgoing::Whole;
 use super::record::Record;
 use super::reply::{Head, JSON, Reply};
 use super::voice::Told;
 use crate::http::ApiError;
 
 /// Settles a whole answer and puts its cost into it.
-pub(super) async fn settle(record: Box<Record>, reply: &ChatReply, client_gone: bool, head: Head) -> Reply {
+pub(super) async fn settle(record: Box<Record>, reply: &Whole, client_gone: bool, head: Head) -> Reply {
     let outcome = if client_gone { Outcome::ClientGone } else { Outcome::Complete };
     let telling = record.telling();
     let mut closed = record.finish(outcome, reply.tally());
@@ -19,7 +19,7 @@ pub(super) async fn settle(record: Box<Record>, reply: &ChatReply, client_gone: 
     let body = match telling {
         None => passing(),
         Some(mut telling) => {
-            telling.read_whole(reply.body());
+            telling.read_whole(reply.chat());
             let ending = closed.ending(telling.finish_reason());
             let body = telling.whole(&ending).unwrap_or_else(passing);
             closed.remember(telling.items(), &Told::Whole(ending));

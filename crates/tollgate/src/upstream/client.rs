@@ -128,18 +128,25 @@ impl Upstream {
         })
     }
 
-    /// Sends a chat body and waits for the head of the response. A stream's comes before its first token, and has the
+    /// Where chats go.
+    #[must_use]
+    pub fn chat_uri(&self) -> &Uri {
+        &self.chat_uri
+    }
+
+    /// Sends a body and waits for the head of the response. A stream's comes before its first token, and has the
     /// first-byte deadline; a whole answer's comes after the last one, and has the total deadline. `trace` is the
     /// gateway's own trace context.
-    pub async fn chat(
+    pub async fn ask(
         &self,
+        uri: Uri,
         body: Bytes,
         streams: bool,
         trace: Option<HeaderValue>,
     ) -> Result<Response<Incoming>, SendError> {
         let timeouts = &self.config.timeouts;
         let deadline = if streams { timeouts.first_byte } else { timeouts.total };
-        let mut request = self.request(Method::POST, &self.chat_uri, body);
+        let mut request = self.request(Method::POST, uri, body);
         if let Some(trace) = trace {
             request.headers_mut().insert(TRACEPARENT, trace);
         }
@@ -150,7 +157,7 @@ impl Upstream {
     pub async fn models(&self) -> Result<Bytes, String> {
         let deadline = self.config.timeouts.connect + CATALOGUE_TIME_MAX;
         let read = async {
-            let request = self.request(Method::GET, &self.models_uri, Bytes::new());
+            let request = self.request(Method::GET, self.models_uri.clone(), Bytes::new());
             let response = self.send(request, deadline).await.map_err(|error| error.to_string())?;
             if !response.status().is_success() {
                 return Err(format!("status {}", response.status().as_u16()));
@@ -161,10 +168,10 @@ impl Upstream {
         timeout(deadline, read).await.unwrap_or_else(|_| Err("no answer in time".to_owned()))
     }
 
-    fn request(&self, method: Method, uri: &Uri, body: Bytes) -> Request<Full<Bytes>> {
+    fn request(&self, method: Method, uri: Uri, body: Bytes) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
-        *request.uri_mut() = uri.clone();
+        *request.uri_mut() = uri;
         *request.headers_mut() = self.headers.clone();
         request
     }

@@ -43,7 +43,11 @@ impl EmbeddingsReply {
     ///
     /// # Errors
     /// When it is an error after all, or has not one vector for each text.
-    pub fn parse(body: &[u8], form: Form, request: &EmbeddingsRequest) -> Result<EmbeddingsReply, ReplyFault> {
+    pub fn parse(
+        body: &[u8],
+        form: Form,
+        request: &EmbeddingsRequest,
+    ) -> Result<EmbeddingsReply, ReplyFault> {
         let text = text_of(body)?;
         match form {
             Form::OpenAi => of_list(text, request),
@@ -62,7 +66,8 @@ impl EmbeddingsReply {
     pub fn with_usage(&self, usage: &Usage, cost: Option<Money>, source: UsageSource) -> Bytes {
         let mut out = Vec::with_capacity(self.open.len() + 160);
         out.extend_from_slice(&self.open);
-        let counts = format!(",\"usage\":{{\"prompt_tokens\":{},\"total_tokens\":{},", usage.input, usage.total());
+        let counts =
+            format!(",\"usage\":{{\"prompt_tokens\":{},\"total_tokens\":{},", usage.input, usage.total());
         out.extend_from_slice(counts.as_bytes());
         usage::write_cost(&mut out, cost, source);
         out.extend_from_slice(b"}}");
@@ -86,7 +91,8 @@ fn of_list(text: &str, request: &EmbeddingsRequest) -> Result<EmbeddingsReply, R
     }
     let mut open = Vec::with_capacity(text.len());
     open.push(b'{');
-    let fields = json::fields(text, FIELDS_MAX).map_err(|_| ReplyFault::Malformed("it has too many fields"))?;
+    let fields =
+        json::fields(text, FIELDS_MAX).map_err(|_| ReplyFault::Malformed("it has too many fields"))?;
     for field in fields.iter().filter(|field| field.key != "usage") {
         if open.len() > 1 {
             open.push(b',');
@@ -178,7 +184,8 @@ struct Item<'a> {
 impl<'a> Item<'a> {
     /// Reads the item at `at`, whose index must be one that was not `seen`.
     fn read(at: usize, raw: &'a str, seen: &mut [bool]) -> Result<Item<'a>, ReplyFault> {
-        let fields = json::fields(raw, FIELDS_MAX).map_err(|_| ReplyFault::Malformed("an item is no object"))?;
+        let fields =
+            json::fields(raw, FIELDS_MAX).map_err(|_| ReplyFault::Malformed("an item is no object"))?;
         let value = |key: &str| fields.iter().find(|field| field.key == key).map(|field| field.value);
         let index = value("index").map_or(Some(at), |raw| raw.parse().ok());
         let place = index.and_then(|index: usize| seen.get_mut(index));

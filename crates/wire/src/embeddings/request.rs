@@ -165,7 +165,9 @@ impl EmbeddingsRequest {
         };
         match form {
             Form::OpenAi => Ok(()),
-            Form::Task if self.dimensions => unsupported("dimensions", "its vectors have the length they have"),
+            Form::Task if self.dimensions => {
+                unsupported("dimensions", "its vectors have the length they have")
+            }
             Form::Task if self.input.tokens_given > 0 => unsupported("input", "it takes texts and no tokens"),
             Form::Task => Ok(()),
         }
@@ -275,7 +277,8 @@ fn count(raw: &str) -> Result<Counted, RequestError> {
 
 impl Counted {
     fn add_all(&mut self, raw: &str) -> Result<(), RequestError> {
-        let inputs = json::elements(raw, INPUTS_MAX).map_err(|error| too_many(&error, INPUTS_MAX, "texts"))?;
+        let inputs =
+            json::elements(raw, INPUTS_MAX).map_err(|error| too_many(&error, INPUTS_MAX, "texts"))?;
         if inputs.is_empty() {
             return Err(RequestError::wrong_value("input", "of at least one text"));
         }
@@ -306,8 +309,8 @@ impl Counted {
     }
 
     fn add_tokens(&mut self, param: &str, raw: &str) -> Result<(), RequestError> {
-        let tokens =
-            json::elements(raw, TOKENS_GIVEN_MAX).map_err(|error| too_many(&error, TOKENS_GIVEN_MAX, "tokens"))?;
+        let tokens = json::elements(raw, TOKENS_GIVEN_MAX)
+            .map_err(|error| too_many(&error, TOKENS_GIVEN_MAX, "tokens"))?;
         if tokens.is_empty() {
             return Err(RequestError::wrong_value(param, "of at least one token"));
         }

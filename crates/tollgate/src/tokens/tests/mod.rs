@@ -101,6 +101,7 @@ fn offer(provider: &str, model: &str) -> Offer {
         model: model.into(),
         upstream_model: model.into(),
         inference_provider: None,
+        kind: None,
         pricing: Pricing::Free,
         context_length: None,
         prompt_tokens_max: None,

@@ -1,0 +1,164 @@
+//! Where a provider makes embeddings: at OpenAI's address, or where Hugging Face's own providers do.
+
+use std::fmt::Write;
+
+use axum::http::Uri;
+use wire::embeddings::Form;
+
+use super::base_url::BaseUrl;
+
+/// Who makes the embeddings of a Hugging Face model without a suffix.
+const INFERENCE_PROVIDER_DEFAULT: &str = "hf-inference";
+
+/// Hugging Face's own providers that make embeddings, each with its path and form. `{model}` stands for the model.
+/// The router has no `/v1/embeddings`; the providers are reached by paths of their own (fact sheet of the router, 1.1).
+const INFERENCE_PROVIDERS: [(&str, &str, Form); 4] = [
+    (INFERENCE_PROVIDER_DEFAULT, "/hf-inference/models/{model}/pipeline/feature-extraction", Form::Task),
+    ("together", "/together/v1/embeddings", Form::OpenAi),
+    ("scaleway", "/scaleway/v1/embeddings", Form::OpenAi),
+    ("deepinfra", "/deepinfra/v1/openai/embeddings", Form::OpenAi),
+];
+
+/// Where a provider makes embeddings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmbeddingsKind {
+    /// At `/embeddings` below its address.
+    OpenAi,
+    /// At the paths of Hugging Face's own providers, by the suffix of the model.
+    HuggingFace,
+}
+
+/// Where one model's embeddings are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmbeddingsPlace<'a> {
+    /// The address.
+    pub uri: Uri,
+    /// How texts are taken and vectors given there.
+    pub form: Form,
+    /// The model's name there.
+    pub model: &'a str,
+    /// Which of Hugging Face's own providers it is.
+    pub inference_provider: Option<&'static str>,
+}
+
+impl EmbeddingsKind {
+    /// The word in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EmbeddingsKind::OpenAi => "openai",
+            EmbeddingsKind::HuggingFace => "huggingface",
+        }
+    }
+
+    /// Where the embeddings of `upstream_model` are made at the provider of that address; `None` when nowhere.
+    #[must_use]
+    pub fn place<'a>(self, base_url: &BaseUrl, upstream_model: &'a str) -> Option<EmbeddingsPlace<'a>> {
+        if self == EmbeddingsKind::OpenAi {
+            let uri = base_url.join("/embeddings")?;
+            return Some(EmbeddingsPlace {
+                uri,
+                form: Form::OpenAi,
+                model: upstream_model,
+                inference_provider: None,
+            });
+        }
+        let (model, suffix) = match upstream_model.rsplit_once(':') {
+            Some((model, suffix)) if !suffix.contains('/') => (model, suffix),
+            _ => (upstream_model, INFERENCE_PROVIDER_DEFAULT),
+        };
+        let &(name, path, form) = INFERENCE_PROVIDERS.iter().find(|(name, ..)| *name == suffix)?;
+        let uri = base_url.join_above_v1(&path.replace("{model}", &in_path(model)?))?;
+        Some(EmbeddingsPlace { uri, form, model, inference_provider: Some(name) })
+    }
+}
+
+/// Hugging Face's own providers that make embeddings.
+pub(super) fn inference_providers() -> String {
+    INFERENCE_PROVIDERS.map(|(name, ..)| name).join(", ")
+}
+
+/// A model's name as a part of a path; `None` when it would lead elsewhere.
+fn in_path(model: &str) -> Option<String> {
+    if model.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        return None;
+    }
+    let mut path = String::with_capacity(model.len());
+    for byte in model.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/') {
+            path.push(char::from(byte));
+        } else {
+            // Writing to memory cannot fail.
+            let _ = write!(path, "%{byte:02X}");
+        }
+    }
+    Some(path)
+}
+
+pub(super) fn parse_embeddings(word: &str) -> Result<EmbeddingsKind, String> {
+    let kinds = [EmbeddingsKind::OpenAi, EmbeddingsKind::HuggingFace];
+    let known = kinds.into_iter().find(|kind| kind.as_str() == word);
+    known.ok_or_else(|| format!("must be openai or huggingface, not `{word}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EmbeddingsKind::{HuggingFace, OpenAi};
+    use super::{BaseUrl, Form};
+
+    #[test]
+    fn each_model_has_its_place() {
+        let task = "/hf-inference/models/BAAI/bge-m3/pipeline/feature-extraction";
+        for (kind, base, asked, place) in [
+            (OpenAi, "http://h/v1", "m:x", Some(("http://h/v1/embeddings", "m:x", Form::OpenAi))),
+            (
+                HuggingFace,
+                "http://h/v1",
+                "BAAI/bge-m3",
+                Some((&*format!("http://h{task}"), "BAAI/bge-m3", Form::Task)),
+            ),
+            (
+                HuggingFace,
+                "http://h/a",
+                "BAAI/bge-m3:hf-inference",
+                Some((&*format!("http://h/a{task}"), "BAAI/bge-m3", Form::Task)),
+            ),
+            (
+                HuggingFace,
+                "http://h/v1",
+                "bge:together",
+                Some(("http://h/together/v1/embeddings", "bge", Form::OpenAi)),
+            ),
+            (
+                HuggingFace,
+                "http://h/v1",
+                "bge:scaleway",
+                Some(("http://h/scaleway/v1/embeddings", "bge", Form::OpenAi)),
+            ),
+            (
+                HuggingFace,
+                "http://h/v1",
+                "a/b:deepinfra",
+                Some(("http://h/deepinfra/v1/openai/embeddings", "a/b", Form::OpenAi)),
+            ),
+            (
+                HuggingFace,
+                "http://h/v1",
+                "a?b#c",
+                Some((
+                    "http://h/hf-inference/models/a%3Fb%23c/pipeline/feature-extraction",
+                    "a?b#c",
+                    Form::Task,
+                )),
+            ),
+            (HuggingFace, "http://h/v1", "a/b:groq", None),
+            (HuggingFace, "http://h/v1", "a/../b", None),
+            (HuggingFace, "http://h/v1", "", None),
+        ] {
+            let base = BaseUrl::parse(base).unwrap();
+            let found = kind.place(&base, asked);
+            let found = found.as_ref().map(|place| (place.uri.to_string(), place.model, place.form));
+            assert_eq!(found, place.map(|(uri, model, form)| (uri.to_owned(), model, form)), "{asked}");
+        }
+    }
+}
