@@ -79,10 +79,23 @@ pub struct Traits {
     pub not_chat: Vec<String>,
     /// Pairs that were dropped and answer 410 when pinned.
     pub retired: Vec<Retired>,
+    /// Models that make embeddings.
+    pub embeddings: Vec<Embedder>,
     /// Models whose repository has no tokenizer.
     pub no_tokenizer: Vec<String>,
     /// Models whose files are not at the Hub itself: it answers with where they are.
     pub files_elsewhere: Vec<String>,
+}
+
+/// A model that makes embeddings at a provider.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Embedder {
+    /// Its name at the provider, which is the Hub id at some.
+    pub model: String,
+    /// The provider id.
+    pub provider: String,
+    /// Numbers of a vector.
+    pub dimensions: usize,
 }
 
 /// A model that a provider no longer serves.

@@ -4,6 +4,10 @@
 //! `router.huggingface.co` does: model suffixes, token classes, the router's and the providers' error bodies, and one
 //! dialect per kind of provider, streamed or whole. Faults are scripted. It never reaches the network.
 //!
+//! Embeddings are made where the router has them: `POST /hf-inference/models/{org}/{model}/pipeline/feature-extraction`,
+//! `/together/v1/embeddings`, `/scaleway/v1/embeddings` and `/deepinfra/v1/openai/embeddings`. There is no
+//! `/v1/embeddings`. A vector depends on the seed, the model and the text; directives stand in the last text.
+//!
 //! It is also the part of the Hub that has tokenizers: `GET /{org}/{model}/resolve/main/{file}` serves one small
 //! tokenizer with a chat template for every model, but for those whose [`Traits`] say otherwise.
 //!
@@ -60,7 +64,7 @@
 //! | `model=org/name` | for this model, as asked for or without its suffix |
 //! | `times=2` | to the first two requests; those of a directive are counted by `id`, or else by the message's text |
 //! | `id=abc` | (the name under which `times` counts) |
-//! | `path=/v1/models` | to this path (scripts only; without it, to chat) |
+//! | `path=/v1/models` | to this path (scripts only; without it, to calls of models) |
 //!
 //! | refuse | effect |
 //! |---|---|
@@ -141,7 +145,7 @@ mod state;
 mod usage;
 mod vocabulary;
 
-pub use catalogue::{Catalogue, CatalogueError, Retired, Status, Traits};
+pub use catalogue::{Catalogue, CatalogueError, Embedder, Retired, Status, Traits};
 pub use config::{Latency, SimConfig, UnmappedError};
 pub use dialect::DialectName;
 pub use record::RecordedRequest;

@@ -73,6 +73,6 @@ fn last(request: &ChatRequest<'_>) -> Last {
     }
 }
 
-fn text_tokens(text: &str) -> u64 {
+pub(crate) fn text_tokens(text: &str) -> u64 {
     (text.len() as u64).div_ceil(BYTES_PER_TOKEN)
 }

@@ -15,6 +15,8 @@ const COUNTERS_MAX: usize = 10_000;
 /// What a script's condition looks at.
 pub(crate) struct Occasion<'a> {
     pub(crate) path: &'a str,
+    /// Whether it is a call of a model; scripts without a path are about these.
+    pub(crate) is_call: bool,
     pub(crate) model: &'a str,
     pub(crate) provider: &'a str,
     /// The text that carried the directives.
@@ -74,7 +76,7 @@ impl Rules {
 fn applies(when: &Match, occasion: &Occasion<'_>) -> bool {
     let path = match &when.path {
         Some(path) => path == occasion.path,
-        None => occasion.path == crate::routes::CHAT,
+        None => occasion.is_call,
     };
     let model = when.model.as_deref();
     path && when.times != Some(0)

@@ -84,7 +84,7 @@ pub struct Script {
     pub vary: bool,
 }
 
-/// Which requests a script is for. `Match::default()` is every chat request, without end.
+/// Which requests a script is for. `Match::default()` is every call of a model, without end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Match {
@@ -92,7 +92,7 @@ pub struct Match {
     pub model: Option<String>,
     /// The provider that serves.
     pub provider: Option<String>,
-    /// The path; without it, the chat route only.
+    /// The path; without it, calls of models only: chat and embeddings.
     pub path: Option<String>,
     /// Only the next so many matching requests.
     pub times: Option<u32>,
@@ -102,7 +102,7 @@ pub struct Match {
 }
 
 impl Match {
-    /// Every chat request.
+    /// Every call of a model.
     pub fn any() -> Self {
         Self::default()
     }

@@ -80,6 +80,7 @@ fn script_for(
     let directives = directive::parse(&prompt.question).map_err(Refusal::BadDirective)?;
     let occasion = Occasion {
         path: super::CHAT,
+        is_call: true,
         model: &request.model,
         provider: &offer.provider,
         message: &prompt.question,

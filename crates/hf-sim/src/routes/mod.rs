@@ -2,6 +2,7 @@
 
 mod chat;
 mod control;
+mod embeddings;
 mod hub;
 mod models;
 
@@ -15,8 +16,8 @@ use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::state::{State, request_id};
 
-/// The chat route; scripts without a path are about it.
-pub(crate) const CHAT: &str = "/v1/chat/completions";
+/// The chat route.
+const CHAT: &str = "/v1/chat/completions";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Larger requests are refused with 413; big enough for a dozen images in base64.
 const BODY_BYTES_MAX: usize = 64 << 20;
@@ -37,6 +38,9 @@ pub(crate) async fn reply(state: &State, request: Request<Incoming>, ticket: &mu
     let get = head.method == Method::GET;
     let decided = match path {
         CHAT if post => chat::complete(state, &head.headers, &body, ticket),
+        _ if post && embeddings::is_route(path) => {
+            embeddings::embed(state, &head.headers, path, &body, ticket)
+        }
         "/v1/models" if get => models::list(state),
         _ if path.starts_with("/v1/models/") && get => models::one(state, path),
         _ if path.starts_with(control::PREFIX) => control::serve(state, &head.method, path, &body),

@@ -23,7 +23,7 @@ pub(super) fn one(state: &State, path: &str) -> Result<Reply, Refusal> {
 }
 
 pub(super) fn follow_script(state: &State, path: &str, reply: Reply) -> Reply {
-    let occasion = Occasion { path, model: "", provider: "", message: "" };
+    let occasion = Occasion { path, is_call: false, model: "", provider: "", message: "" };
     let script = state.rules.script_for(&occasion, Vec::new());
     let nobody = Pair { model: "", provider: "" };
     let reply = scripted::refusal(&script, dialect(DialectName::Groq), &nobody).unwrap_or(reply);

@@ -5,6 +5,7 @@ mod client;
 mod control;
 mod delivery;
 mod dialects;
+mod embeddings;
 mod errors;
 mod hub;
 mod lifecycle;

@@ -12,6 +12,7 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, warn};
 use wire::chat::{ChatReply, ChatStream, ReplyFault};
+use wire::embeddings::Form;
 use wire::error::UpstreamError;
 
 use super::outgoing::{Sending, Whole};
@@ -108,11 +109,11 @@ async fn ask(
     deadline: Instant,
 ) -> Result<Answer, Failure> {
     let sending = prepared.request.to(upstream, offer, prepared.output_limit)?;
-    if let Some(named) = sending.inference_provider {
+    let Sending { uri, body, inference_provider, form } = sending;
+    if let Some(named) = inference_provider {
         record.served_by(named.to_owned());
     }
-    let (uri, body, trace) = (sending.uri.clone(), sending.body.clone(), record.outgoing_trace());
-    let response = upstream.ask(uri, body, prepared.request.stream(), trace).await?;
+    let response = upstream.ask(uri, body, prepared.request.stream(), record.outgoing_trace()).await?;
     let status = response.status().as_u16();
     if let Some(served_by) = header(response.headers(), INFERENCE_PROVIDER).filter(|name| is_slug(name)) {
         record.served_by(served_by);
@@ -123,7 +124,7 @@ async fn ask(
     if prepared.request.stream() {
         open_stream(worker, upstream, record, prepared, response, deadline).await
     } else {
-        read_whole(prepared, &sending, response).await
+        read_whole(prepared, form, response).await
     }
 }
 
@@ -153,11 +154,11 @@ async fn open_stream(
 
 async fn read_whole(
     prepared: &Prepared,
-    sent: &Sending,
+    form: Form,
     response: Response<Incoming>,
 ) -> Result<Answer, Failure> {
     let body = collect(response, prepared.request.answer_bytes_max()).await?;
-    match prepared.request.read(sent, body) {
+    match prepared.request.read(form, body) {
         Ok(reply) => Ok(Answer::Whole(reply)),
         Err(ReplyFault::Error(error)) => Err(Failure::InBand(error)),
         Err(ReplyFault::Malformed(why)) => Err(Failure::Malformed(why.to_owned())),

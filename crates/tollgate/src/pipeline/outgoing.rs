@@ -36,7 +36,7 @@ pub(super) struct Sending {
     /// The inference provider that the address names.
     pub(super) inference_provider: Option<&'static str>,
     /// The form of embeddings.
-    form: Form,
+    pub(super) form: Form,
 }
 
 /// A whole answer.
@@ -120,13 +120,11 @@ impl Outgoing {
         }
     }
 
-    /// Reads the whole answer to what was sent.
-    pub(super) fn read(&self, sent: &Sending, body: Bytes) -> Result<Whole, ReplyFault> {
+    /// Reads the whole answer to what was sent in that form.
+    pub(super) fn read(&self, form: Form, body: Bytes) -> Result<Whole, ReplyFault> {
         Ok(match self {
             Outgoing::Chat(_) => Whole::Chat(ChatReply::parse(body)?),
-            Outgoing::Embeddings(request) => {
-                Whole::Embeddings(EmbeddingsReply::parse(&body, sent.form, request)?)
-            }
+            Outgoing::Embeddings(request) => Whole::Embeddings(EmbeddingsReply::parse(&body, form, request)?),
         })
     }
 }

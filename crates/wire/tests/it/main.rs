@@ -3,8 +3,9 @@
 #[cfg(test)]
 mod catalogue;
 #[cfg(test)]
-#[cfg(test)]
 mod completions;
+#[cfg(test)]
+mod embeddings;
 mod messages_request;
 mod messages_stream;
 mod pivot_answer;
