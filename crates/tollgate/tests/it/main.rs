@@ -17,6 +17,7 @@ mod described;
 mod dice;
 mod durable;
 mod edges;
+mod embeddings;
 mod endings;
 mod failover;
 mod framing;
