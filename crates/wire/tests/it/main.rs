@@ -5,6 +5,8 @@ mod catalogue;
 #[cfg(test)]
 mod completions;
 #[cfg(test)]
+mod messages_refused;
+#[cfg(test)]
 mod messages_request;
 #[cfg(test)]
 mod messages_stream;
