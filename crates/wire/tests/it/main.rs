@@ -3,11 +3,16 @@
 #[cfg(test)]
 mod catalogue;
 #[cfg(test)]
-#[cfg(test)]
 mod completions;
+#[cfg(test)]
+mod messages_refused;
+#[cfg(test)]
 mod messages_request;
+#[cfg(test)]
 mod messages_stream;
+#[cfg(test)]
 mod pivot_answer;
+#[cfg(test)]
 mod pivot_chat;
 #[cfg(test)]
 mod pivot_pieces;
