@@ -97,7 +97,7 @@ macro_rules! wide_rows {
 }
 
 /// What must never be found, each with the query that looks for it.
-const INVARIANTS: [(&str, &str); 23] = [
+const INVARIANTS: [(&str, &str); 25] = [
     (
         "spent is more than granted",
         "SELECT 'acct_' || lower(hex(id)) FROM accounts
@@ -255,6 +255,25 @@ const INVARIANTS: [(&str, &str); 23] = [
              FROM usage_days)
          SELECT 'key_' || lower(hex(key)) FROM parts GROUP BY account, key
          HAVING NOT (sum(calls) = 0 AND sum(refused) = 0 AND sum(tokens) = 0 AND sum(nanos) = 0)",
+    ),
+    (
+        "the bytes of a session are not the sum of its rows",
+        "WITH parts AS (
+             SELECT session, 256 + octet_length(head) AS bytes FROM turns
+             UNION ALL SELECT coalesce(turns.session, items.conversation),
+                              256 + octet_length(items.id) + octet_length(body)
+             FROM items LEFT JOIN turns ON turns.id = items.turn
+             UNION ALL SELECT id, 256 + coalesce(octet_length(name), 0) + octet_length(metadata)
+             FROM sessions WHERE kind = 'conversation'),
+              sums AS (SELECT session, sum(bytes) AS total FROM parts GROUP BY session)
+         SELECT 'session ' || id FROM sessions LEFT JOIN sums ON sums.session = id
+         WHERE account IS NOT NULL AND coalesce(total, 0) <> bytes",
+    ),
+    (
+        "the bytes of an account are not the sum of its sessions",
+        "WITH sums AS (SELECT account, sum(bytes) AS total FROM sessions GROUP BY account)
+         SELECT 'acct_' || lower(hex(id)) FROM accounts LEFT JOIN sums ON account = id
+         WHERE coalesce(total, 0) <> session_bytes",
     ),
 ];
 
