@@ -8,7 +8,7 @@ use axum::http::header::LOCATION;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
-use super::{HELLO, MODEL, Place, bound, files, settled, tokenizers};
+use super::{MODEL, Place, bound, files, settled, tokenizers};
 use crate::clock::Clock;
 use crate::config::{BaseUrl, TokenizersConfig};
 use crate::tokens::HubName;
@@ -148,6 +148,12 @@ async fn the_folder_keeps_within_its_bound() {
     let folder = tempfile::TempDir::new().unwrap();
     let unfinished = folder.path().join(".new-left");
     std::fs::create_dir_all(&unfinished).unwrap();
+    // Not of our making: the weights of a model beside its tokenizer.
+    let foreign = folder.path().join("a/weights");
+    std::fs::create_dir_all(&foreign).unwrap();
+    for file in ["tokenizer.json", "model.safetensors"] {
+        std::fs::write(foreign.join(file), [0; 1 << 20]).unwrap();
+    }
     let size = files().len();
     let kept = Folder::new(folder.path().into(), 2 * size);
     let names = ["a/first", "a/second", "b/third"].map(|name| HubName::parse(name).unwrap());
@@ -160,5 +166,6 @@ async fn the_folder_keeps_within_its_bound() {
     assert!(!unfinished.exists());
     let there = names.each_ref().map(|name| kept.read(name).unwrap().is_some());
     assert_eq!(there, [false, false, true]);
-    assert_eq!(HELLO.source.as_str(), "tokenizer");
+    assert!(kept.write(&HubName::parse("a/weights").unwrap(), &files()).is_err());
+    assert_eq!(std::fs::read_dir(&foreign).unwrap().count(), 2);
 }
