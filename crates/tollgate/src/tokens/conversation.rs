@@ -246,6 +246,6 @@ fn text_part(text: &str) -> Value {
 
 /// What cannot be written has no text.
 fn json(value: &Value) -> String {
-    let json = tojson(value, std::iter::empty::<(&str, Value)>().collect());
+    let json = tojson(value, &std::iter::empty::<(&str, Value)>().collect());
     json.map(|json| json.to_string()).unwrap_or_default()
 }

@@ -211,7 +211,7 @@ impl Arrival {
 
     async fn bring(&self) -> Result<ModelTokenizer, NotFetched> {
         match (self.read().await, &self.source, &self.shelf.hub) {
-            (Ok(Some(tokenizer)), _, _) => return Ok(tokenizer),
+            (Ok(Some(tokenizer)), _, _) => Ok(tokenizer),
             (Ok(None), TokenizerSource::Hub(name), Some(hub)) => self.fetch(name, hub).await,
             (Err(error), TokenizerSource::Hub(name), Some(hub)) => {
                 warn!(model = %name, error, "the tokenizer on disk is broken, and fetched anew");

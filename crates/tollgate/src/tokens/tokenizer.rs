@@ -98,5 +98,5 @@ fn cut(text: &str) -> usize {
     let end = text.floor_char_boundary(CHUNK_BYTES);
     let lines = text[..end].match_indices('\n').map(|(at, line_end)| at + line_end.len());
     let begins = |at: &usize| text[*at..].starts_with(|next: char| !next.is_whitespace());
-    lines.filter(begins).last().unwrap_or(end)
+    lines.rev().find(begins).unwrap_or(end)
 }
