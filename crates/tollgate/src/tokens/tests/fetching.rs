@@ -14,7 +14,7 @@ use crate::tokens::shelf::{FAILED_WAIT, LOADED_MAX, MISSING_WAIT};
 async fn a_hundred_counts_fetch_a_tokenizer_once_and_none_waits_for_it() {
     let place = Place::new();
     let tokenizer = format!("/{MODEL}/resolve/main/tokenizer.json");
-    // The Hub never answers the first one; what does not wait for it ends all the same.
+    // Slower than all the counts.
     place.sim.script(Match::path(&tokenizer), Script { headers_ms: Some(300), ..Script::default() });
     let (offer, hello) = (offer("huggingface", MODEL), ask("Hello"));
     let counts = join_all((0..100).map(|_| place.tokenizers.count(&offer, &hello))).await;
