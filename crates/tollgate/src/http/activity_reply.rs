@@ -273,8 +273,8 @@ mod tests {
         let oldest_page = u128::from(Page::LIMIT_MAX);
         settle(&books.ledger, &account, 1..oldest_page + 2).await;
         let all = Calls { account: Some(account.id), ..Calls::default() };
-        let asked = Asked { format: Some(Format::Jsonl), limit: None, cursor: None };
-        let response = reply(&books.ledger, &HeaderMap::new(), Some(all), asked, number).await.unwrap();
+        let asked = Asked { calls: Some(all), format: Some(Format::Jsonl), limit: None, cursor: None };
+        let response = reply(&books.ledger, &HeaderMap::new(), asked, number).await.unwrap();
         // They were counted; nothing is read yet.
         settle(&books.ledger, &account, 5_000..5_010).await;
         let mut pages = response.into_body().into_data_stream();
