@@ -130,6 +130,12 @@ def chats_seen_by(simulator_url: str) -> list[dict]:
     return [json.loads(request["body"]) for request in requests if request["path"].endswith("/chat/completions")]
 
 
+def text_of(message: dict) -> str:
+    """What a chat message says, whether it is one text or parts."""
+    content = message["content"]
+    return content if isinstance(content, str) else "".join(part["text"] for part in content)
+
+
 def wait_for(read, is_done, complaint: str):
     """Reads until the condition holds; the last value is in the complaint."""
     deadline = time.monotonic() + SETTLE_SECONDS_MAX

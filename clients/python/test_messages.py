@@ -55,16 +55,16 @@ def test_every_parameter_is_taken(claude: anthropic.Anthropic, account: Account)
             },
         ],
         stop_sequences=["three"],
-        top_p=0.9,
-        top_k=5,
-        temperature=0.5,
         metadata={"user_id": "someone"},
+        # Not arguments of this SDK any more, and still part of the protocol.
+        extra_body={"top_p": 0.9, "top_k": 5, "temperature": 0.5},
     )
     assert message.content[0].text.strip() == "one two"
     assert message.stop_reason in ("stop_sequence", "end_turn")
     (seen,) = account.gateway.model_saw(account.id)
     assert [chat["role"] for chat in seen["messages"]][-3:] == ["user", "assistant", "user"]
     assert [part["type"] for part in seen["messages"][-1]["content"]] == ["image_url", "text"]
+    assert (seen["top_p"], seen["temperature"], seen["max_tokens"]) == (0.9, 0.5, 40)
     assert seen["messages"][-1]["content"][0]["image_url"]["url"] == f"data:image/png;base64,{pixel}"
 
 

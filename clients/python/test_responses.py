@@ -1,4 +1,4 @@
-"""`/v1/responses` with the official SDK: answers, history on any model, streams, tools, stored state, background."""
+"""`/v1/responses` with the official SDK: answers, streams, reasoning, structure, tools, counting, errors."""
 
 import json
 
@@ -7,7 +7,7 @@ import pydantic
 import pytest
 
 from conftest import MODEL, REAL_MODEL
-from gateway import Account, wait_for
+from gateway import Account, text_of
 
 WEATHER = {
     "type": "function",
@@ -73,37 +73,11 @@ def test_items_reach_the_model_as_messages(client: openai.OpenAI, account: Accou
     assert [message["role"] for message in seen["messages"][-3:]] == ["user", "assistant", "user"]
 
 
-def text_of(message: dict) -> str:
-    content = message["content"]
-    return content if isinstance(content, str) else "".join(part["text"] for part in content)
-
-
-def test_a_second_turn_has_the_first_before_it(client: openai.OpenAI, account: Account):
-    first = client.responses.create(
-        model=MODEL, instructions="Be polite.", input=f"My name is {account.id}.", max_output_tokens=32
-    )
-    second = client.responses.create(
-        model=MODEL, input="What is my name?", previous_response_id=first.id, max_output_tokens=32
-    )
-    assert second.previous_response_id == first.id
-    seen = account.gateway.model_saw(account.id)[-1]["messages"]
-    # Instructions are of one call and are not inherited.
-    assert [message["role"] for message in seen] == ["user", "assistant", "user"]
-    assert [text_of(message) for message in seen] == [
-        f"My name is {account.id}.",
-        first.output_text,
-        "What is my name?",
-    ]
-    # History goes on at another provider, and a turn may have two children.
-    other = client.responses.create(
-        model=REAL_MODEL, input="And what is yours?", previous_response_id=first.id, max_output_tokens=8
-    )
-    assert other.previous_response_id == first.id and other.output_text
-
-
 def test_a_stream_is_what_is_stored(client: openai.OpenAI):
     text, numbers = "", []
-    with client.responses.stream(model=MODEL, input="[[sim tokens=24]] Tell me of tolls.", max_output_tokens=24) as stream:
+    with client.responses.stream(
+        model=MODEL, input="[[sim tokens=24]] Tell me of tolls.", max_output_tokens=24
+    ) as stream:
         for event in stream:
             numbers.append(event.sequence_number)
             text += event.delta if event.type == "response.output_text.delta" else ""
@@ -125,7 +99,9 @@ def test_the_real_model_streams(client: openai.OpenAI):
 
 
 def test_reasoning_is_an_item_of_its_own(client: openai.OpenAI):
-    with client.responses.stream(model=MODEL, input="[[sim reasoning=6 tokens=8]] Think.", max_output_tokens=64) as stream:
+    with client.responses.stream(
+        model=MODEL, input="[[sim reasoning=6 tokens=8]] Think.", max_output_tokens=64
+    ) as stream:
         kinds = {event.type for event in stream}
         final = stream.get_final_response()
     assert [item.type for item in final.output] == ["reasoning", "message"]
@@ -179,113 +155,6 @@ def test_a_tool_call_without_state(client: openai.OpenAI):
     assert "17 degrees, dry" in answered.output_text
 
 
-def test_what_is_stored_can_be_read_and_deleted(hasty: openai.OpenAI):
-    response = hasty.responses.create(
-        model=MODEL, input=[user("One"), user("Two"), user("Three")], metadata={"topic": "tolls"}, max_output_tokens=16
-    )
-    read = hasty.responses.retrieve(response.id)
-    assert read.output == response.output and read.metadata == {"topic": "tolls"}
-
-    items = hasty.responses.input_items.list(response.id, limit=2, order="asc")
-    assert [item.content[0].text for item in items.data] == ["One", "Two"]
-    # The SDK walks the pages by itself.
-    assert [item.content[0].text for item in items] == ["One", "Two", "Three"]
-    assert [item.content[0].text for item in hasty.responses.input_items.list(response.id)] == ["Three", "Two", "One"]
-
-    hasty.responses.delete(response.id)
-    for use in (hasty.responses.retrieve, hasty.responses.input_items.list, hasty.responses.delete):
-        with pytest.raises(openai.NotFoundError):
-            use(response.id)
-    with pytest.raises((openai.NotFoundError, openai.BadRequestError)) as caught:
-        hasty.responses.create(model=MODEL, input="And?", previous_response_id=response.id)
-    assert caught.value.code == "previous_response_not_found"
-
-
-def test_what_is_not_stored_is_not_there(hasty: openai.OpenAI):
-    response = hasty.responses.create(model=MODEL, input="Forget this.", store=False, max_output_tokens=16)
-    assert response.store is False
-    with pytest.raises(openai.NotFoundError):
-        hasty.responses.retrieve(response.id)
-
-
-def test_another_account_sees_nothing(hasty: openai.OpenAI, account: Account):
-    response = hasty.responses.create(model=MODEL, input="A secret of mine.", max_output_tokens=16)
-    stranger = hasty.with_options(api_key=account.gateway.account("a stranger").key)
-    for use in (stranger.responses.retrieve, stranger.responses.input_items.list, stranger.responses.delete):
-        with pytest.raises(openai.NotFoundError):
-            use(response.id)
-    assert hasty.responses.retrieve(response.id).id == response.id
-
-
-def test_a_conversation_keeps_its_items(client: openai.OpenAI, account: Account):
-    conversation = client.conversations.create(items=[user(f"My name is {account.id}.")], metadata={"topic": "names"})
-    assert conversation.object == "conversation"
-    first = client.responses.create(
-        model=MODEL, input="Good morning.", conversation=conversation.id, max_output_tokens=16
-    )
-    assert first.conversation.id == conversation.id
-    client.responses.create(model=MODEL, input="What is my name?", conversation=conversation.id, max_output_tokens=16)
-    seen = account.gateway.model_saw(account.id)[-1]["messages"]
-    assert [message["role"] for message in seen] == ["user", "user", "assistant", "user"]
-    assert text_of(seen[2]) == first.output_text
-
-    items = list(client.conversations.items.list(conversation.id, order="asc"))
-    assert [item.role for item in items] == ["user", "user", "assistant", "user", "assistant"]
-    added = client.conversations.items.create(conversation.id, items=[user("One more thing.")])
-    (last,) = added.data
-    assert client.conversations.items.retrieve(last.id, conversation_id=conversation.id).id == last.id
-    client.conversations.items.delete(last.id, conversation_id=conversation.id)
-    assert last.id not in [item.id for item in client.conversations.items.list(conversation.id)]
-
-    assert client.conversations.retrieve(conversation.id).metadata == {"topic": "names"}
-    assert client.conversations.update(conversation.id, metadata={"topic": "none"}).metadata == {"topic": "none"}
-    assert client.conversations.delete(conversation.id).deleted
-    with pytest.raises(openai.NotFoundError):
-        client.conversations.retrieve(conversation.id)
-
-
-def test_work_in_the_background_is_polled(client: openai.OpenAI):
-    queued = client.responses.create(
-        model=MODEL, input="[[sim tokens=12 gap_ms=20]] Take your time.", background=True, max_output_tokens=12
-    )
-    assert queued.status in ("queued", "in_progress") and queued.background is True
-    done = wait_for(
-        lambda: client.responses.retrieve(queued.id),
-        lambda response: response.status not in ("queued", "in_progress"),
-        "the response is not done",
-    )
-    assert done.status == "completed" and done.output_text
-
-
-def test_work_in_the_background_is_cancelled(client: openai.OpenAI, account: Account):
-    queued = client.responses.create(
-        model=MODEL, input="[[sim tokens=400 gap_ms=50]] Take for ever.", background=True, max_output_tokens=400
-    )
-    assert client.responses.cancel(queued.id).status == "cancelled"
-    assert client.responses.cancel(queued.id).status == "cancelled"
-    assert client.responses.retrieve(queued.id).status == "cancelled"
-    assert account.settled_balance()["held"] == 0
-
-
-def test_a_stream_in_the_background_is_taken_up_again(client: openai.OpenAI):
-    stream = client.responses.create(
-        model=MODEL,
-        input="[[sim tokens=20 gap_ms=20]] Tell me of tolls.",
-        background=True,
-        stream=True,
-        max_output_tokens=20,
-    )
-    seen = [event for event, _ in zip(stream, range(5))]
-    stream.close()
-    response_id = seen[0].response.id
-    rest = list(client.responses.retrieve(response_id, stream=True, starting_after=seen[-1].sequence_number))
-    numbers = [event.sequence_number for event in seen + rest]
-    assert numbers == list(range(len(numbers)))
-    assert rest[-1].type == "response.completed"
-    text = "".join(event.delta for event in seen + rest if event.type == "response.output_text.delta")
-    assert rest[-1].response.output_text == text
-
-
 def test_input_is_counted(client: openai.OpenAI):
     short = client.responses.input_tokens.count(model=MODEL, input="Hello")
     long = client.responses.input_tokens.count(model=MODEL, input="Hello, what does a toll gate do all day long?")
@@ -294,20 +163,34 @@ def test_input_is_counted(client: openai.OpenAI):
 
 
 @pytest.mark.parametrize(
-    "wrong, kind",
+    "wrong, param",
     [
-        ({"model": "nobody/nothing"}, openai.NotFoundError),
-        ({"input": 7}, openai.BadRequestError),
-        ({"previous_response_id": "resp_" + "0" * 32}, (openai.NotFoundError, openai.BadRequestError)),
-        ({"max_output_tokens": -1}, openai.BadRequestError),
-        ({"background": True, "store": False}, openai.BadRequestError),
-        ({"tools": [{"type": "code_interpreter", "container": {"type": "auto"}}]}, openai.BadRequestError),
+        ({"input": 7}, "input"),
+        ({"max_output_tokens": -1}, "max_output_tokens"),
+        ({"background": True, "store": False}, ("background", "store")),
+        ({"tools": [{"type": "code_interpreter", "container": {"type": "auto"}}]}, "tools"),
     ],
 )
-def test_a_wrong_request_costs_nothing(hasty: openai.OpenAI, account: Account, wrong: dict, kind):
-    with pytest.raises(kind) as caught:
+def test_a_wrong_parameter_is_named(hasty: openai.OpenAI, account: Account, wrong: dict, param):
+    with pytest.raises(openai.BadRequestError) as caught:
         hasty.responses.create(**({"model": MODEL, "input": "Hello"} | wrong))
-    assert caught.value.message and caught.value.type
+    assert caught.value.type == "invalid_request_error"
+    assert caught.value.param.startswith(param)
+    assert account.balance()["spent"] == 0
+
+
+@pytest.mark.parametrize(
+    "missing, code",
+    [
+        ({"model": "nobody/nothing"}, "model_not_found"),
+        ({"previous_response_id": f"resp_{0:032x}"}, "previous_response_not_found"),
+        ({"conversation": f"conv_{0:032x}"}, "conversation_not_found"),
+    ],
+)
+def test_what_does_not_exist_is_not_found(hasty: openai.OpenAI, account: Account, missing: dict, code: str):
+    with pytest.raises(openai.NotFoundError) as caught:
+        hasty.responses.create(**({"model": MODEL, "input": "Hello"} | missing))
+    assert caught.value.code == code
     assert account.balance()["spent"] == 0
 
 
