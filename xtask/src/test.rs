@@ -14,7 +14,7 @@ use crate::workspace::Workspace;
 
 /// Install what the tests need, then run all of them.
 ///
-/// The Rust tests, then real clients against the real gateway, on the simulator and on a real model. A fresh machine needs Rust and Python 3 only; the rest is installed into the build folder.
+/// The Rust tests, then real clients against the real gateway, on the simulator and on a real model. A fresh machine needs Rust and Python 3 only; the rest is installed into the build folder and `clients/javascript`.
 #[derive(Args)]
 pub(crate) struct Options {
     /// Only `cargo test`
