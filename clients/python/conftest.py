@@ -4,14 +4,13 @@ The harness checks what nobody remembers to: after each test its account's books
 gateway ends with exit code 0 and `tollgate audit` finds no violation and nothing held.
 """
 
-import json
 import pathlib
-import urllib.request
 
+import anthropic
 import openai
 import pytest
 
-from gateway import Account, Gateway
+from gateway import Account, Gateway, chats_seen_by
 from programs import Program, path_from
 
 # A model of the simulator with several priced offers.
@@ -31,7 +30,7 @@ def gateway(tmp_path_factory):
     router = Program("hf-sim", simulator, folder)
     running = Gateway(folder, router.ready["url"], model.ready["base_url"])
     yield running
-    prompts = prompts_seen_by(router.ready["url"])
+    prompts = prompts_in(chats_seen_by(running.simulator_url))
     exit_code = running.program.stop()
     router.stop()
     model.stop()
@@ -42,13 +41,11 @@ def gateway(tmp_path_factory):
     running.assert_log_has_none_of(prompts)
 
 
-def prompts_seen_by(router_url: str) -> set[str]:
-    """The texts of all messages that reached the simulator, but for those too short to mean anything in a log."""
-    with urllib.request.urlopen(router_url.removesuffix("/v1") + "/_sim/requests") as reply:
-        requests = json.load(reply)["requests"]
+def prompts_in(chats: list[dict]) -> set[str]:
+    """The texts of all messages, but for those too short to mean anything in a log."""
     texts = set()
-    for body in (request["body"] for request in requests if request["path"].endswith("/chat/completions")):
-        contents = [message.get("content") for message in json.loads(body)["messages"]]
+    for chat in chats:
+        contents = [message.get("content") for message in chat["messages"]]
         texts.update(text for text in contents if isinstance(text, str) and len(text) >= PROMPT_LENGTH_MIN)
     return texts
 
@@ -73,6 +70,13 @@ def client(account: Account):
 def hasty(client: openai.OpenAI) -> openai.OpenAI:
     """The SDK without retries."""
     return client.with_options(max_retries=0)
+
+
+@pytest.fixture
+def claude(account: Account):
+    """Anthropic's SDK, without retries."""
+    with anthropic.Anthropic(base_url=account.gateway.url, api_key=account.key, max_retries=0) as client:
+        yield client
 
 
 def pytest_configure(config: pytest.Config) -> None:

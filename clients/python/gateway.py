@@ -38,6 +38,7 @@ class Gateway:
     """`tollgate serve` on free ports, with the simulator as Hugging Face and a real model as `local`."""
 
     def __init__(self, folder: pathlib.Path, router_url: str, model_url: str):
+        self.simulator_url = router_url.removesuffix("/v1")
         self.data_dir = folder / "data"
         config = folder / "tollgate.toml"
         config.write_text(CONFIG.format(router_url=router_url, model_url=model_url))
@@ -60,6 +61,10 @@ class Gateway:
         key = self.admin("POST", f"/admin/accounts/{account_id}/keys", {"name": name})["secret"]
         self.secrets.append(key)
         return Account(self, account_id, key)
+
+    def model_saw(self, mark: str) -> list[dict]:
+        """The chat requests with this text in them, as they reached the simulator; oldest first."""
+        return [body for body in chats_seen_by(self.simulator_url) if mark in json.dumps(body)]
 
     def assert_log_has_none_of(self, prompts: set[str]) -> None:
         """No key, no token and no prompt of the whole suite is in the log, which is at its most talkative."""
@@ -116,6 +121,19 @@ class Account:
         assert balance["granted"] == balance["available"] + balance["spent"], balance
         charged = sum((Decimal(receipt["cost"]) for receipt in self.receipts()), Decimal(0))
         assert charged == balance["spent"], f"receipts say {charged}, the account says {balance}"
+
+
+def chats_seen_by(simulator_url: str) -> list[dict]:
+    """The bodies of all chat requests that reached the simulator."""
+    with urllib.request.urlopen(f"{simulator_url}/_sim/requests", timeout=30) as reply:
+        requests = json.load(reply)["requests"]
+    return [json.loads(request["body"]) for request in requests if request["path"].endswith("/chat/completions")]
+
+
+def text_of(message: dict) -> str:
+    """What a chat message says, whether it is one text or parts."""
+    content = message["content"]
+    return content if isinstance(content, str) else "".join(part["text"] for part in content)
 
 
 def wait_for(read, is_done, complaint: str):

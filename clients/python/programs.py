@@ -61,7 +61,17 @@ class Program:
 
 
 # A developer's own credentials must never reach a test.
-INHERITED_SECRETS = {"HUG_API_KEY", "HF_TOKEN", "HF_HUB_OFFLINE", "OPENAI_API_KEY", "OPENAI_BASE_URL", "TOLLGATE_ADMIN_KEY"}
+INHERITED_SECRETS = {
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_AUTH_TOKEN",
+    "ANTHROPIC_BASE_URL",
+    "HF_HUB_OFFLINE",
+    "HF_TOKEN",
+    "HUG_API_KEY",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "TOLLGATE_ADMIN_KEY",
+}
 
 
 def path_from(variable: str) -> str:

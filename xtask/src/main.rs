@@ -5,6 +5,7 @@ mod check;
 mod console;
 mod debian;
 mod failure;
+mod javascript;
 mod python;
 mod real_llm;
 mod step;

@@ -25,7 +25,7 @@ pub(crate) enum Dependencies {
 }
 
 impl Environment {
-    /// The SDKs and the test runner of `clients/python`.
+    /// The SDKs and the test runner of `clients/python`, and Node for `clients/javascript`.
     pub(crate) fn clients(workspace: &Workspace) -> Self {
         Self {
             folder: workspace.target.join("python").join("clients"),
@@ -58,6 +58,11 @@ impl Environment {
         run(&mut self.pip_install(&interpreter))?;
         fs::write(&stamp, wanted).during(format_args!("writing {}", stamp.display()))?;
         Ok(interpreter)
+    }
+
+    /// A program that one of the packages brings, installed on first use.
+    pub(crate) fn program(&self, name: &str) -> Result<PathBuf> {
+        Ok(self.ready()?.with_file_name(name))
     }
 
     fn pip_install(&self, interpreter: &Path) -> Command {

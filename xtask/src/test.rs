@@ -7,19 +7,20 @@ use clap::Args;
 use crate::console::say;
 use crate::debian;
 use crate::failure::Result;
+use crate::javascript::Packages;
 use crate::python::Environment;
 use crate::step::Steps;
 use crate::workspace::Workspace;
 
 /// Install what the tests need, then run all of them.
 ///
-/// The Rust tests, then real clients against the real gateway, on the simulator and on a real model. A fresh machine needs Rust and Python 3 only; the rest is installed into the build folder.
+/// The Rust tests, then real clients against the real gateway, on the simulator and on a real model. A fresh machine needs Rust and Python 3 only; the rest is installed into the build folder and `clients/javascript`.
 #[derive(Args)]
 pub(crate) struct Options {
     /// Only `cargo test`
     #[arg(long, conflicts_with = "clients_only")]
     rust_only: bool,
-    /// Only the Python tests of real clients
+    /// Only the tests of real clients, in Python and JavaScript
     #[arg(long)]
     clients_only: bool,
     /// Run the tests whose name contains this
@@ -33,6 +34,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         // First, so that a missing Python shows before minutes of building.
         steps.work("curl", || debian::require("curl", &["--version"], "curl", "curl"))?;
         steps.work("python packages", || Environment::clients(workspace).ready())?;
+        steps.work("javascript packages", || Packages::clients(workspace).ready())?;
         steps.work("real model", || Environment::real_llm(workspace).ready())?;
     }
     if !options.clients_only {

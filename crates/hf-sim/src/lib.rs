@@ -98,6 +98,8 @@
 //! | `dialect=…` | `groq` `together` `fireworks` `deepseek` (`zai`) `featherless` `cerebras` `tgi` `vllm` `sglang` `llamacpp` `transformers` |
 //! | `role=…` | `delta.role` on `every` chunk, on the `first`, on `none` |
 //! | `tool=…` | `none` (text all the same), `whole`, `fragments`, `no_id`, `no_index`, `parallel` (two calls), `empty_args`, `bad_args`, `leak` (template markers in the content), `xml` (markup in the reasoning) |
+//! | `call=name` | a call of this tool instead of the first one, offered or not; with `text`, the text answers the tool's result |
+//! | `arguments="{…}"` | the arguments of the call, verbatim |
 //! | `none_filler` | the content `None`, in two pieces, beside a tool call or alone |
 //! | `vary` | another answer at every call |
 //! | `usage=…` | `none`; its place, asked for or not: `separate`, `finish`, `choice`; its form: `flat_cached`, `null`, `float`, `string`; lies: `lying_negative`, `lying_huge`, `inconsistent`, `growing` (on every chunk), `twice` |

@@ -68,6 +68,12 @@ pub struct Script {
     pub dialect: Option<DialectName>,
     /// When `delta.role` is sent.
     pub role: Option<RoleFault>,
+    /// The tool to call, by its name; offered or not. With `text`, the text answers the tool's result.
+    #[serde(deserialize_with = "word")]
+    pub call: Option<String>,
+    /// The arguments of that call, verbatim; without them, what fits the tool's schema.
+    #[serde(deserialize_with = "word")]
+    pub arguments: Option<String>,
     /// How tools are called.
     pub tool: Option<ToolFault>,
     /// Put the filler text `None` beside the answer.
@@ -183,6 +189,8 @@ impl Script {
             finish: later.finish.or(self.finish),
             dialect: later.dialect.or(self.dialect),
             role: later.role.or(self.role),
+            call: later.call.or(self.call),
+            arguments: later.arguments.or(self.arguments),
             tool: later.tool.or(self.tool),
             none_filler: later.none_filler || self.none_filler,
             split: later.split.or(self.split),

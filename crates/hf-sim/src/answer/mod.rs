@@ -155,14 +155,17 @@ fn choice(
     script: &Script,
     dice: &mut Dice,
 ) -> Choice {
-    if let Some(text) = &script.text {
+    let asks = matches!(prompt.last, Last::Question) && script.tool != Some(ToolFault::None);
+    let calls_first = asks && script.call.is_some();
+    if let Some(text) = &script.text
+        && !calls_first
+    {
         return Choice::text(text);
     }
     if let Some(route) = arch_router::answer(model_id, &prompt.question) {
         return Choice::text(&route);
     }
-    let asks = matches!(prompt.last, Last::Question) && script.tool != Some(ToolFault::None);
-    if asks && let Some(choice) = tools::call(request, script.tool, dice) {
+    if asks && let Some(choice) = tools::call(request, script, dice) {
         return choice;
     }
     if let Some(schema) = request.response_format.as_ref().and_then(wanted_schema) {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{Choice, Finish, ToolCall, schema, words};
 use crate::dice::Dice;
 use crate::request::ChatRequest;
+use crate::script::Script;
 use crate::vocabulary::ToolFault;
 
 #[derive(Deserialize)]
@@ -21,8 +22,9 @@ struct Function {
 }
 
 /// The call that answers `request`, if it calls for one.
-pub(super) fn call(request: &ChatRequest<'_>, fault: Option<ToolFault>, dice: &mut Dice) -> Option<Choice> {
-    let chosen = match chosen(request) {
+pub(super) fn call(request: &ChatRequest<'_>, script: &Script, dice: &mut Dice) -> Option<Choice> {
+    let fault = script.tool;
+    let chosen = match chosen(request, script.call.as_deref()) {
         Some(function) => function,
         // A fault needs something to leak even when the request has no tools.
         None if fault.is_some() => Function { name: "lookup".to_owned(), parameters: Value::Null },
@@ -31,6 +33,7 @@ pub(super) fn call(request: &ChatRequest<'_>, fault: Option<ToolFault>, dice: &m
     let arguments = match fault {
         Some(ToolFault::EmptyArgs) => String::new(),
         Some(ToolFault::BadArgs) => "{\"city\": ".to_owned(),
+        _ if let Some(scripted) = &script.arguments => scripted.clone(),
         _ if chosen.parameters.is_null() => "{}".to_owned(),
         _ => schema::example(&chosen.parameters, dice).to_string(),
     };
@@ -57,17 +60,22 @@ fn parsed(arguments: &str) -> Value {
     serde_json::from_str(arguments).unwrap_or(Value::Null)
 }
 
-/// The tool that `tool_choice` names, else the first one.
-fn chosen(request: &ChatRequest<'_>) -> Option<Function> {
+/// The tool that a script names, offered or not; else the one that `tool_choice` names, else the first one.
+fn chosen(request: &ChatRequest<'_>, scripted: Option<&str>) -> Option<Function> {
     let choice = request.tool_choice.as_ref();
-    if choice.and_then(Value::as_str) == Some("none") {
+    if scripted.is_none() && choice.and_then(Value::as_str) == Some("none") {
         return None;
     }
-    let tools: Vec<Tool> = serde_json::from_str(request.tools?.get()).ok()?;
+    let tools: Vec<Tool> =
+        request.tools.and_then(|tools| serde_json::from_str(tools.get()).ok()).unwrap_or_default();
     let named = choice.and_then(|choice| choice.pointer("/function/name")).and_then(Value::as_str);
-    let tool = match named {
-        Some(name) => tools.iter().find(|tool| tool.function.name == name),
-        None => tools.first(),
-    };
-    tool.map(|tool| tool.function.clone())
+    let mut offered = tools.into_iter().map(|tool| tool.function);
+    match (scripted, named) {
+        (Some(name), _) => {
+            let unknown = Function { name: name.to_owned(), parameters: Value::Null };
+            Some(offered.find(|function| function.name == name).unwrap_or(unknown))
+        }
+        (None, Some(name)) => offered.find(|function| function.name == name),
+        (None, None) => offered.next(),
+    }
 }

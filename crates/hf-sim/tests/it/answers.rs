@@ -127,6 +127,30 @@ async fn tools_are_called_with_arguments_that_fit_and_their_results_are_used() {
 }
 
 #[tokio::test]
+async fn a_script_names_the_tool_its_arguments_and_what_is_said_of_the_result() {
+    let sim = sim();
+    let prompt = r#"Pay [[sim call=shell arguments="{\"command\": \"pay\"}" text="It is paid."]]"#;
+    for offered in [json!({}), json!({ "tools": [weather()], "tool_choice": "none" })] {
+        let asked = chat(&sim, &with(ask(MODEL, prompt), &offered)).await.json();
+        let call = &asked["choices"][0]["message"]["tool_calls"][0];
+        assert_eq!(
+            call["function"],
+            json!({ "name": "shell", "arguments": r#"{"command": "pay"}"# }),
+            "{offered}"
+        );
+        let history = json!([{ "role": "user", "content": prompt },
+            { "role": "assistant", "content": null, "tool_calls": [call] },
+            { "role": "tool", "tool_call_id": call["id"], "content": "paid" }]);
+        let answered = chat(&sim, &with(json!({ "model": MODEL, "messages": history }), &offered)).await;
+        assert_eq!(content(&answered), "It is paid.");
+    }
+    let fitting =
+        chat(&sim, &with(ask(MODEL, "[[sim call=weather]]"), &json!({ "tools": [weather()] }))).await;
+    let arguments = fitting.json()["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"].clone();
+    assert!(arguments.as_str().unwrap().contains("city"), "{arguments}");
+}
+
+#[tokio::test]
 async fn tool_calls_go_wrong_in_every_known_way() {
     let sim = sim();
     for fault in ["no_id", "no_index", "parallel", "empty_args", "bad_args", "leak", "xml", "none"] {

@@ -4,8 +4,8 @@ use axum::extract::State;
 use axum::response::Response;
 use hyper::header::HeaderMap;
 
-use crate::http::activity_reply::{activity_query, reply};
-use crate::http::calls_query::AccountText;
+use crate::http::activity_reply::reply;
+use crate::http::calls_query::{AccountText, activity_query};
 use crate::http::{Admin, ApiError, Caller, QueryParams};
 use crate::ledger::StoredReceipt;
 use crate::ledger::usage::Calls;

@@ -20,6 +20,8 @@ usage_query!(UsageQuery {
 /// Usage over time
 ///
 /// Requests, errors, tokens, cost, and how fast it went. `from` and `to` are widened to whole intervals of UTC.
+/// At most 10,000 points: a series of more is refused with `too_many_points`. A year by day and key is that many for 27
+/// keys; with more, ask by month, for fewer days, or for one key at a time.
 #[utoipa::path(
     get,
     path = "/admin/usage",

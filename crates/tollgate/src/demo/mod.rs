@@ -83,7 +83,7 @@ fn has_token(config: &Config) -> bool {
     config.providers.iter().any(|row| row.catalogue == CatalogueKind::HuggingFace && row.api_key.is_some())
 }
 
-/// Starts the simulator and points the Hugging Face provider at it.
+/// Starts the simulator and points the Hugging Face provider and the Hub at it.
 fn simulate(config: &mut Config) -> io::Result<HfSim> {
     let simulator = HfSim::start(SimConfig { latency: PACE, ..SimConfig::default() })?;
     for row in &mut config.providers {
@@ -92,6 +92,10 @@ fn simulate(config: &mut Config) -> io::Result<HfSim> {
             row.api_key = ApiKey::new("hf_demo");
         }
     }
+    let hub_url = format!("http://{}", simulator.addr());
+    config.tokenizers.hub_url = BaseUrl::parse(&hub_url).map_err(io::Error::other)?;
+    // The simulator's tokenizers are not those of the models that they are called after.
+    config.tokenizers.folder = config.tokenizers.folder.with_file_name("tokenizers-of-the-simulator");
     Ok(simulator)
 }
 

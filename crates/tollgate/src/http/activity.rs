@@ -7,8 +7,9 @@ use axum::response::Response;
 use hyper::header::HeaderMap;
 
 use super::ApiError;
-use super::activity_reply::{activity_query, reply};
+use super::activity_reply::reply;
 use super::caller::{Caller, Key};
+use super::calls_query::activity_query;
 use super::generation::{GenerationData, render};
 use super::input::QueryParams;
 use super::scope::own_calls;

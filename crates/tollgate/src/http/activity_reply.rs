@@ -53,46 +53,6 @@ impl Format {
     }
 }
 
-/// A query for activity, with the filters of both listeners and whatever one of them has beside.
-macro_rules! activity_query {
-    ($name:ident { $($rest:tt)* }) => {
-        $crate::http::calls_query::calls_query! {
-            /// Which calls.
-            $name {
-                $($rest)*
-                /// Calls of this session, as `x-tollgate-session` named it.
-                #[param(value_type = Option<String>, min_length = 1, max_length = 256)]
-                session: Option<$crate::http::calls_query::Text>,
-                /// Calls with this label, as `x-tollgate-label` named it.
-                #[param(value_type = Option<String>, min_length = 1, max_length = 256)]
-                label: Option<$crate::http::calls_query::Text>,
-                /// A page of JSON, or everything as `csv` or `jsonl`.
-                #[param(inline)]
-                format: Option<$crate::http::activity_reply::Format>,
-                /// Calls on a page; 50 when nobody says.
-                #[param(minimum = 1, maximum = 1000)]
-                limit: Option<u32>,
-                /// The `next_cursor` of the page before.
-                cursor: Option<String>,
-            }
-        }
-
-        impl $name {
-            /// What is asked of the caller's own calls.
-            fn asked(&self, own: &$crate::ledger::usage::Calls) -> $crate::http::activity_reply::Asked<'_> {
-                let calls = self.calls(own).map(|calls| $crate::ledger::usage::Calls {
-                    session: self.session.as_ref().map(|text| text.0.clone()),
-                    label: self.label.as_ref().map(|text| text.0.clone()),
-                    ..calls
-                });
-                let (format, limit, cursor) = (self.format, self.limit, self.cursor.as_deref());
-                $crate::http::activity_reply::Asked { calls, format, limit, cursor }
-            }
-        }
-    };
-}
-pub(crate) use activity_query;
-
 /// What a query says.
 pub(crate) struct Asked<'a> {
     /// `None` when the filters contradict each other.

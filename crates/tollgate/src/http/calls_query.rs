@@ -129,6 +129,46 @@ macro_rules! calls_query {
 }
 pub(crate) use calls_query;
 
+/// A query for activity, with the filters of both listeners and whatever one of them has beside.
+macro_rules! activity_query {
+    ($name:ident { $($rest:tt)* }) => {
+        $crate::http::calls_query::calls_query! {
+            /// Which calls.
+            $name {
+                $($rest)*
+                /// Calls of this session, as `x-tollgate-session` named it.
+                #[param(value_type = Option<String>, min_length = 1, max_length = 256)]
+                session: Option<$crate::http::calls_query::Text>,
+                /// Calls with this label, as `x-tollgate-label` named it.
+                #[param(value_type = Option<String>, min_length = 1, max_length = 256)]
+                label: Option<$crate::http::calls_query::Text>,
+                /// A page of JSON, or everything as `csv` or `jsonl`.
+                #[param(inline)]
+                format: Option<$crate::http::activity_reply::Format>,
+                /// Calls on a page; 50 when nobody says.
+                #[param(minimum = 1, maximum = 1000)]
+                limit: Option<u32>,
+                /// The `next_cursor` of the page before.
+                cursor: Option<String>,
+            }
+        }
+
+        impl $name {
+            /// What is asked of the caller's own calls.
+            fn asked(&self, own: &$crate::ledger::usage::Calls) -> $crate::http::activity_reply::Asked<'_> {
+                let calls = self.calls(own).map(|calls| $crate::ledger::usage::Calls {
+                    session: self.session.as_ref().map(|text| text.0.clone()),
+                    label: self.label.as_ref().map(|text| text.0.clone()),
+                    ..calls
+                });
+                let (format, limit, cursor) = (self.format, self.limit, self.cursor.as_deref());
+                $crate::http::activity_reply::Asked { calls, format, limit, cursor }
+            }
+        }
+    };
+}
+pub(crate) use activity_query;
+
 /// What is asked for within the caller's own calls; `None` when nothing can be both.
 pub(crate) fn within(own: &Calls, asked: Calls) -> Option<Calls> {
     let key = match (own.key, asked.key) {

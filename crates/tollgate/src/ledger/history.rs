@@ -63,7 +63,7 @@ impl Ledger {
         self.usage()?.tasks.send(Task::Follow(policy)).await.map_err(|_| LedgerError::Closed)
     }
 
-    /// Rolls up every receipt that is settled by now, and deletes those that are older than what is kept.
+    /// Rolls up every receipt that is settled by now, and deletes receipts and sessions that are older than what is kept.
     pub async fn roll_up(&self) -> Result<(), LedgerError> {
         let (answer, answered) = oneshot::channel();
         self.usage()?.tasks.send(Task::Keep(answer)).await.map_err(|_| LedgerError::Closed)?;

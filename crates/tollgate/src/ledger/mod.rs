@@ -134,12 +134,11 @@ impl Ledger {
         database: Option<&Path>,
         clock: Clock,
     ) -> Result<Ledger, LedgerError> {
-        let mut session_bytes = SessionBytes::default();
+        let mut session_bytes = Arc::<SessionBytes>::default();
         if let Some(database) = store.database() {
             sqlite::usage::catch_up(database)?;
-            session_bytes = sqlite::sessions::take_up(database)?;
+            session_bytes = Arc::new(sqlite::sessions::take_up(database)?);
         }
-        let session_bytes = Arc::new(session_bytes);
         let mut accounts = HashMap::new();
         for row in store.accounts()? {
             accounts.insert(row.id, Arc::new(Account::open(&row)?));

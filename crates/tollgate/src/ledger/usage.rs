@@ -103,9 +103,6 @@ pub enum Interval {
 }
 
 impl Interval {
-    /// Every interval, the shortest first.
-    pub const ALL: [Interval; 3] = [Interval::Hour, Interval::Day, Interval::Month];
-
     /// Its name in queries.
     #[must_use]
     pub fn as_str(self) -> &'static str {

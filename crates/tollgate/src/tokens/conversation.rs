@@ -221,7 +221,7 @@ impl Part {
 
     fn value(&self) -> Value {
         if self.is_image() {
-            return [("type", Value::from("image"))].into_iter().collect();
+            return Value::from_pairs([("type", "image")]);
         }
         text_part(self.text())
     }
@@ -241,11 +241,11 @@ impl ToolCall {
 }
 
 fn text_part(text: &str) -> Value {
-    [("type", Value::from("text")), ("text", Value::from(text))].into_iter().collect()
+    Value::from_pairs([("type", "text"), ("text", text)])
 }
 
 /// What cannot be written has no text.
 fn json(value: &Value) -> String {
-    let json = tojson(value, std::iter::empty::<(&str, Value)>().collect());
+    let json = tojson(value, &std::iter::empty::<(&str, Value)>().collect());
     json.map(|json| json.to_string()).unwrap_or_default()
 }

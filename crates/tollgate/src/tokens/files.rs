@@ -15,6 +15,9 @@ pub(super) const CONFIG: (&str, u64) = ("tokenizer_config.json", 4 << 20);
 /// Its chat template. The largest ones have some 30 KiB.
 pub(super) const TEMPLATE: (&str, u64) = ("chat_template.jinja", 1 << 20);
 
+/// All of them.
+pub(super) const FILES: [(&str, u64); 3] = [TOKENIZER, CONFIG, TEMPLATE];
+
 /// The files of one tokenizer.
 #[derive(Clone, Debug)]
 pub(super) struct TokenizerFiles {

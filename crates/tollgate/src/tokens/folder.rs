@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use super::files::TokenizerFiles;
+use super::files::{FILES, TokenizerFiles};
 use super::hub_name::HubName;
 
 /// How the folders begin that are being written. No name of a repository begins with a dot.
@@ -52,10 +52,7 @@ impl Folder {
         let unfinished = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(&self.root)?;
         files.write(unfinished.path())?;
         let place = self.place(name);
-        match fs::remove_dir_all(&place) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        remove(&place)?;
         if let Some(organisation) = place.parent() {
             fs::create_dir_all(organisation)?;
         }
@@ -66,16 +63,17 @@ impl Folder {
         self.root.join(name.as_str())
     }
 
-    /// Removes what was left unfinished, and the oldest tokenizers until `bytes` more have room.
+    /// Removes what was left unfinished, and the oldest tokenizers until `bytes` more have room. Folders with anything
+    /// else in them are not of our making, and stay.
     fn make_room(&self, bytes: u64) -> io::Result<()> {
         let mut kept = Vec::new();
         for organisation in folders(&self.root)? {
             if organisation.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED)) {
-                fs::remove_dir_all(&organisation)?;
+                remove(&organisation)?;
                 continue;
             }
             for path in folders(&organisation)? {
-                kept.push(Kept::at(path)?);
+                kept.extend(Kept::at(path)?);
             }
         }
         kept.sort_by_key(|kept| kept.written);
@@ -84,7 +82,7 @@ impl Folder {
             if taken + bytes <= self.bytes_max {
                 break;
             }
-            fs::remove_dir_all(&oldest.path)?;
+            remove(&oldest.path)?;
             taken -= oldest.bytes;
         }
         Ok(())
@@ -92,13 +90,28 @@ impl Folder {
 }
 
 impl Kept {
-    fn at(path: PathBuf) -> io::Result<Kept> {
+    /// `None` for a folder that is not of our making.
+    fn at(path: PathBuf) -> io::Result<Option<Kept>> {
         let mut bytes = 0;
-        for file in fs::read_dir(&path)?.take(ENTRIES_MAX) {
-            bytes += file?.metadata()?.len();
+        for file in fs::read_dir(&path)? {
+            let file = file?;
+            if !FILES.iter().any(|(name, _)| file.file_name() == *name) {
+                return Ok(None);
+            }
+            bytes += file.metadata()?.len();
         }
         let written = fs::metadata(&path)?.modified()?;
-        Ok(Kept { path, bytes, written })
+        Ok(Some(Kept { path, bytes, written }))
+    }
+}
+
+/// Removes a tokenizer, if it is there. It is an error when there is anything else in its folder.
+fn remove(path: &Path) -> io::Result<()> {
+    match Kept::at(path.to_owned()) {
+        Ok(Some(kept)) => fs::remove_dir_all(kept.path),
+        Ok(None) => Err(io::Error::other(format!("{} holds more than a tokenizer", path.display()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-/// Counts at the same time. Each takes a core, and up to some hundred megabytes for the longest text.
+/// Counts at the same time. Each takes a core, and a few times the bytes of its request.
 const RUNNING_MAX: usize = 2;
 
 /// Counts that wait or run. Whoever comes when it is full gets a bound at once.

@@ -34,7 +34,7 @@ const HOUR_MS: i64 = 60 * MINUTE_MS;
 
 /// The filter `tojson` as chat templates have it: `json.dumps` with `ensure_ascii=False`. Its other arguments are taken
 /// and change nothing.
-pub(super) fn tojson(value: &Value, arguments: Kwargs) -> Result<Value, Error> {
+pub(super) fn tojson(value: &Value, arguments: &Kwargs) -> Result<Value, Error> {
     let indent: Option<usize> = arguments.get("indent")?;
     for ignored in ["ensure_ascii", "separators", "sort_keys"] {
         let _: Option<Value> = arguments.get(ignored)?;

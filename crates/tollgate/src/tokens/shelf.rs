@@ -25,7 +25,8 @@ pub(super) const LOADED_MAX: usize = 8;
 /// Models that are known to have a tokenizer or none. Beyond it they count as having none.
 const ENTRIES_MAX: usize = 4_096;
 
-/// Tokenizers that are read or fetched at the same time. Each takes its size in memory a few times over.
+/// Tokenizers that are read at the same time, and those that are fetched. Each takes its size in memory a few times
+/// over.
 const ARRIVING_MAX: usize = 2;
 
 /// After a failed fetch, the Hub is asked again this much later, and twice as much later each time.
@@ -43,7 +44,9 @@ pub(super) struct Shelf {
     folder: Folder,
     /// Where they are fetched from; `None` when they are not.
     hub: Option<Hub>,
-    arriving: Semaphore,
+    reading: Semaphore,
+    /// Apart from those that are read, which wait for no network.
+    fetching: Semaphore,
     clock: Clock,
 }
 
@@ -83,7 +86,8 @@ impl Shelf {
             entries: Mutex::default(),
             folder: Folder::new(config.folder.clone(), config.disk_bytes_max),
             hub: config.fetch.then(|| Hub::new(config)),
-            arriving: Semaphore::new(ARRIVING_MAX),
+            reading: Semaphore::new(ARRIVING_MAX),
+            fetching: Semaphore::new(ARRIVING_MAX),
             clock,
         }
     }
@@ -189,7 +193,6 @@ struct Arrival {
 
 impl Arrival {
     async fn run(self) {
-        let _turn = self.shelf.arriving.acquire().await;
         match self.bring().await {
             Ok(tokenizer) => {
                 let mut entries = self.shelf.lock();
@@ -211,7 +214,7 @@ impl Arrival {
 
     async fn bring(&self) -> Result<ModelTokenizer, NotFetched> {
         match (self.read().await, &self.source, &self.shelf.hub) {
-            (Ok(Some(tokenizer)), _, _) => return Ok(tokenizer),
+            (Ok(Some(tokenizer)), _, _) => Ok(tokenizer),
             (Ok(None), TokenizerSource::Hub(name), Some(hub)) => self.fetch(name, hub).await,
             (Err(error), TokenizerSource::Hub(name), Some(hub)) => {
                 warn!(model = %name, error, "the tokenizer on disk is broken, and fetched anew");
@@ -226,6 +229,7 @@ impl Arrival {
 
     /// The tokenizer on disk.
     async fn read(&self) -> Result<Option<ModelTokenizer>, String> {
+        let _turn = self.shelf.reading.acquire().await;
         let (shelf, source) = (Arc::clone(&self.shelf), self.source.clone());
         blocking(move || {
             let files = match &source {
@@ -241,6 +245,7 @@ impl Arrival {
     /// The tokenizer of the Hub, which is on disk from now on.
     async fn fetch(&self, name: &HubName, hub: &Hub) -> Result<ModelTokenizer, NotFetched> {
         self.said.send_replace(Step::Fetching);
+        let _turn = self.shelf.fetching.acquire().await;
         let files = hub.fetch(name).await?;
         let (shelf, name) = (Arc::clone(&self.shelf), name.clone());
         let load = move || {

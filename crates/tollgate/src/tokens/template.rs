@@ -115,7 +115,7 @@ fn environment(clock: &Clock) -> Environment<'static> {
     }
     environment.set_fuel(Some(FUEL));
     environment.set_unknown_method_callback(unknown_method_callback);
-    environment.add_filter("tojson", |value: Value, arguments: Kwargs| tojson(&value, arguments));
+    environment.add_filter("tojson", |value: Value, arguments: Kwargs| tojson(&value, &arguments));
     environment.add_function("raise_exception", |message: String| -> Result<Value, Error> {
         Err(Error::new(ErrorKind::InvalidOperation, message))
     });

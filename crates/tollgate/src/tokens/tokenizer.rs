@@ -9,9 +9,11 @@ use super::files::TokenizerFiles;
 use super::template::ChatTemplates;
 use crate::clock::Clock;
 
-/// The longest text that is tokenized, in bytes: half a million tokens of prose. The work and the memory for it grow
-/// with it.
-pub(super) const TEXT_BYTES_MAX: usize = 2 << 20;
+/// The longest text that is tokenized, in bytes: a million tokens of prose, as many as the longest contexts.
+pub(super) const TEXT_BYTES_MAX: usize = 4 << 20;
+
+/// What is tokenized at once, in bytes. The library takes some two hundred bytes of memory for each.
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// Words that a thread remembers for a tokenizer. The library's own ten thousand stay in memory when the tokenizer
 /// does not.
@@ -66,13 +68,35 @@ impl ModelTokenizer {
         Some(tokens + conversation.images() * IMAGE_TOKENS_ESTIMATED)
     }
 
-    /// The tokens of a text, special ones in it included; `None` when it cannot be counted.
+    /// The tokens of a text, special ones in it included; `None` when it is too long, or cannot be counted.
     pub(super) fn count_text(&self, text: &str) -> Option<u64> {
         if text.len() > TEXT_BYTES_MAX {
             return None;
         }
         // The template has put the special tokens where they belong.
-        let encoding = self.tokenizer.encode_fast(text, false);
-        encoding.ok().map(|encoding| encoding.len() as u64)
+        let count = |chunk| self.tokenizer.encode_fast(chunk, false).map(|encoding| encoding.len() as u64);
+        chunks(text).map(count).sum::<Result<u64, _>>().ok()
     }
+}
+
+/// Pieces of a text, cut at the beginning of a line where that can be. Words and pauses never reach across it, so that
+/// the tokens of the pieces are those of the whole; elsewhere a cut makes a token more.
+fn chunks(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (chunk, after) = rest.split_at(cut(rest));
+        rest = after;
+        Some(chunk).filter(|chunk| !chunk.is_empty())
+    })
+}
+
+/// Where to cut a text, in bytes.
+fn cut(text: &str) -> usize {
+    if text.len() <= CHUNK_BYTES {
+        return text.len();
+    }
+    let end = text.floor_char_boundary(CHUNK_BYTES);
+    let lines = text[..end].match_indices('\n').map(|(at, line_end)| at + line_end.len());
+    let begins = |at: &usize| text[*at..].starts_with(|next: char| !next.is_whitespace());
+    lines.rev().find(begins).unwrap_or(end)
 }

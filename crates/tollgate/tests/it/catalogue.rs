@@ -58,7 +58,7 @@ async fn without_a_catalogue_calls_are_refused_until_there_is_one() {
         assert_eq!((told.status.as_u16(), told.code().as_str()), (503, "catalogue_not_loaded"), "{model}");
         assert_eq!(told.header("retry-after"), "1");
     }
-    assert_eq!(gateway.client.get(MODELS).await.json(), json!({"object": "list", "data": []}));
+    assert_eq!(gateway.client.get(MODELS).await.json()["data"], json!([]));
     assert!(gateway.finish().await);
 }
 

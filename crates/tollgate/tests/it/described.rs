@@ -146,7 +146,8 @@ async fn what_a_broken_store_answers_is_described() {
     gateway.settled().await;
     let database = rusqlite::Connection::open(gateway.database()).expect("the database");
     let rename = |from: &str, to: &str| {
-        let tables = ["receipts", "usage_totals", "usage_hours", "usage_days"];
+        let tables =
+            ["receipts", "usage_totals", "usage_hours", "usage_days", "usage_wide_hours", "usage_wide_days"];
         let renamed = tables.map(|table| format!("ALTER TABLE {table}{from} RENAME TO {table}{to};"));
         database.execute_batch(&renamed.concat()).expect("renamed tables");
     };

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tollgate::app;
 use tollgate::clock::Clock;
-use tollgate::config::{Config, Env, Overrides, Sources};
+use tollgate::config::{BaseUrl, Config, Env, Overrides, Sources};
 use tollgate::first_start::make_owner;
 use tollgate::ledger::audit;
 
@@ -229,7 +229,7 @@ impl Balance {
 fn config(upstream: &str, folder: &TempDir, toml: &str) -> Config {
     let text = format!("[providers.huggingface]\nbase_url = \"{upstream}\"\n{toml}");
     let any = "127.0.0.1:0".parse().expect("an address");
-    Config::resolve(Sources {
+    let mut config = Config::resolve(Sources {
         file: Some((PathBuf::from("test.toml"), text)),
         env: Env::of(&[("HF_TOKEN", "hf_test_token_canary"), ("TOLLGATE_ADMIN_KEY", ADMIN_KEY)]),
         overrides: Overrides {
@@ -238,5 +238,8 @@ fn config(upstream: &str, folder: &TempDir, toml: &str) -> Config {
             data_dir: Some(folder.path().to_owned()),
         },
     })
-    .expect("a configuration")
+    .expect("a configuration");
+    // The simulator is the Hub as well: no test reaches the network.
+    config.tokenizers.hub_url = BaseUrl::parse(upstream.trim_end_matches("/v1")).expect("an address");
+    config
 }

@@ -210,8 +210,16 @@ async fn rollups_survive_kills_and_a_change_of_the_clocks() {
     let hours: Vec<_> =
         usage["data"].as_array().expect("points").iter().map(|point| point["requests"].clone()).collect();
     assert_eq!(hours, vec![json!(1); 24], "{usage}");
-    let day = admin.get("/admin/usage?interval=day&from=2026-03-29&to=2026-03-30").await.json();
-    assert_eq!(day["data"][0]["requests"], 23, "the first of them was on the day before");
+    for group_by in ["none", "key"] {
+        for (asked, requests) in [
+            ("interval=day&from=2026-03-29&to=2026-03-30", 23),
+            ("interval=day&from=2026-03-28&to=2026-03-29", 1),
+            ("interval=month&from=2026-03-29&to=2026-03-30", 24),
+        ] {
+            let usage = admin.get(&format!("/admin/usage?group_by={group_by}&{asked}")).await.json();
+            assert_eq!(usage["data"][0]["requests"], requests, "{group_by} {asked}: {usage}");
+        }
+    }
     stop(process).await;
     world.audit();
 }

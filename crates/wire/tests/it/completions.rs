@@ -11,9 +11,8 @@ use crate::telling::{ending, events, finish, frames, json, names, stream, text, 
 
 fn request(fields: Value) -> Result<CompletionsRequest, RequestError> {
     let mut body = value!({"model": "m", "prompt": "Once"});
-    for (key, value) in fields.as_object().unwrap() {
-        body[key] = value.clone();
-    }
+    let Value::Object(fields) = fields else { panic!("{fields}") };
+    body.as_object_mut().unwrap().extend(fields);
     CompletionsRequest::parse(body.to_string().as_bytes())
 }
 

@@ -6,9 +6,15 @@ mod catalogue;
 mod completions;
 #[cfg(test)]
 mod embeddings;
+#[cfg(test)]
+mod messages_refused;
+#[cfg(test)]
 mod messages_request;
+#[cfg(test)]
 mod messages_stream;
+#[cfg(test)]
 mod pivot_answer;
+#[cfg(test)]
 mod pivot_chat;
 #[cfg(test)]
 mod pivot_pieces;

@@ -3,6 +3,7 @@
 mod example;
 mod plans;
 mod telemetry;
+mod tokenizers;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

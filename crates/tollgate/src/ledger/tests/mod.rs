@@ -11,6 +11,7 @@ mod questions;
 mod registry;
 mod restarts;
 mod series;
+mod sessions;
 mod stored;
 mod treasury;
 mod usage;

@@ -131,3 +131,10 @@ SELECT zeroblob(16), bucket, key, model, provider, outcome, status, min(first_se
        sum(input_tokens), sum(cached_input_tokens), sum(output_tokens), sum(reasoning_tokens),
        amount_sum(charge_nanos), amount_sum(uncollected_nanos), histogram_sum(first_token), histogram_sum(speed)
 FROM usage_wide_months GROUP BY bucket, key, model, provider, outcome, status;
+
+-- Calls of a session or with a label, again: however many there are, they are counted, and the newest found, in the
+-- index alone.
+DROP INDEX receipts_of_session;
+DROP INDEX receipts_of_label;
+CREATE INDEX receipts_of_session ON receipts (session, account, seq, started_at_ms) WHERE session IS NOT NULL;
+CREATE INDEX receipts_of_label ON receipts (label, account, seq, started_at_ms) WHERE label IS NOT NULL;

@@ -1,7 +1,9 @@
 //! What is counted.
 
+use std::sync::{Arc, LazyLock};
+
 use bytes::Bytes;
-use proptest::prelude::{Strategy, any, prop, prop_assert, prop_oneof, proptest};
+use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_assert, prop_oneof, proptest};
 use proptest::sample::select;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -26,7 +28,7 @@ struct Expected {
 }
 
 fn clock() -> Clock {
-    Clock::Manual(std::sync::Arc::new(NOW_MS.into()))
+    Clock::Manual(Arc::new(NOW_MS.into()))
 }
 
 fn load(files: &TokenizerFiles) -> ModelTokenizer {
@@ -140,9 +142,23 @@ fn without_a_template_that_works_the_texts_count_with_an_allowance_each() {
 #[test]
 fn a_text_that_is_too_long_is_not_counted() {
     let tokenizer = load(&files());
-    assert!(tokenizer.count_text(&"a b ".repeat(1000)).is_some());
     assert_eq!(tokenizer.count_text(&"a".repeat(TEXT_BYTES_MAX + 1)), None);
     assert_eq!(tokenizer.count_chat(ask(&"a".repeat(TEXT_BYTES_MAX + 1)).body()), None);
+}
+
+/// Long texts are tokenized in pieces, and come to what their parts come to.
+#[test]
+fn a_long_text_counts_like_its_lines() {
+    let tokenizer = load(&files());
+    let line = "  The model answers: 東京, 🙂\n\n\tdone.\n";
+    let lines = 300_000 / line.len();
+    // A line begins with a word, and the one before it ends with its line end.
+    let paragraph = format!("It{line}");
+    let one = tokenizer.count_text(&paragraph).unwrap();
+    assert_eq!(tokenizer.count_text(&paragraph.repeat(lines)), Some(one * lines as u64));
+    // Without a line there is a cut in every 64 KiB, and maybe a token more.
+    let (letters, counted) = (256 << 10, tokenizer.count_text(&"é".repeat(128 << 10)).unwrap());
+    assert!(counted > 0 && counted <= letters);
 }
 
 /// Text as people and machines write it, and the tokenizer's own words in it.
@@ -165,14 +181,19 @@ fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
 }
 
+/// Loaded once for all the texts.
+static TOKENIZER: LazyLock<ModelTokenizer> = LazyLock::new(|| load(&files()));
+
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
     /// What makes the byte bound a bound.
     #[test]
     fn there_are_never_more_tokens_than_the_bytes_allow(
         texts in prop::collection::vec((select(vec!["system", "user", "assistant"]), text()), 1..6),
         tools in prop::collection::vec(text(), 0..3),
     ) {
-        let tokenizer = load(&files());
+        let tokenizer = &*TOKENIZER;
         let messages: Vec<Value> =
             texts.iter().map(|(role, text)| json!({ "role": role, "content": text })).collect();
         let tools: Vec<Value> = tools.iter().map(|text| {

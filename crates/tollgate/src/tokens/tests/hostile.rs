@@ -1,14 +1,14 @@
 //! Names, files and answers that nobody would send in good faith.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
 use axum::http::header::LOCATION;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
-use super::{HELLO, MODEL, Place, bound, files, settled, tokenizers};
+use super::{MODEL, Place, bound, files, settled, tokenizers};
 use crate::clock::Clock;
 use crate::config::{BaseUrl, TokenizersConfig};
 use crate::tokens::HubName;
@@ -101,11 +101,14 @@ fn the_credential_goes_to_the_hub_alone() {
     }
 }
 
+/// What a server answers to everything.
+type Answer = Arc<dyn Fn() -> Response + Send + Sync>;
+
 /// A server that answers everything with `answer`.
-async fn server(answer: impl Fn(Request) -> Response + Clone + Send + Sync + 'static) -> SocketAddr {
+async fn server(answer: Answer) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let router = Router::new().fallback(async move |request: Request| answer(request));
+    let router = Router::new().fallback(move || std::future::ready(answer()));
     tokio::spawn(async move { axum::serve(listener, router).await });
     address
 }
@@ -114,25 +117,24 @@ async fn server(answer: impl Fn(Request) -> Response + Clone + Send + Sync + 'st
 async fn a_hub_that_misleads_leaves_the_bound_and_nothing_on_disk() {
     let other = Place::new();
     let elsewhere = format!("http://{}/{MODEL}/resolve/main/tokenizer.json", other.sim.addr());
-    let answers: [(&str, Box<dyn Fn() -> Response + Send + Sync>); 6] = [
-        ("too large", Box::new(|| vec![b' '; (64 << 20) + 1].into_response())),
-        ("no tokenizer", Box::new(|| "<html>Sign in</html>".into_response())),
+    let answers: [(&str, Answer); 6] = [
+        ("too large", Arc::new(|| vec![b' '; (64 << 20) + 1].into_response())),
+        ("no tokenizer", Arc::new(|| "<html>Sign in</html>".into_response())),
         (
             "an empty vocabulary",
-            Box::new(|| {
+            Arc::new(|| {
                 "{\"model\":{\"type\":\"BPE\",\"vocab\":{},\"merges\":[[\"a\",\"b\"]]}}".into_response()
             }),
         ),
         (
             "another server",
-            Box::new(move || (StatusCode::FOUND, [(LOCATION, elsewhere.clone())]).into_response()),
+            Arc::new(move || (StatusCode::FOUND, [(LOCATION, elsewhere.clone())]).into_response()),
         ),
-        ("round and round", Box::new(|| (StatusCode::FOUND, [(LOCATION, "/again")]).into_response())),
-        ("a redirect to nowhere", Box::new(|| StatusCode::FOUND.into_response())),
+        ("round and round", Arc::new(|| (StatusCode::FOUND, [(LOCATION, "/again")]).into_response())),
+        ("a redirect to nowhere", Arc::new(|| StatusCode::FOUND.into_response())),
     ];
     for (what, answer) in answers {
-        let answer: std::sync::Arc<dyn Fn() -> Response + Send + Sync> = answer.into();
-        let hub = server(move |_| answer()).await;
+        let hub = server(answer).await;
         let folder = tempfile::TempDir::new().unwrap();
         let clock = Clock::Manual(other.now_ms.clone());
         let tokenizers = tokenizers(&format!("http://{hub}"), folder.path(), clock, "");
@@ -148,6 +150,12 @@ async fn the_folder_keeps_within_its_bound() {
     let folder = tempfile::TempDir::new().unwrap();
     let unfinished = folder.path().join(".new-left");
     std::fs::create_dir_all(&unfinished).unwrap();
+    // Not of our making: the weights of a model beside its tokenizer.
+    let foreign = folder.path().join("a/weights");
+    std::fs::create_dir_all(&foreign).unwrap();
+    for file in ["tokenizer.json", "model.safetensors"] {
+        std::fs::write(foreign.join(file), [0; 1 << 20]).unwrap();
+    }
     let size = files().len();
     let kept = Folder::new(folder.path().into(), 2 * size);
     let names = ["a/first", "a/second", "b/third"].map(|name| HubName::parse(name).unwrap());
@@ -160,5 +168,6 @@ async fn the_folder_keeps_within_its_bound() {
     assert!(!unfinished.exists());
     let there = names.each_ref().map(|name| kept.read(name).unwrap().is_some());
     assert_eq!(there, [false, false, true]);
-    assert_eq!(HELLO.source.as_str(), "tokenizer");
+    assert!(kept.write(&HubName::parse("a/weights").unwrap(), &files()).is_err());
+    assert_eq!(std::fs::read_dir(&foreign).unwrap().count(), 2);
 }

@@ -1,6 +1,6 @@
 //! What templates have of Python.
 
-use minijinja::value::Value;
+use minijinja::value::{Kwargs, Value};
 
 use crate::tokens::python::{strftime, tojson};
 
@@ -13,10 +13,10 @@ fn json_is_laid_out_as_python_does() {
     for (indent, expected) in [(None, one_line), (Some(2_u64), lines)] {
         let arguments = [("ensure_ascii", Value::from(false))].into_iter();
         let arguments = arguments.chain(indent.map(|indent| ("indent", Value::from(indent))));
-        assert_eq!(tojson(&value, arguments.collect()).unwrap().as_str(), Some(expected));
+        assert_eq!(tojson(&value, &arguments.collect()).unwrap().as_str(), Some(expected));
     }
-    let unknown = [("unknown", Value::from(1))].into_iter().collect();
-    assert!(tojson(&value, unknown).is_err());
+    let unknown: Kwargs = [("unknown", Value::from(1))].into_iter().collect();
+    assert!(tojson(&value, &unknown).is_err());
 }
 
 #[test]

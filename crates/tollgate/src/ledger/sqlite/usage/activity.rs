@@ -38,7 +38,11 @@ pub(super) fn page(
         filter.and("seq <= ?", last_seq.min(end - 1));
         // One more than asked for tells whether there is another page.
         let missing = i64::try_from(limit + 1 - receipts.len()).unwrap_or(0);
-        let sql = format!("SELECT * {} ORDER BY seq DESC LIMIT {missing}", filter.sql);
+        // First which they are, since an index may know that alone.
+        let sql = format!(
+            "SELECT * FROM receipts WHERE seq IN (SELECT seq {} ORDER BY seq DESC LIMIT {missing}) ORDER BY seq DESC",
+            filter.sql
+        );
         let mut statement = connection.prepare_cached(&sql)?;
         let mut rows = statement.query(params_from_iter(filter.values))?;
         while let Some(row) = rows.next()? {

@@ -24,7 +24,7 @@ pub(crate) struct Size {
 /// Beside calls: the writer stores such a change in as long as it settles one batch of calls.
 pub(crate) const IN_BACKGROUND: Size = Size { receipts: 10_000, hours: 192 };
 
-/// While nobody waits: some ten megabytes at a time.
+/// While nobody waits: some tens of megabytes at a time.
 pub(crate) const AT_ONCE: Size = Size { receipts: 100_000, hours: 20_000 };
 
 /// How long the output of a call must have come for its speed to count. What comes sooner was sent in one piece, and

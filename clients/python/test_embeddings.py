@@ -1,0 +1,60 @@
+"""`/v1/embeddings` and `/v1/completions` with the official SDK and Hugging Face's own client."""
+
+import base64
+import struct
+
+import openai
+import pytest
+
+from conftest import REAL_MODEL
+from gateway import Account
+
+EMBEDDING_MODEL = "BAAI/bge-small-en-v1.5"
+
+
+def test_texts_become_vectors(client: openai.OpenAI, account: Account):
+    texts = ["A toll gate.", "A bridge.", "A toll gate."]
+    answer = client.embeddings.create(model=EMBEDDING_MODEL, input=texts, encoding_format="float")
+    assert [item.index for item in answer.data] == [0, 1, 2]
+    one, other, same = (item.embedding for item in answer.data)
+    assert one and len(one) == len(other)
+    assert one == same and one != other
+    assert answer.usage.prompt_tokens == answer.usage.total_tokens > 0
+    (receipt,) = account.settled_receipts(1)
+    assert (receipt["dialect"], receipt["outcome"]) == ("embeddings", "complete")
+    assert account.balance()["spent"] > 0
+
+
+def test_vectors_in_base64_are_the_same(client: openai.OpenAI):
+    # The SDK asks for base64 by itself and turns it back into floats.
+    by_default = client.embeddings.create(model=EMBEDDING_MODEL, input="A toll gate.").data[0].embedding
+    raw = client.embeddings.create(model=EMBEDDING_MODEL, input="A toll gate.", encoding_format="base64")
+    packed = base64.b64decode(raw.data[0].embedding)
+    floats = struct.unpack(f"<{len(packed) // 4}f", packed)
+    plain = client.embeddings.create(model=EMBEDDING_MODEL, input="A toll gate.", encoding_format="float")
+    assert list(floats) == pytest.approx(by_default) == pytest.approx(plain.data[0].embedding, rel=1e-6)
+
+
+@pytest.mark.parametrize("wrong", [{"input": []}, {"input": ""}, {"input": 7}, {"encoding_format": "morse"}])
+def test_a_wrong_request_costs_nothing(hasty: openai.OpenAI, account: Account, wrong: dict):
+    with pytest.raises(openai.BadRequestError):
+        hasty.embeddings.create(**({"model": EMBEDDING_MODEL, "input": "A toll gate."} | wrong))
+    assert account.balance()["spent"] == 0
+
+
+def test_the_real_model_completes_a_text(client: openai.OpenAI, account: Account):
+    answer = client.completions.create(model=REAL_MODEL, prompt="The capital of France is", max_tokens=8, temperature=0)
+    assert answer.object == "text_completion"
+    assert answer.choices[0].text and answer.choices[0].finish_reason in ("stop", "length")
+    assert answer.usage.completion_tokens <= 8
+    (receipt,) = account.settled_receipts(1)
+    assert (receipt["dialect"], receipt["outcome"]) == ("completions", "complete")
+    assert account.balance()["spent"] > 0
+
+
+def test_a_completion_streams_what_it_says_whole(client: openai.OpenAI):
+    asked = {"model": REAL_MODEL, "prompt": "The capital of France is", "max_tokens": 8, "temperature": 0, "seed": 1}
+    whole = client.completions.create(**asked)
+    chunks = list(client.completions.create(**asked, stream=True))
+    text = "".join(chunk.choices[0].text for chunk in chunks if chunk.choices)
+    assert text == whole.choices[0].text
