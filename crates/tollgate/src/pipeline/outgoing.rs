@@ -160,19 +160,19 @@ impl Whole {
 /// Refuses the call where none can.
 pub(super) fn suit(gateway: &Gateway, what: &What, route: &mut Route) -> Result<(), Refusal> {
     let kind = what.kind();
-    let mut why = not_of_kind(what);
+    let mut why = None;
     let mut can = |offer: &Offer| {
         let of_kind = offer.kind.is_none_or(|known| known == kind);
         match what {
             What::Embeddings(request) if of_kind => {
                 let suits = suits(gateway, request, offer);
-                suits.map_err(|refusal| why = refusal).is_ok()
+                suits.map_err(|refusal| why = Some(refusal)).is_ok()
             }
             _ => of_kind,
         }
     };
     route.offers.retain(&mut can);
-    if route.offers.is_empty() { Err(why) } else { Ok(()) }
+    if route.offers.is_empty() { Err(why.unwrap_or_else(|| not_of_kind(what))) } else { Ok(()) }
 }
 
 fn suits(gateway: &Gateway, request: &EmbeddingsRequest, offer: &Offer) -> Result<(), Refusal> {

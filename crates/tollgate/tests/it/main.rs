@@ -18,6 +18,7 @@ mod dice;
 mod durable;
 mod edges;
 mod embeddings;
+mod embeddings_failing;
 mod endings;
 mod failover;
 mod framing;

@@ -1,5 +1,6 @@
 //! Embeddings: texts go in, one vector for each comes out.
 
+mod input;
 mod reply;
 mod request;
 mod vector;

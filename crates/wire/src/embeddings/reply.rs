@@ -189,7 +189,7 @@ impl<'a> Item<'a> {
         let value = |key: &str| fields.iter().find(|field| field.key == key).map(|field| field.value);
         let index = value("index").map_or(Some(at), |raw| raw.parse().ok());
         let place = index.and_then(|index: usize| seen.get_mut(index));
-        if !place.is_some_and(|seen| !std::mem::replace(seen, true)) {
+        if place.is_none_or(|seen| std::mem::replace(seen, true)) {
             return Err(ReplyFault::Malformed("the indexes of its items are not those of the texts"));
         }
         let embedding = value("embedding").ok_or(ReplyFault::Malformed("an item has no embedding"))?;

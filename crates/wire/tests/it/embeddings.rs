@@ -206,7 +206,7 @@ fn an_answer_that_is_none_is_told_apart_from_an_error() {
         (Form::OpenAi, r#"{"data":null}"#.to_owned()),
         (Form::OpenAi, r#"{"data":{}}"#.to_owned()),
         (Form::OpenAi, list(std::slice::from_ref(&first))),
-        (Form::OpenAi, list(&[first.clone(), second.clone(), item("2", "[3]")])),
+        (Form::OpenAi, list(&[first.clone(), second, item("2", "[3]")])),
         (Form::OpenAi, list(&[first.clone(), first.clone()])),
         (Form::OpenAi, list(&[first.clone(), item("2", "[2]")])),
         (Form::OpenAi, list(&[first.clone(), item("-1", "[2]")])),

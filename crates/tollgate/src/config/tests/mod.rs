@@ -235,6 +235,23 @@ const MISTAKES: &[(&str, &str)] = &[
     ("[providers.huggingface]\napi_key = \"a b\"", "api_key: must be visible ASCII without spaces"),
     ("[models.m]\nprovider = \"hf\"\nprice = { input = \"1\" }", "[models.m.price] output: is missing"),
     ("[models.m]\nprovider = \"hf\"\nprice = { output = \"1\" }", "[models.m.price] input: is missing"),
+    (
+        "[models.m]\nprovider = \"hf\"\nkind = \"embeddings\"\nprice = { input = \"1\", output = \"1\" }",
+        "[models.m.price] output: embeddings have no output",
+    ),
+    (
+        "[models.m]\nprovider = \"hf\"\nkind = \"embeddings\"\nprice = {}",
+        "[models.m.price] input: is missing",
+    ),
+    (
+        "[models.m]\nprovider = \"hf\"\nkind = \"embeddings\"\nupstream_model = \"a/b:groq\"",
+        "[models.m] upstream_model: is served by none of Hugging Face's makers of embeddings: hf-inference, together",
+    ),
+    ("[models.m]\nprovider = \"hf\"\nkind = \"rerank\"", "[models.m] kind: must be chat or embeddings"),
+    (
+        "[providers.p]\nbase_url = \"http://h\"\nembeddings = \"none\"",
+        "[providers.p] embeddings: must be openai or huggingface",
+    ),
     ("[models.m]\nprovider = \"hf\"\nprice = {}", "[models.m.price] input: is missing"),
     (
         "[models.m]\nprovider = \"hf\"\nprice = { input = 0.1, output = 0.2 }",
