@@ -53,7 +53,9 @@ pub(crate) async fn embed(client: &Client, body: &Value) -> Reply {
 }
 
 pub(crate) fn texts(model: &str, input: Value) -> Value {
-    json!({"model": model, "input": input})
+    let mut body = json!({"model": model});
+    body["input"] = input;
+    body
 }
 
 /// The paths and statuses of what the simulator was asked, but for the lists of models.
