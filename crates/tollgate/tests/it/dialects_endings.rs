@@ -61,7 +61,7 @@ fn rows() -> Vec<Row> {
         refused(true, "status=503 body=html", 503, ["upstream_unavailable", "upstream_unavailable", "overloaded_error"]),
         refused(true, "status=429", 429, ["rate_limit_exceeded", "rate_limit_exceeded", "rate_limit_error"]),
         refused(true, "hang=headers", 504, ["upstream_timeout", "upstream_timeout", "timeout_error"]),
-        refused(false, "status=422", 422, ["upstream_rejected", "upstream_rejected", "invalid_request_error"]),
+        refused(false, "status=422", 422, ["validation", "validation", "invalid_request_error"]),
         refused(false, "finish=error", 502, UPSTREAM_WHOLE),
         refused(false, "finish=none", 502, ["upstream_malformed", "upstream_malformed", "api_error"]),
         refused(false, "cut_after=1", 502, ["upstream_cut", "upstream_cut", "api_error"]),
@@ -141,6 +141,26 @@ fn same_bill(receipt: &Receipt, expected: &Receipt, name: &str) {
 
 /// Words with which no stream that broke may end.
 const CLEAN: [&str; 4] = ["[DONE]", "message_stop", "response.completed", "response.incomplete"];
+
+#[tokio::test]
+async fn an_end_that_nobody_explains_is_success_in_no_dialect_that_has_to_name_it() {
+    let gateway = Gateway::start().await;
+    let chat = Dialect::Chat.question(&gateway.client, "Hello [[sim tokens=8 finish=none]]", true).await;
+    assert!(chat.complete, "a chat client sees what the upstream said: {}", chat.raw);
+    let expected = gateway.books().receipt(&chat.call).await;
+    for dialect in [Dialect::Responses, Dialect::Messages, Dialect::Completions] {
+        let seen = dialect.question(&gateway.client, "Hello [[sim tokens=8 finish=none]]", true).await;
+        assert!(!seen.complete && !seen.error.is_empty(), "{dialect:?}: {}", seen.raw);
+        assert!(CLEAN.iter().all(|mark| !seen.raw.contains(mark)), "{dialect:?}: {}", seen.raw);
+        same_bill(&gateway.books().receipt(&seen.call).await, &expected, dialect.word());
+        let kept = stored(&gateway.client, &seen.response()).await;
+        let status = if dialect == Dialect::Responses { "failed" } else { "" };
+        let found = if kept.status == 404 { String::new() } else { kept.json()["status"].to_string() };
+        assert_eq!(found.trim_matches('"'), status, "{dialect:?}");
+    }
+    gateway.books().check().await;
+    assert!(gateway.finish().await);
+}
 
 #[tokio::test]
 async fn a_client_that_leaves_pays_alike_and_its_response_is_whole_all_the_same() {

@@ -39,7 +39,7 @@ async fn limits_of_account_and_key_hold_in_every_dialect() {
         ("requests_per_minute = 30\nrequests_burst = 1", (429, "rate_limit_exceeded", "rate_limit_error")),
         ("requests_total = 1", (429, "quota_exceeded", "rate_limit_error")),
         ("tokens_total = 90", (429, "quota_exceeded", "rate_limit_error")),
-        ("spend_total = \"0.00008\"", (402, "spend_cap_reached", "billing_error")),
+        ("spend_total = \"0.00015\"", (402, "spend_cap_reached", "billing_error")),
     ];
     let plans: String = rows
         .iter()

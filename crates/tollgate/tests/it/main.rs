@@ -54,6 +54,7 @@ mod requests;
 mod roles;
 mod secrets;
 mod sessions;
+mod sessions_locked;
 mod shutdown;
 mod signup;
 mod signup_oidc;

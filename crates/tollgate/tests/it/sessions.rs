@@ -4,7 +4,7 @@
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::client::{Client, Reply, Stream};
+use crate::client::{Client, Stream};
 use crate::dialects::{DIALECTS, Dialect, Seen, heard, stored};
 use crate::harness::{Gateway, Setup};
 use crate::raw::{ANSWER, RAW_MODEL, Raw, reply};
@@ -260,10 +260,11 @@ async fn a_response_can_be_read_as_soon_as_its_last_event_is_there() {
 
 #[tokio::test]
 async fn an_account_whose_sessions_are_full_is_told_so_and_may_go_on_without_them() {
-    let toml = "[sessions]\naccount_bytes_max = 4096\n".to_owned();
+    let toml = "[sessions]\naccount_bytes_max = 1048576\n".to_owned();
     let gateway = Gateway::start_with(Setup { toml, ..Setup::default() }).await;
-    let long = "x".repeat(5_000);
-    let kept = respond(&gateway.client, &says(&long, "done"), None).await;
+    let items = json!({"items": [{"role": "user", "content": "x".repeat(1_100_000)}]});
+    let kept = gateway.client.post("/v1/conversations", items.to_string()).await;
+    assert_eq!(kept.status, 200, "{kept:?}");
     let sent = gateway.chats().len();
     for (path, body) in [
         ("/v1/responses", Dialect::Responses.ask("Hello")),
@@ -273,14 +274,14 @@ async fn an_account_whose_sessions_are_full_is_told_so_and_may_go_on_without_the
         let refused = gateway.client.post(path, body.to_string()).await;
         let said = String::from_utf8_lossy(&refused.body).into_owned();
         assert_eq!(refused.status, 403, "{path}: {said}");
-        assert!(said.contains("store") && said.contains("4096"), "{path}: {said}");
+        assert!(said.contains("store") && said.contains("1048576"), "{path}: {said}");
     }
     assert_eq!(gateway.chats().len(), sent);
     let mut body = Dialect::Responses.ask("Hello");
     body["store"] = json!(false);
     assert_eq!(Dialect::Responses.call(&gateway.client, &body).await.status, 200);
-    let deleted: Reply = gateway.client.delete(&format!("/v1/responses/{}", kept.response())).await;
-    assert_eq!(deleted.status, 200);
+    let id = kept.json()["id"].as_str().expect("an id").to_owned();
+    assert_eq!(gateway.client.delete(&format!("/v1/conversations/{id}")).await.status, 200);
     respond(&gateway.client, "There is room again", None).await;
     gateway.settled().await;
     assert!(gateway.finish().await);
