@@ -21,7 +21,7 @@ const ITEMS_DEFAULT: u32 = 20;
 #[into_params(parameter_in = Query)]
 pub(super) struct ItemsQuery {
     /// How many at most.
-    #[param(minimum = 1, maximum = 100, default = 20)]
+    #[param(inline, minimum = 1, maximum = 100, default = 20)]
     limit: Option<Limit>,
     /// `asc` or `desc`, which is the default: the newest first.
     #[param(inline)]

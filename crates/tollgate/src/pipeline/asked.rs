@@ -14,7 +14,7 @@ use crate::ledger::usage::TAG_CHARS_MAX;
 use crate::sessions::{SessionRefusal, Wish};
 
 /// The header that names a conversation to go on in, for clients that cannot add a field to the body.
-const SESSION_ID_HEADER: &str = "x-tollgate-session-id";
+pub(super) const SESSION_ID_HEADER: &str = "x-tollgate-session-id";
 
 /// The query parameter that does.
 const SESSION_ID_QUERY: &str = "session_id";

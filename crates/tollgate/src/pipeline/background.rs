@@ -21,9 +21,9 @@ use crate::sessions::SessionRefusal;
 use crate::sessions::runs::{Next, Run};
 
 /// Starts the run and answers its client: with the queued response, or with its events.
-pub(super) async fn start(worker: &Arc<Worker>, record: Box<Record>, prepared: Prepared) -> Response {
+pub(super) async fn start(worker: &Arc<Worker>, mut record: Box<Record>, prepared: Prepared) -> Response {
     let gateway = &worker.gateway;
-    let (run_, opened, head) = match open(gateway, &record).await {
+    let (run_, opened, head) = match open(gateway, &mut record).await {
         Ok((run_, opened)) => (run_, opened, record.head(prepared.output_limit)),
         Err(refusal) => return refuse(worker, record, refusal).await,
     };
@@ -38,13 +38,17 @@ pub(super) async fn start(worker: &Arc<Worker>, record: Box<Record>, prepared: P
     reply::render(call, Ok(Reply::Whole { body: object(&opened.head, &[]), cost: None, head }))
 }
 
-/// Stores the response as queued, so that it is there whatever happens now.
-async fn open(gateway: &Gateway, record: &Record) -> Result<(Arc<Run>, NewTurn), Refusal> {
+/// Stores the response as queued, so that it is there whatever happens now; and with it the answer for those who repeat
+/// the request, unless that is the stream of its events, which is kept when it is whole.
+async fn open(gateway: &Gateway, record: &mut Record) -> Result<(Arc<Run>, NewTurn), Refusal> {
     let turn = record.background().ok_or(Refusal::Busy)?;
     let (opened, cancelled) = (turn.opened(Status::Queued), turn.opened(Status::Cancelled));
     let too_many = Refusal::Session(SessionRefusal::TooMany);
     let run = gateway.runs.begin(record.call(), cancelled).ok_or(too_many)?;
-    let stored = gateway.ledger.open_turn(opened.clone()).await;
+    let tape = if record.streams() { None } else { record.stops_tape() };
+    let keep =
+        tape.map(|tape| tape.keep(record.call(), reply::JSON, &object(&opened.head, &[]), true));
+    let stored = gateway.ledger.open_turn(opened.clone()).answered(|()| Ok(((), keep))).await;
     if let Err(error) = stored {
         run.end();
         return Err(Refusal::Session(error.into()));

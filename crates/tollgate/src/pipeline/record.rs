@@ -136,6 +136,11 @@ impl Record {
         self.tape = Some(Box::new(Tape::new(once)));
     }
 
+    /// The answer that is collected, where it is another one than the stream of the call.
+    pub(super) fn stops_tape(&mut self) -> Option<Box<Tape>> {
+        self.tape.take()
+    }
+
     /// Notes a frame of a stream.
     pub(super) fn relays(&mut self, frame: &[u8]) {
         if let Some(tape) = &mut self.tape {

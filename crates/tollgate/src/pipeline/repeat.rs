@@ -2,6 +2,7 @@
 
 use hyper::http::request::Parts;
 
+use super::asked::SESSION_ID_HEADER;
 use super::record::Record;
 use super::{PROVIDER_HEADER, Refusal};
 use crate::gateway::Gateway;
@@ -18,12 +19,14 @@ pub(super) async fn earlier_answer(
     if !head.headers.contains_key(HEADER) {
         return Ok(None);
     }
-    // What changes the meaning of a request: the bytes of its body, and the headers that are read besides.
-    let provider = head.headers.get(PROVIDER_HEADER).map_or(&b""[..], |value| value.as_bytes());
+    // What changes the meaning of a request: the bytes of its body, and what is read besides: the query, two headers.
+    let header = |name: &str| head.headers.get(name).map_or(&b""[..], |value| value.as_bytes());
+    let (provider, session) = (header(PROVIDER_HEADER), header(SESSION_ID_HEADER));
+    let query = head.uri.query().unwrap_or_default().as_bytes();
     let asked = Asked {
         scope: Scope::of_account(record.account()),
         route: head.uri.path(),
-        parts: &[provider, body],
+        parts: &[provider, session, query, body],
         // The answer is the account's: each of its keys may have it.
         credential: None,
     };

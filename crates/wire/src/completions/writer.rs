@@ -54,7 +54,10 @@ impl CompletionsWriter {
 }
 
 impl Writer for CompletionsWriter {
-    fn begin(&mut self, _out: &mut Vec<u8>) {}
+    /// A chunk without text, so that a client hears from a model that thinks first.
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        self.chunk(out, "", None);
+    }
 
     fn progress(&mut self, progress: &Progress<'_>, out: &mut Vec<u8>) {
         if let Progress::Grown { item: Item::Message { .. }, delta, .. } = progress {

@@ -83,7 +83,7 @@ fn a_stream_is_chunks_of_text_and_its_usage_where_asked() {
     };
     let chunks = |rest: &str| {
         let chunk = |text, finish| format!("data: {{{HEAD},{}{rest}}}\n\n", choice(text, finish));
-        [chunk("He", "null"), chunk("llo", "null"), chunk("", "\"length\"")].concat()
+        [chunk("", "null"), chunk("He", "null"), chunk("llo", "null"), chunk("", "\"length\"")].concat()
     };
     assert_eq!(told(false, Finish::Length), format!("{}data: [DONE]\n\n", chunks("")));
     let usage = format!("data: {{{HEAD},\"choices\":[],{USAGE}}}\n\n");

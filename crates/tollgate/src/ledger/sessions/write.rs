@@ -7,16 +7,22 @@ use domain::{AccountId, CallId, ConversationId};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{Conversation, Item, NewConversation, NewTurn, SessionPolicy};
+use crate::ledger::deed::{Deed, Written};
 use crate::ledger::keeper::Task;
 use crate::ledger::sqlite::sessions;
 use crate::ledger::{Ledger, LedgerError};
 
 impl Ledger {
     /// Stores a turn that is to run in the background, before its client is told. Again, it changes nothing.
-    pub async fn open_turn(&self, turn: NewTurn) -> Result<(), LedgerError> {
+    pub fn open_turn(&self, turn: NewTurn) -> Deed<()> {
         let at_ms = self.clock().now_ms();
-        self.write_sessions(turn.account, move |connection| sessions::open_turn(connection, &turn, at_ms))
-            .await
+        let session_bytes = Arc::clone(&self.shared.session_bytes);
+        self.deed(move |store| {
+            let database = store.database().ok_or(sessions::NOT_KEPT)?;
+            sessions::open_turn(database, &turn, at_ms)?;
+            let bytes = sessions::account_bytes(database, turn.account)?;
+            Ok(Written::new((), move || session_bytes.set(turn.account, bytes)))
+        })
     }
 
     /// Stores how far an opened turn has come, or how it ended where no call settles it. Its input stays as it is.

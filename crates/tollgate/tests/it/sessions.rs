@@ -1,0 +1,324 @@
+//! Conversations that the gateway keeps: chains and branches of responses, and sessions that a client names in any
+//! dialect. The upstream hears exactly the history, and nothing is kept that was not to be.
+
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::client::{Client, Stream};
+use crate::dialects::{DIALECTS, Dialect, Seen, heard, stored};
+use crate::harness::{Gateway, Setup};
+use crate::raw::{ANSWER, RAW_MODEL, Raw, reply};
+use crate::secrets::assert_database_free_of;
+
+/// A question that is answered with `text`.
+pub(crate) fn says(question: &str, text: &str) -> String {
+    format!("{question} [[sim text=\"{text}\" reasoning=0]]")
+}
+
+/// A response that goes on from `previous`, or begins.
+pub(crate) async fn respond(client: &Client, text: &str, previous: Option<&Seen>) -> Seen {
+    let mut body = Dialect::Responses.ask(text);
+    if let Some(previous) = previous {
+        body["previous_response_id"] = json!(previous.response());
+    }
+    let seen = Dialect::Responses.call(client, &body).await;
+    assert_eq!(seen.status, 200, "{}", seen.raw);
+    seen
+}
+
+#[tokio::test]
+async fn a_response_goes_on_from_another_and_the_upstream_hears_exactly_its_chain() {
+    let gateway = Gateway::start().await;
+    let questions = ["One", "Two", "Three"].map(|word| says(word, &format!("Answer {word}")));
+    let first = respond(&gateway.client, &questions[0], None).await;
+    let second = respond(&gateway.client, &questions[1], Some(&first)).await;
+    respond(&gateway.client, &questions[2], Some(&second)).await;
+    let user = |at: usize| format!("user: {}", questions[at]);
+    let (one, two) = ("assistant: Answer One".to_owned(), "assistant: Answer Two".to_owned());
+    assert_eq!(gateway.heard(), [user(0), one.clone(), user(1), two, user(2)]);
+    // A branch knows nothing of what came after its beginning.
+    respond(&gateway.client, &questions[2], Some(&first)).await;
+    assert_eq!(gateway.heard(), [user(0), one.clone(), user(2)]);
+    // A stored response shows its own input alone, and of which it is the next.
+    let kept = stored(&gateway.client, &second.response()).await.json();
+    assert_eq!(kept["previous_response_id"], first.response());
+    let items = gateway.client.get(&format!("/v1/responses/{}/input_items", second.response())).await.json();
+    assert_eq!(items["data"].as_array().expect("items").len(), 1);
+    assert_eq!(items["data"][0]["content"][0]["text"], questions[1]);
+    // What is deleted in the middle of a chain ends it for those behind it, and for no other.
+    let deleted = gateway.client.delete(&format!("/v1/responses/{}", first.response())).await;
+    assert_eq!((deleted.status.as_u16(), &deleted.json()["deleted"]), (200, &json!(true)));
+    assert_eq!(stored(&gateway.client, &second.response()).await.json(), kept, "it is still what it was");
+    for gone in [&first, &second] {
+        let mut body = Dialect::Responses.ask("Go on");
+        body["previous_response_id"] = json!(gone.response());
+        let refused = Dialect::Responses.call(&gateway.client, &body).await;
+        assert_eq!((refused.status, refused.error.as_str()), (404, "previous_response_not_found"));
+    }
+    assert_eq!(gateway.client.delete(&format!("/v1/responses/{}", first.response())).await.status, 404);
+    gateway.settled().await;
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
+async fn a_conversation_goes_on_with_another_model_of_another_provider() {
+    let raw = Raw::start().await;
+    let gateway = Gateway::start_with(raw.setup()).await;
+    let question = says("One", "Answer One");
+    let first = respond(&gateway.client, &question, None).await;
+    let body = json!({"model": RAW_MODEL, "input": "Two", "instructions": "Be brief.",
+        "previous_response_id": first.response()});
+    let said = reply("200 OK", "application/json", ANSWER);
+    let (second, exchange) =
+        tokio::join!(Dialect::Responses.call(&gateway.client, &body), raw.answer(said.as_bytes()));
+    assert_eq!((second.status, second.text.as_str()), (200, "Well."), "{}", second.raw);
+    let told = [format!("user: {question}"), "assistant: Answer One".to_owned(), "user: Two".to_owned()];
+    assert_eq!(heard(&exchange.json())[1..], told);
+    assert!(heard(&exchange.json())[0].ends_with(": Be brief."), "{:?}", exchange.json());
+    // And back, without the instructions: they are of their call alone.
+    respond(&gateway.client, "Three", Some(&second)).await;
+    let again = [&told[..], &["assistant: Well.".to_owned(), "user: Three".to_owned()]].concat();
+    assert_eq!(gateway.heard(), again);
+    gateway.settled().await;
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
+async fn what_is_not_to_be_stored_leaves_nothing_on_the_disk() {
+    let gateway = Gateway::start().await;
+    let (prompt, answer) = ("canary-of-the-prompt", "canary-of-the-answer");
+    for streamed in [false, true] {
+        let mut body = Dialect::Responses.ask(&says(prompt, answer));
+        body["store"] = json!(false);
+        body["stream"] = json!(streamed);
+        body["instructions"] = json!("canary-of-the-instructions");
+        body["metadata"] = json!({"note": "canary-of-the-metadata"});
+        let seen = Dialect::Responses.call(&gateway.client, &body).await;
+        assert_eq!((seen.status, seen.text.as_str(), seen.complete), (200, answer, true), "{}", seen.raw);
+        assert_eq!(stored(&gateway.client, &seen.response()).await.status, 404);
+        let mut on = Dialect::Responses.ask("Go on");
+        on["previous_response_id"] = json!(seen.response());
+        assert_eq!(Dialect::Responses.call(&gateway.client, &on).await.status, 404);
+    }
+    for dialect in [Dialect::Chat, Dialect::Messages, Dialect::Completions] {
+        assert_eq!(dialect.question(&gateway.client, &says(prompt, answer), true).await.text, answer);
+    }
+    gateway.settled().await;
+    let canaries = [prompt, answer, "canary-of-the-instructions", "canary-of-the-metadata"];
+    assert_database_free_of(&gateway.database(), &canaries);
+    // The same, stored, is there, and gone when it is deleted and the store has been tidied.
+    let kept = respond(&gateway.client, &says("to be kept", "kept"), None).await;
+    assert_eq!(stored(&gateway.client, &kept.response()).await.status, 200);
+    assert!(gateway.finish().await);
+}
+
+/// Where a client names its session.
+#[derive(Clone, Copy, Debug)]
+enum Named {
+    Body,
+    Query,
+    Header,
+}
+
+async fn in_session(client: &Client, dialect: Dialect, named: Named, session: &str, text: &str, streamed: bool) -> Seen {
+    let mut body = dialect.ask(text);
+    body["stream"] = json!(streamed);
+    let mut path = dialect.path().to_owned();
+    let mut headers = vec![("content-type", "application/json")];
+    match named {
+        Named::Body => body["session_id"] = json!(session),
+        Named::Query => path.push_str(&format!("?session_id={session}")),
+        Named::Header => headers.push(("x-tollgate-session-id", session)),
+    }
+    dialect.see(client.send_with(Method::POST, &path, &headers, body.to_string()).await).await
+}
+
+#[tokio::test]
+async fn a_named_session_goes_on_in_every_dialect_wherever_it_is_named() {
+    let gateway = Gateway::start().await;
+    let mut told = Vec::new();
+    let mut last = None;
+    for streamed in [false, true] {
+        for named in [Named::Body, Named::Query, Named::Header] {
+            for dialect in DIALECTS {
+                let name = format!("{dialect:?} {named:?} {streamed}");
+                let question = says(&name, &format!("Answer to {name}"));
+                let seen = in_session(&gateway.client, dialect, named, "mine", &question, streamed).await;
+                assert_eq!((seen.status, seen.complete), (200, true), "{name}: {}", seen.raw);
+                assert_eq!(seen.text, format!("Answer to {name}"), "{}", seen.raw);
+                told.push(format!("user: {question}"));
+                assert_eq!(gateway.heard(), told, "{name}");
+                told.push(format!("assistant: {}", seen.text));
+                // What any dialect has said is a stored response of this conversation.
+                let kept = stored(&gateway.client, &seen.response()).await.json();
+                assert_eq!(kept["status"], "completed", "{name}");
+                assert_eq!(kept["output"][0]["content"][0]["text"], seen.text, "{name}");
+                last = Some(kept["conversation"]["id"].as_str().expect("a conversation").to_owned());
+            }
+        }
+    }
+    // Read back whole, as items, page by page.
+    let conversation = last.expect("a conversation");
+    assert_eq!(items(&gateway.client, &conversation).await, told);
+    let shown = gateway.client.get(&format!("/v1/conversations/{conversation}")).await.json();
+    assert_eq!(shown["session_id"], "mine");
+    // Another name is another conversation.
+    let other = in_session(&gateway.client, Dialect::Messages, Named::Header, "yours", "Hello", false).await;
+    assert_eq!((other.status, gateway.heard()), (200, vec!["user: Hello".to_owned()]));
+    gateway.books().check().await;
+    assert!(gateway.finish().await);
+}
+
+/// The messages of a conversation, oldest first, read in small pages, as `role: text`.
+pub(crate) async fn items(client: &Client, conversation: &str) -> Vec<String> {
+    let (mut told, mut after) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/v1/conversations/{conversation}/items?order=asc&limit=5{after}");
+        let page = client.get(&path).await.json();
+        for item in page["data"].as_array().unwrap_or_else(|| panic!("{page}")) {
+            let parts = item["content"].as_array().into_iter().flatten();
+            let text: String = parts.map(|part| part["text"].as_str().unwrap_or_default()).collect();
+            if item["type"] == "message" {
+                told.push(format!("{}: {text}", item["role"].as_str().expect("a role")));
+            }
+        }
+        if page["has_more"] == false {
+            return told;
+        }
+        after = format!("&after={}", page["last_id"].as_str().expect("an id"));
+    }
+}
+
+#[tokio::test]
+async fn reasoning_tool_calls_and_their_outputs_are_the_same_in_every_dialect() {
+    let gateway = Gateway::start().await;
+    let question = "Weather? [[sim call=weather arguments=\"{\\\"city\\\":\\\"Oslo\\\"}\" reasoning=6]]";
+    let schema = json!({"type": "object", "properties": {"city": {"type": "string"}}});
+    let function = json!({"name": "weather", "description": "Tells it.", "parameters": schema});
+    let mut flat = function.clone();
+    flat["type"] = json!("function");
+    let chat_tool = json!([{"type": "function", "function": function}]);
+    let messages_tool = json!([{"name": "weather", "description": "Tells it.", "input_schema": schema}]);
+    for (dialect, tools) in
+        [(Dialect::Chat, chat_tool), (Dialect::Messages, messages_tool), (Dialect::Responses, json!([flat]))]
+    {
+        for streamed in [true, false] {
+            let session = format!("{dialect:?}-{streamed}");
+            let mut body = dialect.ask(question);
+            body["tools"] = tools.clone();
+            body["stream"] = json!(streamed);
+            body["session_id"] = json!(session);
+            let seen = dialect.call(&gateway.client, &body).await;
+            assert_eq!(seen.status, 200, "{session}: {}", seen.raw);
+            let kept = stored(&gateway.client, &seen.response()).await.json();
+            let output = kept["output"].as_array().expect("items");
+            let call = output.iter().find(|item| item["type"] == "function_call").unwrap_or_else(|| panic!("{kept}"));
+            assert_eq!((&call["name"], &call["arguments"]), (&json!("weather"), &json!("{\"city\":\"Oslo\"}")));
+            assert!(output.iter().any(|item| item["type"] == "reasoning"), "{session}: {kept}");
+            // The output of the tool comes in yet another dialect, and the upstream hears call and output together.
+            let id = call["call_id"].as_str().expect("an id").to_owned();
+            let output = json!([{"type": "function_call_output", "call_id": id, "output": "Rain"}]);
+            let mut on = Dialect::Responses.ask("");
+            (on["input"], on["session_id"]) = (output, json!(session));
+            on["tools"] = json!([flat]);
+            let answer = Dialect::Responses.call(&gateway.client, &on).await;
+            assert_eq!((answer.status, answer.complete), (200, true), "{session}: {}", answer.raw);
+            let request = gateway.chats().pop().expect("a request");
+            let messages = request["messages"].as_array().expect("messages");
+            assert_eq!(messages[1]["tool_calls"][0]["id"], id, "{session}: {request}");
+            assert_eq!(messages[1]["tool_calls"][0]["function"]["arguments"], "{\"city\":\"Oslo\"}");
+            assert_eq!((&messages[2]["role"], &messages[2]["content"]), (&json!("tool"), &json!("Rain")));
+            assert_eq!(messages[2]["tool_call_id"], id);
+        }
+    }
+    gateway.settled().await;
+    assert!(gateway.finish().await);
+}
+
+/// Streamed responses that are read back right after their last event.
+const READS: usize = 200;
+
+#[tokio::test]
+async fn a_response_can_be_read_as_soon_as_its_last_event_is_there() {
+    let gateway = Gateway::start().await;
+    for at in 0..READS {
+        let mut body = Dialect::Responses.ask(&format!("Question {at} [[sim tokens=3 reasoning=0]]"));
+        body["stream"] = json!(true);
+        let mut stream = Stream::of(Dialect::Responses.open(&gateway.client, &body).await);
+        let told: Value = loop {
+            let event = stream.next().await.expect("an event");
+            let event: Value = serde_json::from_slice(&event.data).expect("JSON");
+            if event["type"] == "response.completed" {
+                break event["response"].clone();
+            }
+        };
+        let kept = stored(&gateway.client, told["id"].as_str().expect("an id")).await;
+        assert_eq!((kept.status.as_u16(), kept.json()), (200, told), "{at}");
+    }
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
+async fn an_account_whose_sessions_are_full_is_told_so_and_may_go_on_without_them() {
+    let toml = "[sessions]\naccount_bytes_max = 1048576\n".to_owned();
+    let gateway = Gateway::start_with(Setup { toml, ..Setup::default() }).await;
+    let items = json!({"items": [{"role": "user", "content": "x".repeat(1_100_000)}]});
+    let kept = gateway.client.post("/v1/conversations", items.to_string()).await;
+    assert_eq!(kept.status, 200, "{kept:?}");
+    let sent = gateway.chats().len();
+    for (path, body) in [
+        ("/v1/responses", Dialect::Responses.ask("Hello")),
+        ("/v1/messages?session_id=mine", Dialect::Messages.ask("Hello")),
+        ("/v1/conversations", json!({})),
+    ] {
+        let refused = gateway.client.post(path, body.to_string()).await;
+        let said = String::from_utf8_lossy(&refused.body).into_owned();
+        assert_eq!(refused.status, 403, "{path}: {said}");
+        assert!(said.contains("store") && said.contains("1048576"), "{path}: {said}");
+    }
+    assert_eq!(gateway.chats().len(), sent);
+    let mut body = Dialect::Responses.ask("Hello");
+    body["store"] = json!(false);
+    assert_eq!(Dialect::Responses.call(&gateway.client, &body).await.status, 200);
+    let id = kept.json()["id"].as_str().expect("an id").to_owned();
+    assert_eq!(gateway.client.delete(&format!("/v1/conversations/{id}")).await.status, 200);
+    respond(&gateway.client, "There is room again", None).await;
+    gateway.settled().await;
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
+async fn a_history_that_outgrows_the_model_is_cut_from_the_front_or_refused_before_anything_is_charged() {
+    let raw = Raw::start().await;
+    let toml = raw.toml_with("").replace("context_length = 100000", "context_length = 2000");
+    let gateway = Gateway::start_with(Setup { toml, ..Setup::default() }).await;
+    let upstream = raw.always(reply("200 OK", "application/json", ANSWER));
+    let ask = |text: &str, previous: Option<&Seen>, truncation: &str| {
+        let mut body = json!({"model": RAW_MODEL, "input": text, "max_output_tokens": 64, "truncation": truncation});
+        if let Some(previous) = previous {
+            body["previous_response_id"] = json!(previous.response());
+        }
+        body
+    };
+    let call = async |body: Value| Dialect::Responses.call(&gateway.client, &body).await;
+    let long = |word: &str| format!("{word} {}", "y".repeat(2_000));
+    let mut last = call(ask(&long("one"), None, "disabled")).await;
+    for word in ["two", "three"] {
+        last = call(ask(&long(word), Some(&last), "disabled")).await;
+        assert_eq!(last.status, 200, "{}", last.raw);
+    }
+    let spent = gateway.settled().await.spent;
+    let refused = call(ask(&long("four"), Some(&last), "disabled")).await;
+    assert_eq!((refused.status, refused.error.as_str()), (400, "context_length_exceeded"), "{}", refused.raw);
+    assert!(refused.raw.contains("truncation"), "{}", refused.raw);
+    assert_eq!(gateway.settled().await.spent, spent);
+    drop(upstream);
+    let body = ask(&long("four"), Some(&last), "auto");
+    let said = reply("200 OK", "application/json", ANSWER);
+    let (cut, exchange) = tokio::join!(call(body), raw.answer(said.as_bytes()));
+    assert_eq!((cut.status, cut.complete), (200, true), "{}", cut.raw);
+    let told: Vec<String> = heard(&exchange.json()).iter().map(|line| line.chars().take(12).collect()).collect();
+    assert_eq!(told, ["user: two yy", "assistant: W", "user: three ", "assistant: W", "user: four y"], "whole turns");
+    gateway.settled().await;
+    assert!(gateway.finish().await);
+}
