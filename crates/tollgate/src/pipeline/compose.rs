@@ -65,6 +65,13 @@ struct Room {
     truncate: bool,
 }
 
+impl Room {
+    /// The tokens of the context, of which there is no end where nobody knows it.
+    fn tokens(self) -> u64 {
+        self.context.unwrap_or(u64::MAX)
+    }
+}
+
 struct Composer<'a> {
     gateway: &'a Gateway,
     record: &'a Record,
@@ -82,12 +89,8 @@ impl Composer<'_> {
             stream: request.stream(),
             ..Default::default()
         };
-        let history = self.fitting(
-            past.items,
-            &input,
-            request.prompt_tokens_estimate(),
-            request.bound().output_tokens,
-        )?;
+        let tokens = (request.prompt_tokens_estimate(), request.bound().output_tokens);
+        let history = self.fitting(past.items, past.is_whole, &input, tokens)?;
         let body = with_history(body, &history);
         let body = body.ok_or(Refusal::Session(SessionRefusal::TooLong))?;
         let request = ChatRequest::parse(body).map_err(Refusal::Request)?;
@@ -107,8 +110,8 @@ impl Composer<'_> {
             request.ask.stream = true;
         }
         let past = self.recall().await?;
+        let chat = self.worded(&request.ask, past.items, past.is_whole)?;
         let (place, lock) = (past.place, past.lock);
-        let chat = self.worded(&mut request.ask, past.items)?;
         let head = self.head(&request.ask, &request.extras, place);
         let turn = request.store.then(|| Turn {
             background: request.background,
@@ -118,54 +121,62 @@ impl Composer<'_> {
         Ok(self.spoken(chat, &request.ask, Form::Responses(Box::new(head), sealer), turn))
     }
 
-    async fn messages(self, mut request: MessagesRequest) -> Result<Composed, Refusal> {
+    async fn messages(self, request: MessagesRequest) -> Result<Composed, Refusal> {
         let past = self.recall().await?;
+        let chat = self.worded(&request.ask, past.items, past.is_whole)?;
         let (place, lock) = (past.place, past.lock);
-        let chat = self.worded(&mut request.ask, past.items)?;
         let turn = self.kept(&request.ask, place, lock);
         let form = Form::Messages(chat.prompt_tokens_estimate());
         Ok(self.spoken(chat, &request.ask, form, turn))
     }
 
-    async fn completions(self, mut request: CompletionsRequest) -> Result<Composed, Refusal> {
+    async fn completions(self, request: CompletionsRequest) -> Result<Composed, Refusal> {
         let past = self.recall().await?;
+        let chat = self.worded(&request.ask, past.items, past.is_whole)?;
         let (place, lock) = (past.place, past.lock);
-        let chat = self.worded(&mut request.ask, past.items)?;
         let turn = self.kept(&request.ask, place, lock);
         let form = Form::Completions(request.usage_asked);
         Ok(self.spoken(chat, &request.ask, form, turn))
     }
 
     async fn recall(&self) -> Result<Past, Refusal> {
-        recall(self.gateway.memory(), self.record.account(), &self.wish).await.map_err(Refusal::Session)
+        let tokens_max = self.room.truncate.then_some(self.room.tokens());
+        let account = self.record.account();
+        recall(self.gateway.memory(), account, &self.wish, tokens_max).await.map_err(Refusal::Session)
     }
 
     /// The chat request of `ask` behind as much of `history` as fits.
-    fn worded(&self, ask: &mut pivot::Request, history: Vec<Item>) -> Result<ChatRequest, Refusal> {
+    fn worded(
+        &self,
+        ask: &pivot::Request,
+        history: Vec<Item>,
+        is_whole: bool,
+    ) -> Result<ChatRequest, Refusal> {
         let alone = ChatRequest::parse(to_chat(ask, &[])).map_err(Refusal::Request)?;
-        if history.is_empty() {
+        if history.is_empty() && is_whole {
             return Ok(alone);
         }
-        let input_tokens = alone.prompt_tokens_estimate();
-        let history = self.fitting(history, &ask.input, input_tokens, ask.settings.output_tokens)?;
+        let tokens = (alone.prompt_tokens_estimate(), ask.settings.output_tokens);
+        let history = self.fitting(history, is_whole, &ask.input, tokens)?;
         ChatRequest::parse(to_chat(ask, &history)).map_err(Refusal::Request)
     }
 
+    /// As much of `history` as fits beside the tokens of what is new and those of the answer, if it has a limit.
     fn fitting(
         &self,
         history: Vec<Item>,
+        is_whole: bool,
         input: &[Item],
-        input_tokens: u64,
-        output_tokens: Option<u64>,
+        (input_tokens, output_tokens): (u64, Option<u64>),
     ) -> Result<Vec<Item>, Refusal> {
-        let Some(context) = self.room.context else { return Ok(history) };
+        let context = self.room.tokens();
         let answer = output_tokens.unwrap_or(context / ANSWER_SHARE).min(context / ANSWER_SHARE * 2);
         let history = history.into_iter().map(|item| {
             let tokens = estimate(&item);
             (item, tokens)
         });
-        let whole =
-            Fit { history: history.collect(), input, input_tokens, room: context.saturating_sub(answer) };
+        let room = context.saturating_sub(answer);
+        let whole = Fit { history: history.collect(), is_whole, input, input_tokens, room };
         fit(whole, self.room.truncate)
             .map_err(|overflow| Refusal::Session(SessionRefusal::Overflow(overflow)))
     }

@@ -4,12 +4,13 @@ use domain::{AccountId, ConversationId};
 use wire::pivot::Item;
 use wire::responses::read_item;
 
-use super::{Lock, Locks, ids};
+use super::{Lock, Locks, estimate, ids};
 use crate::ledger::ids::conversation_id;
-use crate::ledger::sessions::{Bounds, Place, SessionError, SessionPolicy};
+use crate::ledger::sessions::{self as store, Bounds, Place, Recent, SessionError, SessionPolicy};
 use crate::ledger::{Ledger, LedgerError};
 
-/// The most that is read of a history, which is far above any model's context.
+/// The most that is read of a history, which is far above any model's context. The body that is put together from it
+/// and from a request is not bounded by what a client may send, but by the sum of both.
 const HISTORY: Bounds = Bounds { items_max: 50_000, bytes_max: 64 << 20 };
 
 /// What a request says of the conversation that it belongs to.
@@ -32,6 +33,8 @@ pub(crate) struct Past {
     pub(crate) place: Place,
     /// The history, oldest first.
     pub(crate) items: Vec<Item>,
+    /// Whether that is all of it.
+    pub(crate) is_whole: bool,
     /// Keeps others out of the conversation.
     pub(crate) lock: Option<Lock>,
 }
@@ -83,10 +86,13 @@ pub(crate) struct Memory<'a> {
 }
 
 /// Finds what a request of `account` goes on from, and keeps others out of its conversation.
+///
+/// Where the history is to be cut to `tokens_max`, hardly more of it is read. Otherwise it has to be whole.
 pub(crate) async fn recall(
     memory: Memory<'_>,
     account: AccountId,
     wish: &Wish,
+    tokens_max: Option<u64>,
 ) -> Result<Past, SessionRefusal> {
     let named = [&wish.previous, &wish.conversation, &wish.name];
     if named.into_iter().flatten().count() > 1 {
@@ -102,11 +108,12 @@ pub(crate) async fn recall(
         Place::Root | Place::After(_) => None,
     };
     // After the lock: whoever had it before has stored its turn.
-    let items = match place {
-        Place::Root => Vec::new(),
-        place => history(memory.ledger, account, place, wish).await?,
+    let Recent { items, is_whole } = match place {
+        Place::Root => Recent { items: Vec::new(), is_whole: true },
+        place => history(memory.ledger, account, place, tokens_max).await.map_err(|error| unread(error, wish))?,
     };
-    Ok(Past { place, items, lock })
+    let items = items.iter().filter_map(|item| read_item(&item.body).ok()).collect();
+    Ok(Past { place, items, is_whole, lock })
 }
 
 async fn place(memory: Memory<'_>, account: AccountId, wish: &Wish) -> Result<Place, SessionRefusal> {
@@ -135,9 +142,22 @@ async fn history(
     ledger: &Ledger,
     account: AccountId,
     place: Place,
-    wish: &Wish,
-) -> Result<Vec<Item>, SessionRefusal> {
-    let stored = ledger.history(account, place, HISTORY).await.map_err(|error| match error {
+    tokens_max: Option<u64>,
+) -> Result<Recent, SessionError> {
+    let Some(tokens_max) = tokens_max else {
+        let items = ledger.history(account, place, HISTORY).await?;
+        return Ok(Recent { items, is_whole: true });
+    };
+    let mut tokens = 0_u64;
+    let enough = move |item: &store::Item| {
+        tokens = tokens.saturating_add(read_item(&item.body).map_or(0, |item| estimate(&item)));
+        tokens > tokens_max
+    };
+    ledger.recent_history(account, place, HISTORY, enough).await
+}
+
+fn unread(error: SessionError, wish: &Wish) -> SessionRefusal {
+    match error {
         SessionError::TooLong => SessionRefusal::TooLong,
         SessionError::Ledger(error) => SessionRefusal::Store(error),
         SessionError::NotFound | SessionError::Broken | SessionError::UnknownCursor => {
@@ -146,6 +166,5 @@ async fn history(
                 None => SessionRefusal::NoResponse(wish.previous.clone().unwrap_or_default()),
             }
         }
-    })?;
-    Ok(stored.iter().filter_map(|item| read_item(&item.body).ok()).collect())
+    }
 }
