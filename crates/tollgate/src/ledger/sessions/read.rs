@@ -65,10 +65,8 @@ impl Ledger {
         bounds: Bounds,
         enough: impl FnMut(&Item) -> bool + Send + 'static,
     ) -> Result<Recent, SessionError> {
-        self.read_sessions(move |connection| {
-            Ok(sessions::recent(connection, account, place, bounds, enough))
-        })
-        .await?
+        self.read_sessions(move |connection| Ok(sessions::recent(connection, account, place, bounds, enough)))
+            .await?
     }
 
     /// A conversation.
