@@ -42,6 +42,10 @@ pub(crate) struct Options {
     /// they cost calls that are served meanwhile. Takes some minutes
     #[arg(long, conflicts_with_all = ["quick", "json"])]
     usage: bool,
+    /// Instead of all that: a session of ten thousand turns, what calls that go on from it cost, and what it takes on
+    /// disk. Takes some minutes
+    #[arg(long, conflicts_with_all = ["quick", "json", "usage"])]
+    sessions: bool,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -55,8 +59,9 @@ const DESCRIPTORS_MIN: u64 = 4096;
 
 /// Builds optimised programs, this one included, then measures with them.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    if options.usage {
-        let program = ["run", "--profile", "dist", "-p", "tollgate", "--example", "year_of_calls"];
+    let long = [(options.usage, "year_of_calls"), (options.sessions, "long_session")];
+    if let Some((_, example)) = long.into_iter().find(|(wanted, _)| *wanted) {
+        let program = ["run", "--profile", "dist", "-p", "tollgate", "--example", example];
         return run_command(workspace.cargo().args(program));
     }
     if options.built {

@@ -239,6 +239,15 @@ pub struct Bounds {
     pub bytes_max: u64,
 }
 
+/// The newest part of a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recent {
+    /// The items, the oldest first.
+    pub items: Vec<Item>,
+    /// Whether they are all there are. `false` also where nobody looked what comes before them.
+    pub is_whole: bool,
+}
+
 /// Why there is no such history or list.
 #[derive(Debug, Error)]
 pub enum SessionError {

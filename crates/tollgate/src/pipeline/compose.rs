@@ -77,6 +77,13 @@ struct Room<'a> {
     truncate: bool,
 }
 
+impl Room<'_> {
+    /// The tokens of the context, of which there is no end where nobody knows it.
+    fn tokens(self) -> u64 {
+        self.route.context_length().unwrap_or(u64::MAX)
+    }
+}
+
 struct Composer<'a> {
     gateway: &'a Gateway,
     by: By,
@@ -94,9 +101,8 @@ impl Composer<'_> {
             stream: request.stream(),
             ..Default::default()
         };
-        let history = self
-            .fitting(past.items, &input, request.prompt_tokens_estimate(), request.bound().output_tokens)
-            .await?;
+        let tokens = (request.prompt_tokens_estimate(), request.bound().output_tokens);
+        let history = self.fitting(past.items, past.is_whole, &input, tokens).await?;
         let body = with_history(body, &history);
         let body = body.ok_or(Refusal::Session(SessionRefusal::TooLong))?;
         let request = ChatRequest::parse(body).map_err(Refusal::Request)?;
@@ -116,8 +122,8 @@ impl Composer<'_> {
             request.ask.stream = true;
         }
         let past = self.recall().await?;
+        let chat = self.worded(&request.ask, past.items, past.is_whole).await?;
         let (place, lock) = (past.place, past.lock);
-        let chat = self.worded(&mut request.ask, past.items).await?;
         let head = self.head(&request.ask, &request.extras, place);
         let turn = request.store.then(|| Turn {
             background: request.background,
@@ -127,55 +133,63 @@ impl Composer<'_> {
         Ok(self.spoken(chat, &request.ask, Form::Responses(Box::new(head), sealer), turn))
     }
 
-    async fn messages(self, mut request: MessagesRequest) -> Result<Composed, Refusal> {
+    async fn messages(self, request: MessagesRequest) -> Result<Composed, Refusal> {
         let past = self.recall().await?;
+        let chat = self.worded(&request.ask, past.items, past.is_whole).await?;
         let (place, lock) = (past.place, past.lock);
-        let chat = self.worded(&mut request.ask, past.items).await?;
         let turn = self.kept(&request.ask, place, lock);
         let form = Form::Messages(chat.prompt_tokens_estimate());
         Ok(self.spoken(chat, &request.ask, form, turn))
     }
 
-    async fn completions(self, mut request: CompletionsRequest) -> Result<Composed, Refusal> {
+    async fn completions(self, request: CompletionsRequest) -> Result<Composed, Refusal> {
         let past = self.recall().await?;
+        let chat = self.worded(&request.ask, past.items, past.is_whole).await?;
         let (place, lock) = (past.place, past.lock);
-        let chat = self.worded(&mut request.ask, past.items).await?;
         let turn = self.kept(&request.ask, place, lock);
         let form = Form::Completions(request.usage_asked);
         Ok(self.spoken(chat, &request.ask, form, turn))
     }
 
     async fn recall(&self) -> Result<Past, Refusal> {
-        recall(self.gateway.memory(), self.by.account, &self.wish).await.map_err(Refusal::Session)
+        let tokens_max = self.room.truncate.then_some(self.room.tokens());
+        let recalled = recall(self.gateway.memory(), self.by.account, &self.wish, tokens_max).await;
+        recalled.map_err(Refusal::Session)
     }
 
     /// The chat request of `ask` behind as much of `history` as fits.
-    async fn worded(&self, ask: &mut pivot::Request, history: Vec<Item>) -> Result<ChatRequest, Refusal> {
+    async fn worded(
+        &self,
+        ask: &pivot::Request,
+        history: Vec<Item>,
+        is_whole: bool,
+    ) -> Result<ChatRequest, Refusal> {
         let alone = ChatRequest::parse(to_chat(ask, &[])).map_err(Refusal::Request)?;
-        if history.is_empty() {
+        if history.is_empty() && is_whole {
             return Ok(alone);
         }
-        let input_tokens = alone.prompt_tokens_estimate();
-        let history = self.fitting(history, &ask.input, input_tokens, ask.settings.output_tokens).await?;
+        let tokens = (alone.prompt_tokens_estimate(), ask.settings.output_tokens);
+        let history = self.fitting(history, is_whole, &ask.input, tokens).await?;
         ChatRequest::parse(to_chat(ask, &history)).map_err(Refusal::Request)
     }
 
-    /// As much of `history` as fits before `input`, which has `input_tokens` with all that goes with it.
+    /// As much of `history` as fits beside the tokens of what is new and those of the answer, if it has a limit.
     async fn fitting(
         &self,
         history: Vec<Item>,
+        is_whole: bool,
         input: &[Item],
-        input_tokens: u64,
-        output_tokens: Option<u64>,
+        (input_tokens, output_tokens): (u64, Option<u64>),
     ) -> Result<Vec<Item>, Refusal> {
-        let Room { route, truncate } = self.room;
-        let Some(context) = route.context_length() else { return Ok(history) };
+        let context = self.room.tokens();
         let answer = output_tokens.unwrap_or(context / ANSWER_SHARE).min(context / ANSWER_SHARE * 2);
         let room = context.saturating_sub(answer);
-        let tokens = weigh(&self.gateway.tokenizers, route.offers.first(), &history, room).await;
+        let offer = self.room.route.offers.first();
+        let tokens = weigh(&self.gateway.tokenizers, offer, &history, room).await;
         let history = history.into_iter().zip(tokens).collect();
-        let whole = Fit { history, input, input_tokens, room };
-        fit(whole, truncate).map_err(|overflow| Refusal::Session(SessionRefusal::Overflow(overflow)))
+        let whole = Fit { history, is_whole, input, input_tokens, room };
+        let fitted = fit(whole, self.room.truncate);
+        fitted.map_err(|overflow| Refusal::Session(SessionRefusal::Overflow(overflow)))
     }
 
     fn head(&self, ask: &pivot::Request, extras: &Extras, place: Place) -> Head {

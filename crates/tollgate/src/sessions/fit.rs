@@ -17,6 +17,8 @@ pub struct Overflow {
 pub(crate) struct Fit<'a> {
     /// The items, oldest first, each with its tokens.
     pub(crate) history: Vec<(Item, u64)>,
+    /// Whether that is all of it. More may come before it only where it may be cut.
+    pub(crate) is_whole: bool,
     /// What is new.
     pub(crate) input: &'a [Item],
     /// The tokens of what is new, instructions and tools included.
@@ -29,12 +31,12 @@ pub(crate) struct Fit<'a> {
 ///
 /// A tool's call is never dropped while its output is new.
 pub(crate) fn fit(whole: Fit<'_>, truncate: bool) -> Result<Vec<Item>, Overflow> {
-    let Fit { history, input, input_tokens, room } = whole;
+    let Fit { history, is_whole, input, input_tokens, room } = whole;
     let total: u64 = history.iter().map(|(_, tokens)| tokens).sum();
     let needed = total.saturating_add(input_tokens);
     let overflow = Overflow { needed, room };
     // Whether what is new fits by itself is the upstream's to say: here it is only estimated.
-    if needed <= room || history.is_empty() {
+    if is_whole && (needed <= room || history.is_empty()) {
         return Ok(history.into_iter().map(|(item, _)| item).collect());
     }
     if !truncate {
@@ -50,7 +52,16 @@ pub(crate) fn fit(whole: Fit<'_>, truncate: bool) -> Result<Vec<Item>, Overflow>
         left -= tokens;
     }
     let cut = cut.unwrap_or(history.len());
-    if answered(input).intersection(&called(&history[..cut])).next().is_some() {
+    let (gone, kept) = history.split_at(cut);
+    let (answered, gone) = (answered(input), called(gone.iter().map(|(item, _)| item)));
+    let is_lost = if is_whole {
+        answered.intersection(&gone).next().is_some()
+    } else {
+        // A call that is nowhere else was made before what was read.
+        let known = called(kept.iter().map(|(item, _)| item).chain(input));
+        !answered.is_subset(&known)
+    };
+    if is_lost {
         return Err(overflow);
     }
     Ok(history.into_iter().skip(cut).map(|(item, _)| item).collect())
@@ -72,9 +83,9 @@ fn answered(items: &[Item]) -> HashSet<&str> {
 }
 
 /// The calls among `items`.
-fn called(items: &[(Item, u64)]) -> HashSet<&str> {
+fn called<'a>(items: impl Iterator<Item = &'a Item>) -> HashSet<&'a str> {
     let mut called = HashSet::new();
-    for (item, _) in items {
+    for item in items {
         if let Item::Call { call_id, .. } = item {
             called.insert(call_id.as_str());
         }
@@ -131,7 +142,7 @@ mod tests {
             (29, true, Ok(vec![])),
             (1, true, Ok(vec![])),
         ] {
-            let whole = Fit { history: history(), input: &asks, input_tokens: 10, room };
+            let whole = Fit { history: history(), is_whole: true, input: &asks, input_tokens: 10, room };
             let expected = expected.map(|texts| texts.into_iter().map(str::to_owned).collect());
             assert_eq!(texts(fit(whole, truncate)), expected, "room {room}, truncate {truncate}");
         }
@@ -140,15 +151,38 @@ mod tests {
     #[test]
     fn a_call_whose_output_is_new_is_kept_or_the_request_refused() {
         let brings = [output("c")];
-        let whole = |room| Fit { history: history(), input: &brings, input_tokens: 10, room };
+        let whole = |room| Fit { history: history(), is_whole: true, input: &brings, input_tokens: 10, room };
         assert_eq!(texts(fit(whole(30), true)).unwrap(), ["three", "{}"]);
         assert_eq!(fit(whole(29), true), Err(Overflow { needed: 70, room: 29 }));
     }
 
     #[test]
+    fn what_was_read_in_part_begins_with_a_turn_and_has_the_calls_that_are_answered() {
+        // The first of the three turns is not there, and of the second only its end.
+        let part = || history().split_off(3);
+        for (room, input, expected) in [
+            (1_000, says(Role::User, "go on"), Ok(vec!["three", "{}"])),
+            (30, says(Role::User, "go on"), Ok(vec!["three", "{}"])),
+            (29, says(Role::User, "go on"), Ok(vec![])),
+            (1_000, output("c"), Ok(vec!["three", "{}"])),
+            (29, output("c"), Err(Overflow { needed: 40, room: 29 })),
+            (1_000, output("older"), Err(Overflow { needed: 40, room: 1_000 })),
+        ] {
+            let input = [input];
+            let whole = Fit { history: part(), is_whole: false, input: &input, input_tokens: 10, room };
+            let expected = expected.map(|texts| texts.into_iter().map(str::to_owned).collect());
+            assert_eq!(texts(fit(whole, true)), expected, "room {room}");
+        }
+        // A client may bring a call together with its output.
+        let brings = [call("new"), output("new")];
+        let whole = Fit { history: Vec::new(), is_whole: false, input: &brings, input_tokens: 10, room: 5 };
+        assert_eq!(fit(whole, true), Ok(Vec::new()));
+    }
+
+    #[test]
     fn what_is_new_alone_is_the_upstreams_to_judge() {
         let asks = [says(Role::User, "long")];
-        let whole = Fit { history: Vec::new(), input: &asks, input_tokens: 1_000, room: 10 };
+        let whole = Fit { history: Vec::new(), is_whole: true, input: &asks, input_tokens: 1_000, room: 10 };
         assert_eq!(fit(whole, false), Ok(Vec::new()));
     }
 }

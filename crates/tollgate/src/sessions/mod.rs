@@ -16,4 +16,4 @@ pub use recall::SessionRefusal;
 pub(crate) use recall::{Memory, Past, Wish, recall};
 pub(crate) use seal::Sealer;
 pub use seal::Vault;
-pub(crate) use weigh::weigh;
+pub(crate) use weigh::{estimate, weigh};

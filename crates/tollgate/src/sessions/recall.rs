@@ -4,12 +4,13 @@ use domain::{AccountId, ConversationId};
 use wire::pivot::Item;
 use wire::responses::read_item;
 
-use super::{Lock, Locks, ids};
+use super::{Lock, Locks, estimate, ids};
 use crate::ledger::ids::conversation_id;
-use crate::ledger::sessions::{Bounds, Place, SessionError, SessionPolicy};
+use crate::ledger::sessions::{self as store, Bounds, Place, Recent, SessionError, SessionPolicy};
 use crate::ledger::{Ledger, LedgerError};
 
-/// The most that is read of a history, which is far above any model's context.
+/// The most that is read of a history, which is far above any model's context. The body that is put together from it
+/// and from a request is not bounded by what a client may send, but by the sum of both.
 const HISTORY: Bounds = Bounds { items_max: 50_000, bytes_max: 64 << 20 };
 
 /// What a request says of the conversation that it belongs to.
@@ -32,6 +33,8 @@ pub(crate) struct Past {
     pub(crate) place: Place,
     /// The history, oldest first.
     pub(crate) items: Vec<Item>,
+    /// Whether that is all of it.
+    pub(crate) is_whole: bool,
     /// Keeps others out of the conversation.
     pub(crate) lock: Option<Lock>,
 }
@@ -83,10 +86,13 @@ pub(crate) struct Memory<'a> {
 }
 
 /// Finds what a request of `account` goes on from, and keeps others out of its conversation.
+///
+/// Where the history is to be cut to `tokens_max`, hardly more of it is read. Otherwise it has to be whole.
 pub(crate) async fn recall(
     memory: Memory<'_>,
     account: AccountId,
     wish: &Wish,
+    tokens_max: Option<u64>,
 ) -> Result<Past, SessionRefusal> {
     let named = [&wish.previous, &wish.conversation, &wish.name];
     if named.into_iter().flatten().count() > 1 {
@@ -104,11 +110,14 @@ pub(crate) async fn recall(
         _ => None,
     };
     // After the lock: whoever had it before has stored its turn.
-    let items = match place {
-        Place::Root => Vec::new(),
-        place => history(memory.ledger, account, place, wish).await?,
+    let Recent { items, is_whole } = match place {
+        Place::Root => Recent { items: Vec::new(), is_whole: true },
+        place => {
+            history(memory.ledger, account, place, tokens_max).await.map_err(|error| unread(error, wish))?
+        }
     };
-    Ok(Past { place, items, lock })
+    let items = items.iter().filter_map(|item| read_item(&item.body).ok()).collect();
+    Ok(Past { place, items, is_whole, lock })
 }
 
 async fn place(memory: Memory<'_>, account: AccountId, wish: &Wish) -> Result<Place, SessionRefusal> {
@@ -141,9 +150,22 @@ async fn history(
     ledger: &Ledger,
     account: AccountId,
     place: Place,
-    wish: &Wish,
-) -> Result<Vec<Item>, SessionRefusal> {
-    let stored = ledger.history(account, place, HISTORY).await.map_err(|error| match error {
+    tokens_max: Option<u64>,
+) -> Result<Recent, SessionError> {
+    let Some(tokens_max) = tokens_max else {
+        let items = ledger.history(account, place, HISTORY).await?;
+        return Ok(Recent { items, is_whole: true });
+    };
+    let mut tokens = 0_u64;
+    let enough = move |item: &store::Item| {
+        tokens = tokens.saturating_add(read_item(&item.body).map_or(0, |item| estimate(&item)));
+        tokens > tokens_max
+    };
+    ledger.recent_history(account, place, HISTORY, enough).await
+}
+
+fn unread(error: SessionError, wish: &Wish) -> SessionRefusal {
+    match error {
         SessionError::TooLong => SessionRefusal::TooLong,
         SessionError::Ledger(error) => SessionRefusal::Store(error),
         SessionError::NotFound | SessionError::Broken | SessionError::UnknownCursor => {
@@ -152,6 +174,73 @@ async fn history(
                 None => SessionRefusal::NoResponse(wish.previous.clone().unwrap_or_default()),
             }
         }
-    })?;
-    Ok(stored.iter().filter_map(|item| read_item(&item.body).ok()).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Memory, Past, SessionRefusal, Wish, recall};
+    use crate::clock::Clock;
+    use crate::ledger::sessions::{self as store, NewTurn, Place, SessionPolicy, TurnStatus};
+    use crate::ledger::{Ledger, NewAccount, StoreConfig, Terms};
+    use crate::sessions::{Locks, response_id};
+    use domain::{AccountId, AccountKind, CallId};
+
+    /// A turn of a question, whose text is its number, and an answer without a text.
+    fn turn(account: AccountId, call: u128) -> NewTurn {
+        let says = |id: String, role: &str, text: &str| store::Item {
+            body: format!(r#"{{"type":"message","id":"{id}","role":"{role}","content":"{text}"}}"#),
+            id,
+        };
+        NewTurn {
+            call: CallId::from_bits(call),
+            account,
+            created_at_ms: 0,
+            place: if call == 1 { Place::Root } else { Place::After(CallId::from_bits(call - 1)) },
+            status: TurnStatus::Completed,
+            background: false,
+            head: "{}".to_owned(),
+            input: vec![says(format!("msg_{call}"), "user", &call.to_string())],
+            output: vec![says(format!("msg_{call}_a"), "assistant", "")],
+        }
+    }
+
+    #[tokio::test]
+    async fn a_history_that_is_to_be_cut_is_read_from_its_end() {
+        const TURNS: u128 = 50;
+        let folder = tempfile::tempdir().unwrap();
+        let store = StoreConfig::Sqlite(folder.path().join("ledger.db"));
+        let ledger = Ledger::open(store, Clock::System).unwrap();
+        let new = NewAccount { name: "ada".into(), kind: AccountKind::Metered, terms: Terms::default() };
+        let ada = ledger.create_account(new).await.unwrap().id;
+        for call in 1..=TURNS {
+            ledger.open_turn(turn(ada, call)).await.unwrap();
+        }
+        let locks = Locks::default();
+        let memory = Memory { ledger: &ledger, locks: &locks, policy: SessionPolicy::default() };
+        let previous = Some(response_id(CallId::from_bits(TURNS)));
+        let wish = Wish { previous, ..Wish::default() };
+        let texts = |past: Past| -> (Vec<String>, bool) {
+            let said: Vec<String> = past.items.iter().map(|item| item.text().to_owned()).collect();
+            (said.into_iter().filter(|text| !text.is_empty()).collect(), past.is_whole)
+        };
+
+        let (all, is_whole) = texts(recall(memory, ada, &wish, None).await.unwrap());
+        assert!(is_whole && all.len() as u128 == TURNS && all[0] == "1");
+        // An answer is taken for 8 tokens and a question for 9, so that three turns have 51.
+        for (tokens_max, questions) in [(50, 3), (59, 4), (u64::MAX, 50)] {
+            let (newest, is_whole) = texts(recall(memory, ada, &wish, Some(tokens_max)).await.unwrap());
+            assert_eq!(newest, all[all.len() - questions..], "{tokens_max} tokens");
+            assert_eq!(is_whole, questions == 50);
+        }
+
+        // What was deleted is missed by those who need it.
+        assert!(ledger.delete_response(ada, CallId::from_bits(1)).await.unwrap());
+        assert!(recall(memory, ada, &wish, Some(50)).await.is_ok());
+        for tokens_max in [None, Some(u64::MAX)] {
+            let refused = recall(memory, ada, &wish, tokens_max).await.unwrap_err();
+            assert!(matches!(refused, SessionRefusal::NoResponse(_)));
+        }
+        ledger.close().await;
+    }
 }

@@ -30,6 +30,11 @@ pub(crate) async fn weigh(
     }
 }
 
+/// The tokens that an item is taken for without a tokenizer.
+pub(crate) fn estimate(item: &Item) -> u64 {
+    Weight::of(item).estimate()
+}
+
 /// The text of an item, and the tokens of all else in it.
 struct Weight {
     text: String,

@@ -90,8 +90,13 @@ async fn assert_matrix(listener: &Client, callers: &[Caller]) {
             let reply = send(&client, route).await;
             let declared = gets(&route.role);
             let got = match reply.status.as_u16() {
-                401 => Unknown(code_in(&told_by_code(&client, route, &reply).await, &[NO_KEY, NO_ADMIN, EXPIRED])),
-                403 => Forbidden(code_in(&told_by_code(&client, route, &reply).await, &[NO_MANAGER, ELSEWHERE])),
+                401 => Unknown(code_in(
+                    &told_by_code(&client, route, &reply).await,
+                    &[NO_KEY, NO_ADMIN, EXPIRED],
+                )),
+                403 => {
+                    Forbidden(code_in(&told_by_code(&client, route, &reply).await, &[NO_MANAGER, ELSEWHERE]))
+                }
                 405 => panic!("{route:?} is described and not served"),
                 500.. => panic!("{name}: {} {} failed: {reply:?}", route.method, route.path),
                 _ => Served,
@@ -108,7 +113,8 @@ async fn told_by_code(client: &Client, route: &Described, reply: &Reply) -> Stri
     if !route.path.starts_with("/v1/messages") {
         return reply.code();
     }
-    let twin = Reply::read(client.send_with(Method::POST, "/v1/chat/completions", &[], Bytes::new()).await).await;
+    let twin =
+        Reply::read(client.send_with(Method::POST, "/v1/chat/completions", &[], Bytes::new()).await).await;
     let kind = if reply.status == 401 { "authentication_error" } else { "permission_error" };
     let error = &reply.json()["error"];
     assert_eq!((&error["type"], &error["message"]), (&json!(kind), &twin.json()["error"]["message"]));
@@ -173,7 +179,12 @@ const IDS: &[(&str, &str, &str, &str)] = &[
     ("GET", "/v1/conversations/{id}", "CONVERSATION", ""),
     ("POST", "/v1/conversations/{id}", "CONVERSATION", r#"{"metadata":{"note":"taken"}}"#),
     ("GET", "/v1/conversations/{id}/items", "CONVERSATION", ""),
-    ("POST", "/v1/conversations/{id}/items", "CONVERSATION", r#"{"items":[{"role":"user","content":"taken"}]}"#),
+    (
+        "POST",
+        "/v1/conversations/{id}/items",
+        "CONVERSATION",
+        r#"{"items":[{"role":"user","content":"taken"}]}"#,
+    ),
     ("GET", "/v1/conversations/{id}/items/THEIRS", "CONVERSATION", ""),
     ("GET", "/v1/conversations/OURS/items/{id}", "ITEM", ""),
     ("DELETE", "/v1/conversations/{id}/items/THEIRS", "CONVERSATION", ""),
@@ -208,7 +219,8 @@ impl Belongings {
         let run = text(&client.post("/v1/responses", body.to_string()).await.json()["id"]);
         let body = json!({"items": [{"role": "user", "content": "Mine"}]}).to_string();
         let conversation = text(&client.post("/v1/conversations", body).await.json()["id"]);
-        let item = &client.get(&format!("/v1/conversations/{conversation}/items")).await.json()["data"][0]["id"];
+        let item =
+            &client.get(&format!("/v1/conversations/{conversation}/items")).await.json()["data"][0]["id"];
         Belongings { call, key, response, run, conversation, item: text(item) }
     }
 
@@ -280,7 +292,11 @@ async fn an_id_of_another_account_is_an_id_that_does_not_exist() {
         assert_eq!(stored(&stranger, id).await.status, 200);
     }
     in_other_positions(&gateway, &ours, &theirs).await;
-    gateway.until("all have ended", async |_| stored(&stranger, &theirs.run).await.json()["status"] == "completed").await;
+    gateway
+        .until("all have ended", async |_| {
+            stored(&stranger, &theirs.run).await.json()["status"] == "completed"
+        })
+        .await;
     gateway.settled().await;
     assert!(gateway.finish().await);
 }

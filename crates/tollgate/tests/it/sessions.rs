@@ -120,7 +120,14 @@ enum Named {
     Header,
 }
 
-async fn in_session(client: &Client, dialect: Dialect, named: Named, session: &str, text: &str, streamed: bool) -> Seen {
+async fn in_session(
+    client: &Client,
+    dialect: Dialect,
+    named: Named,
+    session: &str,
+    text: &str,
+    streamed: bool,
+) -> Seen {
     let mut body = dialect.ask(text);
     body["stream"] = json!(streamed);
     let mut path = dialect.path().to_owned();
@@ -212,8 +219,14 @@ async fn reasoning_tool_calls_and_their_outputs_are_the_same_in_every_dialect() 
             assert_eq!(seen.status, 200, "{session}: {}", seen.raw);
             let kept = stored(&gateway.client, &seen.response()).await.json();
             let output = kept["output"].as_array().expect("items");
-            let call = output.iter().find(|item| item["type"] == "function_call").unwrap_or_else(|| panic!("{kept}"));
-            assert_eq!((&call["name"], &call["arguments"]), (&json!("weather"), &json!("{\"city\":\"Oslo\"}")));
+            let call = output
+                .iter()
+                .find(|item| item["type"] == "function_call")
+                .unwrap_or_else(|| panic!("{kept}"));
+            assert_eq!(
+                (&call["name"], &call["arguments"]),
+                (&json!("weather"), &json!("{\"city\":\"Oslo\"}"))
+            );
             assert!(output.iter().any(|item| item["type"] == "reasoning"), "{session}: {kept}");
             // The output of the tool comes in yet another dialect, and the upstream hears call and output together.
             let id = call["call_id"].as_str().expect("an id").to_owned();
@@ -294,7 +307,8 @@ async fn a_history_that_outgrows_the_model_is_cut_from_the_front_or_refused_befo
     let gateway = Gateway::start_with(Setup { toml, ..Setup::default() }).await;
     let upstream = raw.always(reply("200 OK", "application/json", ANSWER));
     let ask = |text: &str, previous: Option<&Seen>, truncation: &str| {
-        let mut body = json!({"model": RAW_MODEL, "input": text, "max_output_tokens": 64, "truncation": truncation});
+        let mut body =
+            json!({"model": RAW_MODEL, "input": text, "max_output_tokens": 64, "truncation": truncation});
         if let Some(previous) = previous {
             body["previous_response_id"] = json!(previous.response());
         }
@@ -317,8 +331,13 @@ async fn a_history_that_outgrows_the_model_is_cut_from_the_front_or_refused_befo
     let said = reply("200 OK", "application/json", ANSWER);
     let (cut, exchange) = tokio::join!(call(body), raw.answer(said.as_bytes()));
     assert_eq!((cut.status, cut.complete), (200, true), "{}", cut.raw);
-    let told: Vec<String> = heard(&exchange.json()).iter().map(|line| line.chars().take(12).collect()).collect();
-    assert_eq!(told, ["user: two yy", "assistant: W", "user: three ", "assistant: W", "user: four y"], "whole turns");
+    let told: Vec<String> =
+        heard(&exchange.json()).iter().map(|line| line.chars().take(12).collect()).collect();
+    assert_eq!(
+        told,
+        ["user: two yy", "assistant: W", "user: three ", "assistant: W", "user: four y"],
+        "whole turns"
+    );
     gateway.settled().await;
     assert!(gateway.finish().await);
 }

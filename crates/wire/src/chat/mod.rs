@@ -12,6 +12,7 @@ mod tally;
 pub(crate) mod usage;
 
 pub use crate::request_error::RequestError;
+pub(crate) use prompt::MESSAGES_MAX;
 pub use prompt::{IMAGE_TOKENS_ESTIMATED, MESSAGE_TOKENS, TOOL_TOKENS};
 pub use reply::{ChatReply, ReplyFault};
 pub use request::{ChatRequest, Forward};

@@ -10,11 +10,12 @@ use super::parameters::refuse_other_spelling;
 use crate::json::{self, Field, Unreadable};
 use crate::request_error::RequestError;
 
-/// Messages of one request.
-const MESSAGES_MAX: usize = 10_000;
+/// Messages of one request, whether a client wrote it or the gateway put it together from a session: twice the 50,000
+/// items that are read of a history at most. A hostile body of this many is small, and costs a few milliseconds.
+pub(crate) const MESSAGES_MAX: usize = 100_000;
 
-/// Content parts of all messages of one request.
-const PARTS_MAX: usize = 10_000;
+/// Content parts of all messages of one request: as many, since most messages have one.
+const PARTS_MAX: usize = MESSAGES_MAX;
 
 /// Tools of one request, twice what OpenAI takes.
 const TOOLS_MAX: usize = 256;

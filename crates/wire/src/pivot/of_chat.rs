@@ -7,10 +7,11 @@ use bytes::Bytes;
 
 use super::item::{Item, Part, Role, ToolKind};
 use super::messages::Messages;
+use crate::chat::MESSAGES_MAX;
 use crate::json::{self, Field};
 
 /// Messages, parts of a message, and calls of a message: as many as a checked request can have.
-const ELEMENTS_MAX: usize = 10_000;
+const ELEMENTS_MAX: usize = MESSAGES_MAX;
 
 /// Fields of a body, a message, a part or a call.
 const FIELDS_MAX: usize = 1_000;

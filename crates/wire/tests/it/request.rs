@@ -256,9 +256,9 @@ fn too_much_of_anything_is_refused() {
     let model = |len: usize| format!(r#"{{"model":"{}","messages":[{{"role":"user"}}]}}"#, "é".repeat(len));
     let nested = |depth: usize| body(&format!(",\"x\":{}{}", "[".repeat(depth - 1), "]".repeat(depth - 1)));
     let table = [
-        (messages(10_000), messages(10_001), "messages"),
-        (messages(1), messages(100_000), "messages"),
-        (parts(9_999), parts(10_000), "messages[1].content"),
+        (messages(100_000), messages(100_001), "messages"),
+        (messages(1), messages(1_000_000), "messages"),
+        (parts(99_999), parts(100_000), "messages[1].content"),
         (tools(256), tools(257), "tools"),
         (fields(998), fields(999), ""),
         (fields(1), fields(100_000), ""),

@@ -3,7 +3,7 @@
 use domain::{AccountId, CallId, ConversationId};
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{Bounds, Conversation, Item, ItemList, ItemPage, Place, SessionError, StoredTurn};
+use super::{Bounds, Conversation, Item, ItemList, ItemPage, Place, Recent, SessionError, StoredTurn};
 use crate::ledger::sqlite::sessions;
 use crate::ledger::{Ledger, LedgerError, reader};
 
@@ -42,13 +42,30 @@ impl Ledger {
     }
 
     /// All that a turn in that place goes on from, the oldest first: nothing for a root.
+    ///
+    /// [`SessionError::TooLong`] where that is more than the bounds allow.
     pub async fn history(
         &self,
         account: AccountId,
         place: Place,
         bounds: Bounds,
     ) -> Result<Vec<Item>, SessionError> {
-        self.read_sessions(move |connection| Ok(sessions::history(connection, account, place, bounds)))
+        let recent = self.recent_history(account, place, bounds, |_| false).await?;
+        if recent.is_whole { Ok(recent.items) } else { Err(SessionError::TooLong) }
+    }
+
+    /// The newest part of what a turn in that place goes on from. It is read from its newest item back, to the first of
+    /// which `enough` says so or as far as the bounds allow, and what comes before is not looked at.
+    ///
+    /// `enough` runs on the reader's thread, where others wait behind it.
+    pub async fn recent_history(
+        &self,
+        account: AccountId,
+        place: Place,
+        bounds: Bounds,
+        enough: impl FnMut(&Item) -> bool + Send + 'static,
+    ) -> Result<Recent, SessionError> {
+        self.read_sessions(move |connection| Ok(sessions::recent(connection, account, place, bounds, enough)))
             .await?
     }
 

@@ -1,123 +1,149 @@
-//! All that a turn goes on from. Only numbers are read on the way up the parents; then each text once, oldest first.
+//! All that a turn goes on from. It is read from its newest item back, so that whoever needs only the end of a long
+//! history reads no more than that.
 
 use domain::{AccountId, CallId};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{CachedStatement, Connection, Params, Row, params};
 
-use super::{TurnRow, find_conversation, find_turn, stored_item};
-use crate::ledger::sessions::{Bounds, Item, Place, SessionError};
-use crate::ledger::sqlite::columns::read_count;
+use super::{find_conversation, find_turn, stored_item};
+use crate::ledger::sessions::{Bounds, Item, Place, Recent, SessionError};
 
-/// The turn `?1` and all before it, the newest first, at most `?2` of them.
+/// The turn `?1` and all before it, the newest first. Its rows come as they are found, so that a walk that is ended has
+/// not gone further.
 const WALK: &str = "WITH RECURSIVE walk (id, session, parent, joined) AS (
         SELECT id, session, parent, joined FROM turns WHERE id = ?1
         UNION ALL
         SELECT t.id, t.session, t.parent, t.joined FROM walk JOIN turns AS t ON t.call = walk.parent
     )
-    SELECT id, session, parent IS NOT NULL AS has_parent, joined FROM walk LIMIT ?2";
+    SELECT id, session, parent IS NOT NULL AS has_parent, joined FROM walk";
 
-const ITEMS_OF_TURN: &str =
-    "SELECT id, octet_length(body) AS bytes, body FROM items WHERE turn = ?1 ORDER BY seq";
+const ITEMS_OF_TURN: &str = "SELECT id, body FROM items WHERE turn = ?1 ORDER BY seq DESC";
 
-const ITEMS_OF_CONVERSATION: &str = "SELECT id, octet_length(body) AS bytes, body FROM items
-    WHERE conversation = ?1 AND seq <= ?2 ORDER BY seq";
+const ITEMS_OF_CONVERSATION: &str =
+    "SELECT id, body FROM items WHERE conversation = ?1 AND seq <= ?2 ORDER BY seq DESC";
 
-/// All that a turn of the account in that place goes on from, the oldest first.
-pub(crate) fn history(
+/// What a turn of the account in that place goes on from, from its newest item back: to the first that is `enough`, or
+/// as far as the bounds allow.
+pub(crate) fn recent(
     connection: &Connection,
     account: AccountId,
     place: Place,
     bounds: Bounds,
-) -> Result<Vec<Item>, SessionError> {
-    let mut reading = Reading { connection, bounds, items: Vec::new(), bytes: 0 };
-    match place {
-        Place::Root => {}
+    enough: impl FnMut(&Item) -> bool,
+) -> Result<Recent, SessionError> {
+    let mut reading = Reading { bounds, enough, items: Vec::new(), bytes: 0 };
+    let is_whole = match place {
+        Place::Root => true,
         Place::In(id) => {
             let session = find_conversation(connection, account, id)?.ok_or(SessionError::NotFound)?;
-            reading.take(ITEMS_OF_CONVERSATION, &[session.0, i64::MAX])?;
+            reading.conversation(connection, session.0, i64::MAX)?
         }
-        Place::After(call) => {
-            for step in steps(connection, account, call, bounds)? {
-                match step {
-                    Step::Turn(turn) => reading.take(ITEMS_OF_TURN, &[turn.0])?,
-                    Step::Conversation { session, up_to } => {
-                        reading.take(ITEMS_OF_CONVERSATION, &[session, up_to])?;
-                    }
-                }
-            }
-        }
-    }
-    Ok(reading.items)
+        Place::After(call) => reading.turns(connection, account, call)?,
+    };
+    let mut items = reading.items;
+    items.reverse();
+    Ok(Recent { items, is_whole })
 }
 
-/// A part of a history.
-enum Step {
-    /// The items of a turn.
-    Turn(TurnRow),
-    /// The items of a conversation up to the last one of a turn that is part of it.
-    Conversation { session: i64, up_to: i64 },
-}
-
-/// The parts of the history that ends with the turn of that call, the oldest first.
-fn steps(
-    connection: &Connection,
-    account: AccountId,
-    call: CallId,
+/// Items on their way into memory, the newest first.
+struct Reading<E> {
     bounds: Bounds,
-) -> Result<Vec<Step>, SessionError> {
-    let last = find_turn(connection, account, call)?.ok_or(SessionError::NotFound)?;
-    let mut statement = connection.prepare_cached(WALK)?;
-    // Every turn has items. One more than may be there says that it is too long.
-    let turns_max = i64::try_from(bounds.items_max).unwrap_or(i64::MAX).saturating_add(1);
-    let mut rows = statement.query(params![last.row.0, turns_max])?;
-    let mut steps = Vec::new();
-    let mut whole = false;
-    while let Some(row) = rows.next()? {
-        if steps.len() == bounds.items_max {
-            return Err(SessionError::TooLong);
-        }
-        let (step, is_first) = step(connection, row, last.in_conversation)?;
-        steps.push(step);
-        whole = is_first;
-    }
-    steps.reverse();
-    if whole { Ok(steps) } else { Err(SessionError::Broken) }
-}
-
-/// One step, and whether nothing comes before it.
-fn step(connection: &Connection, row: &Row<'_>, in_conversation: bool) -> Result<(Step, bool), SessionError> {
-    let turn = TurnRow(row.get("id")?);
-    match (row.get("joined")?, in_conversation) {
-        (true, true) => {
-            let up_to = connection
-                .prepare_cached("SELECT coalesce(max(seq), 0) FROM items WHERE turn = ?1")?
-                .query_row([turn.0], |row| row.get(0))?;
-            Ok((Step::Conversation { session: row.get("session")?, up_to }, true))
-        }
-        // What it went on from is deleted.
-        (true, false) => Err(SessionError::Broken),
-        (false, _) => Ok((Step::Turn(turn), !row.get::<_, bool>("has_parent")?)),
-    }
-}
-
-/// Items on their way into memory, within their bounds.
-struct Reading<'a> {
-    connection: &'a Connection,
-    bounds: Bounds,
+    enough: E,
     items: Vec<Item>,
     bytes: u64,
 }
 
-impl Reading<'_> {
-    fn take(&mut self, sql: &str, values: &[i64]) -> Result<(), SessionError> {
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(rusqlite::params_from_iter(values))?;
+impl<E: FnMut(&Item) -> bool> Reading<E> {
+    /// Takes the items of the turn of that call and of all before it. `false` when it ends before that.
+    fn turns(
+        &mut self,
+        connection: &Connection,
+        account: AccountId,
+        call: CallId,
+    ) -> Result<bool, SessionError> {
+        let last = find_turn(connection, account, call)?.ok_or(SessionError::NotFound)?;
+        let mut walk = connection.prepare_cached(WALK)?;
+        // Prepared once: to look it up turn by turn takes as long as to read the items.
+        let mut items_of_turn = connection.prepare_cached(ITEMS_OF_TURN)?;
+        let mut rows = walk.query([last.row.0])?;
+        let (mut turns, mut reaches_root) = (0, false);
         while let Some(row) = rows.next()? {
-            self.bytes = self.bytes.saturating_add(read_count(row, "bytes")?);
-            if self.items.len() == self.bounds.items_max || self.bytes > self.bounds.bytes_max {
-                return Err(SessionError::TooLong);
+            // Nearly every turn has items. Those without are not to be walked for ever either.
+            if turns == self.bounds.items_max {
+                return Ok(false);
             }
-            self.items.push(stored_item(row)?);
+            turns += 1;
+            let turn = Turn::read(row)?;
+            if turn.joined {
+                return match last.in_conversation {
+                    true => self.conversation(connection, turn.session, turn.newest_item(connection)?),
+                    // What it went on from is deleted.
+                    false => Err(SessionError::Broken),
+                };
+            }
+            if !self.take(&mut items_of_turn, [turn.id])? {
+                return Ok(false);
+            }
+            reaches_root = !turn.has_parent;
         }
-        Ok(())
+        if reaches_root { Ok(true) } else { Err(SessionError::Broken) }
+    }
+
+    /// Takes the items of a conversation, the one with the number `up_to` and all before it.
+    fn conversation(
+        &mut self,
+        connection: &Connection,
+        session: i64,
+        up_to: i64,
+    ) -> Result<bool, SessionError> {
+        self.take(&mut connection.prepare_cached(ITEMS_OF_CONVERSATION)?, params![session, up_to])
+    }
+
+    /// Takes items, the newest first. `false` when it ends before all are taken, or with what is enough.
+    fn take(
+        &mut self,
+        statement: &mut CachedStatement<'_>,
+        values: impl Params,
+    ) -> Result<bool, SessionError> {
+        let mut rows = statement.query(values)?;
+        while let Some(row) = rows.next()? {
+            let item = stored_item(row)?;
+            self.bytes = self.bytes.saturating_add(item.body.len() as u64);
+            if self.items.len() == self.bounds.items_max || self.bytes > self.bounds.bytes_max {
+                return Ok(false);
+            }
+            let is_enough = (self.enough)(&item);
+            self.items.push(item);
+            if is_enough {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// A step of the walk.
+struct Turn {
+    id: i64,
+    session: i64,
+    has_parent: bool,
+    /// Whether it is part of its conversation, which is then all that comes before it.
+    joined: bool,
+}
+
+impl Turn {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Turn> {
+        Ok(Turn {
+            id: row.get("id")?,
+            session: row.get("session")?,
+            has_parent: row.get("has_parent")?,
+            joined: row.get("joined")?,
+        })
+    }
+
+    /// The number of its last item.
+    fn newest_item(&self, connection: &Connection) -> rusqlite::Result<i64> {
+        connection
+            .prepare_cached("SELECT coalesce(max(seq), 0) FROM items WHERE turn = ?1")?
+            .query_row([self.id], |row| row.get(0))
     }
 }

@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 pub(crate) use conversations::{
     add_items, conversation_named, create_conversation, delete_conversation, delete_item, update_conversation,
 };
-pub(crate) use history::history;
+pub(crate) use history::recent;
 pub(crate) use lists::{conversation_item, conversation_items, input_items, item, output_items};
 pub(crate) use retire::{clear, has_remains, oldest_use, retire};
 pub(super) use turns::settle_turn;

@@ -7,7 +7,7 @@ use super::super::treasury::{ADA, grant, new_account, prepaid};
 use super::super::{Books, open};
 use super::{Desk, after, items, names, page, within};
 use crate::ledger::LedgerError;
-use crate::ledger::sessions::{Bounds, NewTurn, Order, Place, ROW_BYTES, SessionError, TurnStatus};
+use crate::ledger::sessions::{Bounds, Item, NewTurn, Order, Place, ROW_BYTES, SessionError, TurnStatus};
 use crate::ledger::sqlite::{SqliteStore, sessions};
 use crate::ledger::store::{Settlement, Treasury};
 
@@ -185,6 +185,43 @@ async fn a_history_has_bounds() {
             Err(error) => assert!(!fits && matches!(error, SessionError::TooLong), "{error}"),
         }
     }
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn the_newest_part_of_a_history_ends_with_what_is_enough_or_with_the_bounds() {
+    let desk = Desk::open().await;
+    desk.settle(desk.turn(1, Place::Root, &["q1", "q2"], &["a1"])).await;
+    desk.settle(desk.turn(2, after(1), &["q3"], &["a2"])).await;
+    desk.conversation(7, &[]).await;
+    for (call, input, output) in [(3, vec!["q1", "q2"], "a1"), (4, vec!["q3"], "a2")] {
+        desk.settle(desk.turn(call, within(7), &input, &[output])).await;
+    }
+    let all: u64 = items(&["q1", "q2", "a1", "q3", "a2"]).iter().map(|item| item.body.len() as u64).sum();
+    for place in [after(2), within(7), after(4)] {
+        for (items_max, bytes_max, enough, expected, is_whole) in [
+            (5, all, "none", "q1 q2 a1 q3 a2", true),
+            (4, all, "none", "q2 a1 q3 a2", false),
+            (5, all - 1, "none", "q2 a1 q3 a2", false),
+            (5, all, "q3", "q3 a2", false),
+            (5, all, "a1", "a1 q3 a2", false),
+            (1, all, "q3", "a2", false),
+            (0, all, "none", "", false),
+        ] {
+            let (bounds, enough) = (Bounds { items_max, bytes_max }, enough.to_owned());
+            let is_enough = move |item: &Item| item.id == enough;
+            let recent = desk.ledger().recent_history(desk.ada.id, place, bounds, is_enough).await.unwrap();
+            assert_eq!((names(&recent.items).as_str(), recent.is_whole), (expected, is_whole), "{place:?}");
+        }
+    }
+    // What was deleted before that is in nobody's way who does not need it.
+    assert!(desk.ledger().delete_response(desk.ada.id, CallId::from_bits(1)).await.unwrap());
+    let recent = |enough: &'static str| {
+        let is_enough = move |item: &Item| item.id == enough;
+        desk.ledger().recent_history(desk.ada.id, after(2), super::WIDE, is_enough)
+    };
+    assert_eq!(names(&recent("q3").await.unwrap().items), "q3 a2");
+    assert!(matches!(recent("none").await, Err(SessionError::Broken)));
     desk.close().await;
 }
 

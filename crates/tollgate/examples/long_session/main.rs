@@ -1,12 +1,16 @@
-//! What a long session costs: adding a turn when there is one and when there are ten thousand, and reading them all.
-//! `cargo run --profile dist -p tollgate --example long_session` runs it optimised.
+//! What a long session costs: in the ledger, adding a turn when there is one and when there are ten thousand, and reading
+//! them; through a gateway, a call that goes on from them beside one that brings them itself. `cargo xtask bench
+//! --sessions` runs it optimised.
+
+mod image;
+mod through;
 
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::{AccountKind, BillingRule, CallId, KeyId, Money, Outcome, Price, Usage, UsageSource};
+use domain::{AccountId, AccountKind, BillingRule, CallId, KeyId, Money, Outcome, Price, Usage, UsageSource};
 use futures_util::future::join_all;
 use tollgate::clock::Clock;
 use tollgate::ledger::sessions::{Bounds, Item, NewConversation, NewTurn, Place, TurnStatus};
@@ -24,7 +28,7 @@ const BATCH: usize = 250;
 const READS: usize = 5;
 
 /// A question and an answer of usual length, in bytes.
-const TEXT_BYTES: usize = 800;
+const TEXT_BYTES: usize = 400;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Outcomes<()> {
@@ -35,7 +39,10 @@ async fn main() -> Outcomes<()> {
         let path = folder.path().join(format!("{in_conversation}.db"));
         measure(&path, turns, in_conversation).await?;
     }
-    Ok(())
+    image::stored_once(&folder.path().join("image.db")).await?;
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data)?;
+    through::calls(&data, turns).await
 }
 
 async fn measure(path: &Path, turns: usize, in_conversation: bool) -> Outcomes<()> {
@@ -43,8 +50,7 @@ async fn measure(path: &Path, turns: usize, in_conversation: bool) -> Outcomes<(
     let ledger = Ledger::open(StoreConfig::Sqlite(path.to_owned()), clock.clone())?;
     let new = NewAccount { name: "long".to_owned(), kind: AccountKind::Metered, terms: Terms::default() };
     let id = ledger.create_account(new).await?.id;
-    let account = ledger.account(id).ok_or("no account")?;
-    let mut session = Session { ledger: ledger.clone(), account, clock, made: 0, place: Place::Root };
+    let mut session = Session::of(&ledger, id)?;
     if in_conversation {
         let id = ids::conversation_id(&session.clock);
         session.place = Place::In(id);
@@ -52,26 +58,25 @@ async fn measure(path: &Path, turns: usize, in_conversation: bool) -> Outcomes<(
         ledger.create_conversation(session.account.id, new).await?;
     }
     session.append_one_by_one().await?;
-    while session.made < turns {
-        let batch: Vec<_> = (0..BATCH).map(|_| session.append()).collect::<Result<_, _>>()?;
-        for settled in join_all(batch).await {
-            settled?;
-        }
-    }
+    session.grow(turns).await?;
     session.append_one_by_one().await?;
-    let bounds = Bounds { items_max: usize::MAX, bytes_max: u64::MAX };
-    let mut slowest = Duration::ZERO;
-    let mut items = 0;
-    for _ in 0..READS {
-        let begun = Instant::now();
-        items = ledger.history(session.account.id, session.place, bounds).await?.len();
-        slowest = slowest.max(begun.elapsed());
+    for (what, items_max) in [("all", usize::MAX), ("the newest 30", 30)] {
+        let mut slowest = Duration::ZERO;
+        let mut items = 0;
+        for _ in 0..READS {
+            let bounds = Bounds { items_max, bytes_max: u64::MAX };
+            let begun = Instant::now();
+            let recent = ledger.recent_history(session.account.id, session.place, bounds, |_| false).await?;
+            slowest = slowest.max(begun.elapsed());
+            items = recent.items.len();
+        }
+        tell(&format!("reading {what}: {items} items"), slowest);
     }
-    tell(&format!("reading a history of {items} items"), slowest);
-    line(&format!("counted: {} bytes", ledger.session_bytes(session.account.id)));
+    let (made, bytes) = (u64::try_from(session.made)?, ledger.session_bytes(session.account.id));
     drop(session);
     ledger.close().await;
-    line(&format!("on disk: {} bytes, with receipts", std::fs::metadata(path)?.len()));
+    let on_disk = std::fs::metadata(path)?.len();
+    line(&format!("per turn: {} bytes counted, {} on disk with its receipt", bytes / made, on_disk / made));
     Ok(())
 }
 
@@ -85,12 +90,29 @@ struct Session {
 }
 
 impl Session {
+    fn of(ledger: &Ledger, account: AccountId) -> Outcomes<Session> {
+        let account = ledger.account(account).ok_or("no account")?;
+        Ok(Session { ledger: ledger.clone(), account, clock: Clock::System, made: 0, place: Place::Root })
+    }
+
+    /// Adds turns until there are that many.
+    async fn grow(&mut self, turns: usize) -> Outcomes<()> {
+        while self.made < turns {
+            let batch = BATCH.min(turns - self.made);
+            let batch: Vec<_> = (0..batch).map(|_| self.append(String::new())).collect::<Result<_, _>>()?;
+            for settled in join_all(batch).await {
+                settled?;
+            }
+        }
+        Ok(())
+    }
+
     async fn append_one_by_one(&mut self) -> Outcomes<()> {
         let from = self.made;
         let mut took = Vec::with_capacity(MEASURED);
         for _ in 0..MEASURED {
             let begun = Instant::now();
-            self.append()?.await?;
+            self.append(String::new())?.await?;
             took.push(begun.elapsed());
         }
         took.sort_unstable();
@@ -98,12 +120,17 @@ impl Session {
         Ok(())
     }
 
-    /// Settles a call whose turn comes after the one before.
-    fn append(&mut self) -> Outcomes<Settling> {
+    /// Settles a call whose turn comes after the one before. `part` stands in the question, before its text.
+    fn append(&mut self, part: String) -> Outcomes<Settling> {
         let call = ids::call_id(&self.clock);
-        let item = |kind: &str| Item {
-            id: format!("{kind}_{:032x}", call.to_bits()),
-            body: format!("{{\"text\":\"{}\"}}", "t".repeat(TEXT_BYTES)),
+        let item = |prefix: &str, role: &str, kind: &str, part: &str| {
+            let id = format!("{prefix}_{:032x}", call.to_bits());
+            let text = text();
+            let content = format!("[{part}{{\"type\":\"{kind}\",\"text\":\"{text}\"}}]");
+            let body = format!(
+                "{{\"type\":\"message\",\"id\":\"{id}\",\"status\":\"completed\",\"role\":\"{role}\",\"content\":{content}}}"
+            );
+            Item { id, body }
         };
         let turn = NewTurn {
             call,
@@ -113,8 +140,8 @@ impl Session {
             status: TurnStatus::Completed,
             background: false,
             head: format!("{{\"filler\":\"{}\"}}", "h".repeat(TEXT_BYTES)),
-            input: vec![item("in")],
-            output: vec![item("msg")],
+            input: vec![item("in", "user", "input_text", &part)],
+            output: vec![item("msg", "assistant", "output_text", "")],
         };
         self.made += 1;
         if !matches!(self.place, Place::In(_)) {
@@ -156,6 +183,11 @@ fn receipt(account: &Account, call: CallId) -> Receipt {
         session: None,
         label: None,
     }
+}
+
+/// What every question and every answer says.
+fn text() -> String {
+    "so say ".repeat(TEXT_BYTES / 7)
 }
 
 fn tell(name: &str, took: Duration) {
