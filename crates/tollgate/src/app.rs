@@ -29,6 +29,7 @@ use crate::sessions::{Locks, Vault};
 use crate::signals::Signals;
 use crate::signup::Desk;
 use crate::telemetry::{Scrape, Telemetry};
+use crate::tokens::Tokenizers;
 use crate::upstream::{BadProvider, Upstreams};
 
 /// How long calls that were told to end have to settle, when the gateway stops.
@@ -116,12 +117,14 @@ pub async fn start_at(config: Config, clock: Clock) -> Result<Running, StartErro
         known.then(desk).ok_or_else(|| StartError::SignupPlan(signup.plan.clone()))
     };
     let signup = config.signup.as_ref().map(desk).transpose()?;
+    let tokenizers = Tokenizers::new(&config, clock.clone());
     let gateway = Arc::new(Gateway {
         config,
         ledger,
         keys,
         plans,
         signup,
+        tokenizers,
         locks: Locks::default(),
         runs: Runs::default(),
         vault,

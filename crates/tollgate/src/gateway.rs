@@ -16,6 +16,7 @@ use crate::sessions::runs::Runs;
 use crate::sessions::{Locks, Memory, Vault};
 use crate::signup::Desk;
 use crate::telemetry::Telemetry;
+use crate::tokens::Tokenizers;
 use crate::upstream::Upstreams;
 
 /// The state that all workers share.
@@ -37,6 +38,8 @@ pub struct Gateway {
     pub runs: Runs,
     /// What seals the reasoning that clients keep.
     pub vault: Vault,
+    /// What counts the tokens of prompts.
+    pub tokenizers: Tokenizers,
     /// Models, offers and prices.
     pub catalogue: Arc<Catalogue>,
     /// What calls are reported to.

@@ -2,14 +2,20 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::Request;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use hyper::Version;
+use hyper::header::HeaderValue;
+use serde::Serialize;
 use utoipa::IntoParams;
 
-use super::flow;
-use crate::gateway::Worker;
-use crate::pipeline::{self, Dialect, Principal};
+use super::{ApiError, flow};
+use crate::gateway::{Gateway, Worker};
+use crate::pipeline::{self, BodyLimit, Dialect, Principal, read_body};
+
+/// The header that says who counted tokens: `tokenizer` or `bound`.
+const TOKEN_COUNT: &str = "x-tollgate-token-count";
 
 /// The parameters that a call of any dialect may have.
 #[derive(IntoParams)]
@@ -57,4 +63,21 @@ pub(super) async fn answer(
             .map(|body| flow::bounded(body, gateway.config.server.write_stall, gateway.stop.clone()));
     }
     response
+}
+
+/// Counts the tokens of a request, and answers with what `told` makes of them.
+pub(super) async fn counted<T: Serialize>(
+    gateway: &Gateway,
+    principal: &Principal,
+    dialect: Dialect,
+    request: Request,
+    told: impl FnOnce(u64) -> T,
+) -> Result<Response, ApiError> {
+    let limit = BodyLimit::of_call(gateway.config.server.body_bytes_max);
+    let (head, body) = request.into_parts();
+    let body = read_body(&head.headers, body, limit).await?;
+    let count = pipeline::count(gateway, principal, dialect, &head, body).await?;
+    let mut response = Json(told(count.tokens)).into_response();
+    response.headers_mut().insert(TOKEN_COUNT, HeaderValue::from_static(count.source.as_str()));
+    Ok(response)
 }

@@ -32,6 +32,23 @@ pub(super) struct MessageBody {
     session_id: Option<String>,
 }
 
+/// A request in Anthropic's shape whose prompt is counted. Other fields are those of a message.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what `wire::messages` reads")]
+#[schema(example = json!({"model": "openai/gpt-oss-120b", "messages": [{"role": "user", "content": "Hello"}]}))]
+pub(super) struct CountBody {
+    /// A model of `GET /v1/models`.
+    #[schema(min_length = 1, max_length = 256)]
+    model: String,
+    /// The conversation so far.
+    #[schema(min_items = 1)]
+    messages: Vec<Value>,
+    /// What the model is told first: a text, or blocks of text.
+    system: Option<Value>,
+    /// Tools that the model may call.
+    tools: Option<Vec<Value>>,
+}
+
 /// A message in Anthropic's shape.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes what `wire::messages` writes")]

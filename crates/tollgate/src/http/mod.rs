@@ -11,6 +11,7 @@ mod chat_schema;
 mod completion_schema;
 mod completions;
 mod conversations;
+mod count_tokens;
 mod credits;
 mod csv;
 mod describe;

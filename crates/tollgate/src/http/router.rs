@@ -7,8 +7,8 @@ use axum::middleware::from_fn_with_state;
 
 use super::routes::{Routes, endpoint};
 use super::{
-    activity, chat, completions, conversations, credits, docs, generation, health, key, keys, layers,
-    messages, models, openapi, responses, signup, usage,
+    activity, chat, completions, conversations, count_tokens, credits, docs, generation, health, key, keys,
+    layers, messages, models, openapi, responses, signup, usage,
 };
 use crate::gateway::Worker;
 
@@ -37,6 +37,7 @@ fn routes() -> Routes<Arc<Worker>> {
         .public(endpoint!(docs::show))
         .key(endpoint!(chat::create))
         .key(endpoint!(responses::create::create))
+        .key(endpoint!(responses::input_tokens::count))
         .key(endpoint!(responses::show::show))
         .key(endpoint!(responses::delete::delete))
         .key(endpoint!(responses::cancel::cancel))
@@ -50,6 +51,7 @@ fn routes() -> Routes<Arc<Worker>> {
         .key(endpoint!(conversations::show_item::show))
         .key(endpoint!(conversations::delete_item::delete))
         .key(endpoint!(messages::create))
+        .key(endpoint!(count_tokens::count))
         .key(endpoint!(completions::create))
         .key(endpoint!(models::list))
         .key(endpoint!(models::show))

@@ -38,7 +38,26 @@ pub(super) enum What {
 impl Asked {
     /// Reads a body, and the session that the request names in it or beside it.
     pub(super) fn read(dialect: Dialect, head: &Parts, body: Bytes) -> Result<Asked, Refusal> {
-        let what = What::parse(dialect, body).map_err(Refusal::Request)?;
+        Asked::named(What::parse(dialect, body).map_err(Refusal::Request)?, head)
+    }
+
+    /// The same for a request that is only counted: it needs no output limit, and nothing is stored.
+    pub(super) fn counted(dialect: Dialect, head: &Parts, body: Bytes) -> Result<Asked, Refusal> {
+        let what = match dialect {
+            Dialect::Messages => {
+                MessagesRequest::parse_count(&body).map(|asks| What::Messages(Box::new(asks)))
+            }
+            other => What::parse(other, body),
+        };
+        let mut asked = Asked::named(what.map_err(Refusal::Request)?, head)?;
+        asked.wish.store = false;
+        if let What::Responses(request) = &mut asked.what {
+            (request.store, request.background) = (false, false);
+        }
+        Ok(asked)
+    }
+
+    fn named(what: What, head: &Parts) -> Result<Asked, Refusal> {
         let name = session_id(head, what.session_id()).map_err(Refusal::Session)?;
         let wish = match &what {
             What::Responses(request) => Wish {

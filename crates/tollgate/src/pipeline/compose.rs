@@ -1,6 +1,6 @@
 //! Between resolve and admit: what is sent is what is new behind its history, in chat, and how the answer is told.
 
-use domain::Route;
+use domain::{AccountId, CallId, Route};
 use wire::chat::ChatRequest;
 use wire::completions::CompletionsRequest;
 use wire::messages::MessagesRequest;
@@ -9,14 +9,22 @@ use wire::responses::{Extras, Head, ResponsesRequest, input_item, item_id, read_
 
 use super::Refusal;
 use super::asked::{Asked, What};
-use super::record::Record;
 use super::voice::{Form, Turn, Voice};
 use crate::gateway::Gateway;
 use crate::ledger::sessions::{self as store, Place};
-use crate::sessions::{Fit, Past, Sealer, SessionRefusal, Wish, digits, estimate, fit, recall, response_id};
+use crate::sessions::{Fit, Past, Sealer, SessionRefusal, Wish, digits, fit, recall, response_id, weigh};
 
 /// The part of a context that is left to an answer without an output limit, when a history is cut: a quarter.
 const ANSWER_SHARE: u64 = 4;
+
+/// Who words a request, and when.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct By {
+    pub(super) call: CallId,
+    pub(super) account: AccountId,
+    /// In milliseconds since the Unix epoch.
+    pub(super) at_ms: i64,
+}
 
 /// A call that is worded: what is sent, and how its answer is told.
 pub(super) struct Composed {
@@ -28,18 +36,18 @@ pub(super) struct Composed {
 /// Words a request.
 pub(super) async fn compose(
     gateway: &Gateway,
-    record: &Record,
+    by: By,
     asked: Asked,
     route: &Route,
 ) -> Result<Composed, Refusal> {
     let Asked { what, wish } = asked;
-    let room = Room { context: route.context_length(), truncate: truncates(&what) };
+    let room = Room { route, truncate: truncates(&what) };
     let names = Names {
-        call: digits(record.call()),
-        created_at_s: record.started_at_ms().div_euclid(1_000),
+        call: digits(by.call),
+        created_at_s: by.at_ms.div_euclid(1_000),
         model: what.model().to_owned(),
     };
-    let composer = Composer { gateway, record, wish, room, names };
+    let composer = Composer { gateway, by, wish, room, names };
     match what {
         What::Chat(request, _) if composer.wish.name.is_none() => Ok(Composed { request, voice: None }),
         What::Chat(request, body) => composer.chat(&request, &body).await,
@@ -60,16 +68,16 @@ fn truncates(what: &What) -> bool {
 
 /// How much history fits.
 #[derive(Clone, Copy)]
-struct Room {
-    context: Option<u64>,
+struct Room<'a> {
+    route: &'a Route,
     truncate: bool,
 }
 
 struct Composer<'a> {
     gateway: &'a Gateway,
-    record: &'a Record,
+    by: By,
     wish: Wish,
-    room: Room,
+    room: Room<'a>,
     names: Names,
 }
 
@@ -82,12 +90,9 @@ impl Composer<'_> {
             stream: request.stream(),
             ..Default::default()
         };
-        let history = self.fitting(
-            past.items,
-            &input,
-            request.prompt_tokens_estimate(),
-            request.bound().output_tokens,
-        )?;
+        let history = self
+            .fitting(past.items, &input, request.prompt_tokens_estimate(), request.bound().output_tokens)
+            .await?;
         let body = with_history(body, &history);
         let body = body.ok_or(Refusal::Session(SessionRefusal::TooLong))?;
         let request = ChatRequest::parse(body).map_err(Refusal::Request)?;
@@ -99,7 +104,7 @@ impl Composer<'_> {
     }
 
     async fn responses(self, mut request: ResponsesRequest) -> Result<Composed, Refusal> {
-        let sealer = self.gateway.vault.of(self.record.account());
+        let sealer = self.gateway.vault.of(self.by.account);
         self.open_reasoning(&mut request, &sealer);
         self.resolve_references(&mut request).await?;
         if request.background {
@@ -108,7 +113,7 @@ impl Composer<'_> {
         }
         let past = self.recall().await?;
         let (place, lock) = (past.place, past.lock);
-        let chat = self.worded(&mut request.ask, past.items)?;
+        let chat = self.worded(&mut request.ask, past.items).await?;
         let head = self.head(&request.ask, &request.extras, place);
         let turn = request.store.then(|| Turn {
             background: request.background,
@@ -121,7 +126,7 @@ impl Composer<'_> {
     async fn messages(self, mut request: MessagesRequest) -> Result<Composed, Refusal> {
         let past = self.recall().await?;
         let (place, lock) = (past.place, past.lock);
-        let chat = self.worded(&mut request.ask, past.items)?;
+        let chat = self.worded(&mut request.ask, past.items).await?;
         let turn = self.kept(&request.ask, place, lock);
         let form = Form::Messages(chat.prompt_tokens_estimate());
         Ok(self.spoken(chat, &request.ask, form, turn))
@@ -130,44 +135,43 @@ impl Composer<'_> {
     async fn completions(self, mut request: CompletionsRequest) -> Result<Composed, Refusal> {
         let past = self.recall().await?;
         let (place, lock) = (past.place, past.lock);
-        let chat = self.worded(&mut request.ask, past.items)?;
+        let chat = self.worded(&mut request.ask, past.items).await?;
         let turn = self.kept(&request.ask, place, lock);
         let form = Form::Completions(request.usage_asked);
         Ok(self.spoken(chat, &request.ask, form, turn))
     }
 
     async fn recall(&self) -> Result<Past, Refusal> {
-        recall(self.gateway.memory(), self.record.account(), &self.wish).await.map_err(Refusal::Session)
+        recall(self.gateway.memory(), self.by.account, &self.wish).await.map_err(Refusal::Session)
     }
 
     /// The chat request of `ask` behind as much of `history` as fits.
-    fn worded(&self, ask: &mut pivot::Request, history: Vec<Item>) -> Result<ChatRequest, Refusal> {
+    async fn worded(&self, ask: &mut pivot::Request, history: Vec<Item>) -> Result<ChatRequest, Refusal> {
         let alone = ChatRequest::parse(to_chat(ask, &[])).map_err(Refusal::Request)?;
         if history.is_empty() {
             return Ok(alone);
         }
         let input_tokens = alone.prompt_tokens_estimate();
-        let history = self.fitting(history, &ask.input, input_tokens, ask.settings.output_tokens)?;
+        let history = self.fitting(history, &ask.input, input_tokens, ask.settings.output_tokens).await?;
         ChatRequest::parse(to_chat(ask, &history)).map_err(Refusal::Request)
     }
 
-    fn fitting(
+    /// As much of `history` as fits before `input`, which has `input_tokens` with all that goes with it.
+    async fn fitting(
         &self,
         history: Vec<Item>,
         input: &[Item],
         input_tokens: u64,
         output_tokens: Option<u64>,
     ) -> Result<Vec<Item>, Refusal> {
-        let Some(context) = self.room.context else { return Ok(history) };
+        let Room { route, truncate } = self.room;
+        let Some(context) = route.context_length() else { return Ok(history) };
         let answer = output_tokens.unwrap_or(context / ANSWER_SHARE).min(context / ANSWER_SHARE * 2);
-        let history = history.into_iter().map(|item| {
-            let tokens = estimate(&item);
-            (item, tokens)
-        });
-        let whole =
-            Fit { history: history.collect(), input, input_tokens, room: context.saturating_sub(answer) };
-        fit(whole, self.room.truncate)
-            .map_err(|overflow| Refusal::Session(SessionRefusal::Overflow(overflow)))
+        let room = context.saturating_sub(answer);
+        let tokens = weigh(&self.gateway.tokenizers, route.offers.first(), &history, room).await;
+        let history = history.into_iter().zip(tokens).collect();
+        let whole = Fit { history, input, input_tokens, room };
+        fit(whole, truncate).map_err(|overflow| Refusal::Session(SessionRefusal::Overflow(overflow)))
     }
 
     fn head(&self, ask: &pivot::Request, extras: &Extras, place: Place) -> Head {
@@ -195,9 +199,9 @@ impl Composer<'_> {
             store::Item { body: input_item(item, &id), id }
         });
         Turn {
-            call: self.record.call(),
-            account: self.record.account(),
-            created_at_ms: self.record.started_at_ms(),
+            call: self.by.call,
+            account: self.by.account,
+            created_at_ms: self.by.at_ms,
             place,
             background: false,
             head,
@@ -227,7 +231,7 @@ impl Composer<'_> {
 
     /// Puts the stored items in the places of the references to them.
     async fn resolve_references(&self, request: &mut ResponsesRequest) -> Result<(), Refusal> {
-        let account = self.record.account();
+        let account = self.by.account;
         let references = std::mem::take(&mut request.references);
         // From the end, so that the places before stay what they are.
         for (index, id) in references.into_iter().rev() {

@@ -2,10 +2,10 @@
 
 use domain::{Models, Route};
 
-use super::record::Record;
 use super::{Principal, Refusal};
 use crate::catalog::Snapshot;
 use crate::gateway::Gateway;
+use crate::keys::Key;
 use crate::limits::Allowance;
 
 /// The allowance of a call that begins now. An account whose plan is gone has none.
@@ -14,8 +14,13 @@ pub(super) fn allowance(gateway: &Gateway, principal: &Principal) -> Result<Allo
 }
 
 /// Refuses models that the plan or the key does not allow.
-pub(super) fn check_model(record: &Record, asked: &str, route: &Route) -> Result<(), Refusal> {
-    let models = [record.allowance().models(), record.key().rights.models.as_ref()];
+pub(super) fn check_model(
+    allowance: &Allowance,
+    key: &Key,
+    asked: &str,
+    route: &Route,
+) -> Result<(), Refusal> {
+    let models = [allowance.models(), key.rights.models.as_ref()];
     if models.into_iter().flatten().all(|models| allow(models, route)) {
         Ok(())
     } else {

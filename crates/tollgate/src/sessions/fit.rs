@@ -2,14 +2,7 @@
 
 use std::collections::HashSet;
 
-use domain::usage::estimate_tokens;
-use wire::pivot::{Item, Part, Role};
-
-/// What a template puts around one item, in tokens.
-const ITEM_TOKENS: u64 = 8;
-
-/// The tokens that an image is taken for, as in [`wire::chat`]'s estimate.
-const IMAGE_TOKENS: u64 = 1_024;
+use wire::pivot::{Item, Role};
 
 /// A history that does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,21 +23,6 @@ pub(crate) struct Fit<'a> {
     pub(crate) input_tokens: u64,
     /// The tokens that the context leaves for history and input.
     pub(crate) room: u64,
-}
-
-/// The tokens that an item is taken for where no tokenizer counts it: four bytes of its text each.
-pub(crate) fn estimate(item: &Item) -> u64 {
-    let part = |part: &Part| match part {
-        Part::Text(text) | Part::Refusal(text) | Part::Other(text) => estimate_tokens(text.len() as u64),
-        Part::Image { .. } => IMAGE_TOKENS,
-    };
-    let tokens = match item {
-        Item::Message { parts, .. } | Item::Output { parts, .. } => parts.iter().map(part).sum(),
-        // What was thought earlier is not sent again.
-        Item::Reasoning { .. } => return 0,
-        Item::Call { name, arguments, .. } => estimate_tokens((name.len() + arguments.len()) as u64),
-    };
-    ITEM_TOKENS + tokens
 }
 
 /// The part of the history that is sent: all of it, or with `truncate` its end, from the beginning of a user's turn.

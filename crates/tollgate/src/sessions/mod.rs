@@ -6,12 +6,14 @@ mod locks;
 mod recall;
 pub(crate) mod runs;
 mod seal;
+mod weigh;
 
 pub use fit::Overflow;
-pub(crate) use fit::{Fit, estimate, fit};
+pub(crate) use fit::{Fit, fit};
 pub(crate) use ids::{call_of, digits, response_id};
 pub use locks::{Lock, Locks};
 pub use recall::SessionRefusal;
 pub(crate) use recall::{Memory, Past, Wish, recall};
 pub(crate) use seal::Sealer;
 pub use seal::Vault;
+pub(crate) use weigh::weigh;

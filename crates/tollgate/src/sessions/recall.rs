@@ -19,7 +19,7 @@ pub(crate) struct Wish {
     pub(crate) previous: Option<String>,
     /// The conversation to go on in.
     pub(crate) conversation: Option<String>,
-    /// The client's own name of the conversation to go on in, which is made when it is not there.
+    /// The client's own name of the conversation to go on in, which is made when it is not there and the turn is stored.
     pub(crate) name: Option<String>,
     /// Whether the turn is to be stored.
     pub(crate) store: bool,
@@ -98,8 +98,10 @@ pub(crate) async fn recall(
     }
     let place = place(memory, account, wish).await?;
     let lock = match place {
-        Place::In(conversation) => Some(memory.locks.take(conversation).ok_or(SessionRefusal::Busy)?),
-        Place::Root | Place::After(_) => None,
+        Place::In(conversation) if wish.store => {
+            Some(memory.locks.take(conversation).ok_or(SessionRefusal::Busy)?)
+        }
+        _ => None,
     };
     // After the lock: whoever had it before has stored its turn.
     let items = match place {
@@ -126,6 +128,10 @@ async fn place(memory: Memory<'_>, account: AccountId, wish: &Wish) -> Result<Pl
         return Ok(Place::In(id));
     }
     let Some(name) = &wish.name else { return Ok(Place::Root) };
+    if !wish.store {
+        let known = memory.ledger.conversation_by_name(account, name).await?;
+        return Ok(known.map_or(Place::Root, |conversation| Place::In(conversation.id)));
+    }
     let fresh = conversation_id(memory.ledger.clock());
     let conversation = memory.ledger.conversation_named(account, name, fresh).await?;
     Ok(Place::In(conversation.id))

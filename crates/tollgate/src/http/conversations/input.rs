@@ -72,15 +72,15 @@ impl NewItems {
             return Err(bad("invalid_value", message).param("items"));
         }
         let batch = format!("{:032x}", conversation_id(&gateway.clock).to_bits());
-        let read = |(index, raw): (usize, &Box<RawValue>)| {
-            let item = read_item(raw.get()).map_err(|error| {
+        let read = |(index, raw): (usize, &str)| {
+            let item = read_item(raw).map_err(|error| {
                 let param = error.param.map_or_else(String::new, |param| format!(".{param}"));
                 bad(error.code, error.message).param(format!("items[{index}]{param}"))
             })?;
             let id = item_id(&item, &batch, index);
             Ok(Item { body: input_item(&item, &id), id })
         };
-        self.0.iter().enumerate().map(read).collect()
+        self.0.iter().map(|raw| raw.get()).enumerate().map(read).collect()
     }
 }
 

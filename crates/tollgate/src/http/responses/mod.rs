@@ -4,6 +4,7 @@ pub(super) mod cancel;
 pub(super) mod create;
 pub(super) mod delete;
 pub(super) mod input_items;
+pub(super) mod input_tokens;
 mod schema;
 pub(super) mod show;
 

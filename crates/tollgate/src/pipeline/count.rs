@@ -1,0 +1,35 @@
+//! How many tokens a request would have, without sending it.
+
+use bytes::Bytes;
+use hyper::http::request::Parts;
+
+use super::asked::Asked;
+use super::compose::{By, Composed, compose};
+use super::{Dialect, Principal, Refusal, limit, named_provider};
+use crate::gateway::Gateway;
+use crate::tokens::Count;
+
+/// The tokens of the prompt of a request of `principal`, with the history that it would go on from. Nothing is stored,
+/// held or sent.
+pub async fn count(
+    gateway: &Gateway,
+    principal: &Principal,
+    dialect: Dialect,
+    head: &Parts,
+    body: Bytes,
+) -> Result<Count, Refusal> {
+    let asked = Asked::counted(dialect, head, body)?;
+    let named = named_provider(&head.headers);
+    let provider = asked.what.provider().or(named.as_deref());
+    let snapshot = gateway.catalogue.snapshot();
+    let route = snapshot.resolve(asked.what.model(), provider).map_err(Refusal::Route)?;
+    let allowance = limit::allowance(gateway, principal)?;
+    limit::check_model(&allowance, &principal.key, asked.what.model(), &route)?;
+    let by =
+        By { call: gateway.next_call_id(), account: principal.account.id, at_ms: gateway.clock.now_ms() };
+    let Composed { request, .. } = compose(gateway, by, asked, &route).await?;
+    match route.offers.first() {
+        Some(offer) => Ok(gateway.tokenizers.count(offer, &request).await),
+        None => Err(Refusal::Busy),
+    }
+}
