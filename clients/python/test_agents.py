@@ -53,6 +53,8 @@ def assert_done(done, project: pathlib.Path, account: Account, dialect: str):
     assert "The tool says: " in done.stdout and f"paid-{account.id}" in done.stdout, told
     receipts = account.settled_receipts(2)
     assert [(receipt["dialect"], receipt["outcome"]) for receipt in receipts] == [(dialect, "complete")] * 2
+    # The agent's own name of its conversation.
+    assert receipts[0]["session"] and receipts[0]["session"] == receipts[1]["session"]
 
 
 def test_codex(project: pathlib.Path, account: Account):

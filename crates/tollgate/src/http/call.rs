@@ -39,7 +39,8 @@ pub(super) struct CallHeaders {
     /// The same as `session_id`, for clients that cannot change the address.
     #[param(rename = "x-tollgate-session-id")]
     session_id: Option<String>,
-    /// Your name for what the call belongs to, kept on the receipt.
+    /// Your name for what the call belongs to, kept on the receipt. Without it, the session header of Codex CLI or Claude
+    /// Code is kept.
     #[param(rename = "x-tollgate-session")]
     session: Option<String>,
     /// Your name for the purpose, kept on the receipt.

@@ -16,10 +16,10 @@ static WITH_SIGNUP: LazyLock<Bytes> = LazyLock::new(|| render(&document(&ABOUT, 
 /// What the description says of the whole, and its groups of endpoints in the order of reading.
 pub(super) const ABOUT: About = About {
     title: "Tollgate",
-    text: "An LLM gateway with exact credits. Every reply names its call in the header `x-tollgate-call-id`; errors \
-           have OpenAI's shape.",
+    text: "An LLM gateway with exact credits: every model in every dialect. Every reply names its call in the header \
+           `x-tollgate-call-id`; errors have OpenAI's shape, and Anthropic's below `/v1/messages`.",
     tags: &[
-        ("Calls", "Calls of models. They cost credit."),
+        ("Calls", "Calls of models, which cost credit, and counts of their tokens, which do not."),
         ("Responses", "Stored responses: to read, to go on from, to cancel, to delete."),
         ("Conversations", "Stored conversations, in which responses go on."),
         ("Models", "What can be called, and its price."),

@@ -58,7 +58,7 @@ use domain::{Route, Standing};
 use outgoing::{Outgoing, suit};
 use record::Record;
 use reply::Reply;
-use tags::{LABEL_HEADER, SESSION_HEADER, tag};
+use tags::{LABEL_HEADER, session_tag, tag};
 
 /// The request header that names a provider, for clients that cannot add a body field.
 const PROVIDER_HEADER: &str = "x-tollgate-provider";
@@ -148,7 +148,7 @@ async fn accept(
 ) -> Result<Accepted, Refusal> {
     let gateway = &worker.gateway;
     record.allow(limit::allowance(gateway, principal)?);
-    record.tagged(tag(&head.headers, SESSION_HEADER)?, tag(&head.headers, LABEL_HEADER)?);
+    record.tagged(session_tag(&head.headers)?, tag(&head.headers, LABEL_HEADER)?);
     let limit = BodyLimit::of_call(gateway.config.server.body_bytes_max);
     let bytes = read_body(&head.headers, body, limit).await?;
     let earlier = repeat::earlier_answer(gateway, record, head, &bytes).await?;

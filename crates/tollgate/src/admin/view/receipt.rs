@@ -22,7 +22,7 @@ pub struct ReceiptView {
     pub started_at: String,
     /// When it was committed.
     pub settled_at: String,
-    /// `chat`, `responses` or `messages`.
+    /// `chat`, `responses`, `messages` or `completions`.
     pub dialect: String,
     /// Whether the client asked for a stream.
     pub stream: bool,

@@ -4,6 +4,8 @@
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
 // Schemas that nest deeper are cut: nobody reads on, and one may refer to itself.
 const DEPTH_MAX = 6;
+// Who may call: the words of `x-tollgate-role`, for people.
+const ROLES = { public: 'no key', key: 'any key', management: 'management key', admin: 'admin key' };
 const KEYS = { key: 'TOLLGATE_KEY', management: 'TOLLGATE_MANAGEMENT_KEY', admin: 'TOLLGATE_ADMIN_KEY' };
 
 function make(tag, className, ...children) {
@@ -17,6 +19,12 @@ function make(tag, className, ...children) {
 function prose(tag, className, text) {
   const parts = (text || '').split('`');
   return make(tag, className, ...parts.map((part, at) => (at % 2 ? make('code', '', part) : part)));
+}
+
+/** A path, which may break before its slashes. */
+function pathOf(path) {
+  const parts = path.split('/').slice(1);
+  return make('span', 'path', ...parts.flatMap((part, at) => [at ? make('wbr') : null, `/${part}`]));
 }
 
 class Reader {
@@ -66,7 +74,7 @@ class Reader {
     const parts = [meant, ...(meant.allOf || []).map((part) => this.meant(part))];
     const properties = Object.assign({}, ...parts.map((part) => part.properties || {}));
     const required = parts.flatMap((part) => part.required || []);
-    const names = Object.keys(properties);
+    const names = Object.keys(properties).sort((one, other) => required.includes(other) - required.includes(one));
     if (!names.length || depth >= DEPTH_MAX) return null;
     return make('ul', 'fields', ...names.map((name) => {
       const field = properties[name];
@@ -112,7 +120,7 @@ class Reader {
 
   content(holder) {
     return Object.entries(holder.content || {}).map(([type, { schema }]) =>
-      make('div', '', make('span', 'type', `${type} ${schema ? this.typeOf(schema) : ''}`),
+      make('div', 'content', make('code', 'type', type), make('span', 'type', schema ? ` ${this.typeOf(schema)}` : ''),
         schema ? this.fields(schema) : null));
   }
 
@@ -134,10 +142,15 @@ class Reader {
         prose('div', 'about', one.description))))];
   }
 
+  role(operation) {
+    const role = operation['x-tollgate-role'];
+    return ROLES[role] || role;
+  }
+
   article(method, path, operation) {
     const article = make('article', '',
-      make('h3', '', make('span', `method ${method}`, method.toUpperCase()), make('span', 'path', path),
-        make('span', 'role', operation['x-tollgate-role'])),
+      make('h3', '', make('span', `method ${method}`, method.toUpperCase()), pathOf(path),
+        make('span', 'role', this.role(operation))),
       prose('p', 'summary', operation.summary), prose('p', 'about', operation.description),
       ...this.parameters(operation));
     if (operation.requestBody) article.append(make('h4', '', 'Body'), ...this.content(operation.requestBody));
@@ -166,9 +179,10 @@ class Reader {
     for (const tag of tags) {
       const rows = all.filter((one) => (one.operation.tags || [])[0] === tag.name).map((one) => {
         const link = make('a', '', make('span', `method ${one.method}`, one.method.toUpperCase()),
-          make('span', 'path', one.path));
+          pathOf(one.path));
         link.href = `#${one.operation.operationId}`;
-        const words = [one.method, one.path, tag.name, one.operation['x-tollgate-role'], one.operation.summary,
+        link.title = one.operation.summary || '';
+        const words = [one.method, one.path, tag.name, this.role(one.operation), one.operation.summary,
           one.operation.description].join(' ').toLowerCase();
         return { link, article: this.article(one.method, one.path, one.operation), words };
       });
@@ -179,7 +193,8 @@ class Reader {
       groups.push({ heads, rows });
     }
     this.searchIn(groups);
-    if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
+    // The place that the address names is there only now.
+    if (location.hash) location.replace(location.hash);
   }
 
   searchIn(groups) {

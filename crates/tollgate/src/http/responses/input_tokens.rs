@@ -29,7 +29,7 @@ pub(in crate::http) struct InputTokens {
 #[utoipa::path(
     post,
     path = "/v1/responses/input_tokens",
-    tag = "Responses",
+    tag = "Calls",
     params(CallQuery, CallHeaders),
     request_body = ResponseBody,
     responses(
