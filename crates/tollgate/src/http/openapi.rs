@@ -17,7 +17,7 @@ static WITH_SIGNUP: LazyLock<Bytes> = LazyLock::new(|| render(&document(&ABOUT, 
 pub(super) const ABOUT: About = About {
     title: "Tollgate",
     text: "An LLM gateway with exact credits. Every reply names its call in the header `x-tollgate-call-id`; errors \
-           have OpenAI's shape.",
+           have OpenAI's shape, below `/v1/messages` Anthropic's.",
     tags: &[
         ("Calls", "Calls of models. They cost credit."),
         ("Responses", "Stored responses: to read, to go on from, to cancel, to delete."),
