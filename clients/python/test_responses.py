@@ -40,7 +40,7 @@ def test_a_string_is_answered_and_billed(client: openai.OpenAI, account: Account
         model=model, input="What does a toll gate do?", instructions="Answer briefly.", max_output_tokens=64
     )
     response = raw.parse()
-    assert REQUIRED <= json.loads(raw.text()).keys()
+    assert REQUIRED <= json.loads(raw.text).keys()
     assert response.object == "response" and response.id.startswith("resp_")
     assert response.status in ("completed", "incomplete")
     assert response.output_text
@@ -136,6 +136,16 @@ def test_a_tool_is_called_and_its_result_answered(client: openai.OpenAI):
         model=MODEL, input=[result], previous_response_id=asked.id, tools=[WEATHER], max_output_tokens=64
     )
     assert "17 degrees, dry" in answered.output_text
+
+
+def test_a_hosted_tool_that_is_left_out_is_told(client: openai.OpenAI):
+    # Coding agents offer it with every request and work without it.
+    tools = [WEATHER, {"type": "web_search"}]
+    asked = {"model": MODEL, "input": "What is the weather in Paris?", "max_output_tokens": 64}
+    raw = client.responses.with_raw_response.create(**asked, tools=tools)
+    assert raw.headers["x-tollgate-dropped-tools"] == "web_search"
+    assert [call.name for call in raw.parse().output] == ["get_weather"]
+    assert "x-tollgate-dropped-tools" not in client.responses.with_raw_response.create(**asked, tools=[WEATHER]).headers
 
 
 def test_a_tool_call_without_state(client: openai.OpenAI):

@@ -6,7 +6,9 @@ use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Content, Ref, RefOr, Response, Schema};
 
+use super::anthropic;
 use super::caller::Role;
+use super::message_schema::MessageError;
 use crate::idempotency::HEADER;
 
 /// The security scheme of keys, and of management keys.
@@ -18,7 +20,7 @@ pub(super) const X_API_KEY_SCHEME: &str = "x-api-key";
 /// The security scheme of the admin key.
 pub(super) const ADMIN_SCHEME: &str = "admin_key";
 
-/// Every error, in OpenAI's shape.
+/// Every error but those of Anthropic's API, in OpenAI's shape.
 #[derive(Debug, ToSchema)]
 #[schema(as = Error)]
 #[expect(dead_code, reason = "it describes what `ApiError` writes")]
@@ -67,17 +69,22 @@ pub(super) fn stamp(operation: &mut Operation, role: Role, method: &str, path: &
         }
     }
     let input = input_answers(operation).chain(once_answers(operation).iter().copied());
-    add_answers(operation, role_answers(role).iter().copied().chain(input));
+    add_answers(operation, path, role_answers(role).iter().copied().chain(input));
 }
 
-/// Adds statuses that the operation can answer, and gives all of its answers their shape and meaning.
-pub(super) fn add_answers(operation: &mut Operation, statuses: impl Iterator<Item = &'static str>) {
+/// Adds statuses that the operation at `path` can answer, and gives all of its answers their shape and meaning.
+pub(super) fn add_answers(
+    operation: &mut Operation,
+    path: &str,
+    statuses: impl Iterator<Item = &'static str>,
+) {
+    let error = if anthropic::answers(path) { MessageError::name() } else { ErrorReply::name() };
     for status in statuses {
         operation.responses.responses.entry(status.to_owned()).or_insert_with(|| Response::new("").into());
     }
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response {
-            complete(status, response);
+            complete(status, &error, response);
         }
     }
 }
@@ -146,13 +153,13 @@ fn never_null(parameter: &mut Parameter) {
     }
 }
 
-/// Gives an error the shape that all errors have, and every answer a description where its endpoint has no better one.
-fn complete(status: &str, response: &mut Response) {
+/// Gives an error the schema `error`, and every answer a description where its endpoint has no better one.
+fn complete(status: &str, error: &str, response: &mut Response) {
     if response.description.is_empty() {
         meaning(status).clone_into(&mut response.description);
     }
     if status.starts_with(['4', '5']) && response.content.is_empty() {
-        let schema = Content::new(Some(Ref::from_schema_name("Error")));
+        let schema = Content::new(Some(Ref::from_schema_name(error)));
         response.content.insert("application/json".to_owned(), schema.into());
     }
 }

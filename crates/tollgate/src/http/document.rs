@@ -26,8 +26,10 @@ pub(crate) struct About {
 
 /// The description of a listener.
 pub(crate) fn document<S>(about: &About, mut routes: Routes<S>) -> OpenApi {
-    for (_, operation) in routes.paths.paths.values_mut().flat_map(describe::operations) {
-        describe::add_answers(operation, about.answers.iter().copied());
+    for (path, item) in &mut routes.paths.paths {
+        for (_, operation) in describe::operations(item) {
+            describe::add_answers(operation, path, about.answers.iter().copied());
+        }
     }
     let mut schemas = routes.schemas;
     schemas.push((ErrorReply::name().into_owned(), ErrorReply::schema()));

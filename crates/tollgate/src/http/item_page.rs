@@ -21,7 +21,7 @@ const ITEMS_DEFAULT: u32 = 20;
 #[into_params(parameter_in = Query)]
 pub(super) struct ItemsQuery {
     /// How many at most.
-    #[param(inline, minimum = 1, maximum = 100, default = 20)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 20)]
     limit: Option<Limit>,
     /// `asc` or `desc`, which is the default: the newest first.
     #[param(inline)]
@@ -31,9 +31,8 @@ pub(super) struct ItemsQuery {
 }
 
 /// From 1 to 100.
-#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Deserialize)]
 #[serde(try_from = "u32")]
-#[schema(value_type = u32)]
 pub(super) struct Limit(u32);
 
 impl TryFrom<u32> for Limit {

@@ -76,3 +76,24 @@ pub(super) struct MessageEvent {
     /// Its JSON.
     data: String,
 }
+
+/// An error in Anthropic's shape.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what `wire::messages` writes")]
+pub(super) struct MessageError {
+    /// Always `error`.
+    r#type: String,
+    error: MessageErrorObject,
+    /// The call, as in the header `request-id`.
+    request_id: String,
+}
+
+/// What went wrong, in Anthropic's words.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what `wire::messages` writes")]
+pub(super) struct MessageErrorObject {
+    /// The class of the error, which follows from the status: `invalid_request_error`.
+    r#type: String,
+    /// What went wrong and what to do, in a sentence.
+    message: String,
+}

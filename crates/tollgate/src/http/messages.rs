@@ -7,7 +7,7 @@ use axum::response::Response;
 
 use super::call::{CallHeaders, CallQuery, answer};
 use super::caller::{Caller, Key};
-use super::message_schema::{MessageAnswer, MessageBody, MessageEvent};
+use super::message_schema::{MessageAnswer, MessageBody, MessageError, MessageEvent};
 use super::once::OnceHeader;
 use crate::gateway::Worker;
 use crate::pipeline::Dialect;
@@ -27,7 +27,7 @@ use crate::pipeline::Dialect;
             (MessageAnswer = "application/json"),
             (MessageEvent = "text/event-stream"),
         )),
-        (status = 402),
+        (status = 402, body = MessageError),
         (status = 404, description = "The model does not exist here."),
         (status = 409, description = "Another call is under way in the conversation."),
         (status = 429),

@@ -131,6 +131,14 @@ impl What {
         }
     }
 
+    /// The types of the hosted tools that were left out of it.
+    pub(super) fn dropped_tools(&self) -> &[String] {
+        match self {
+            What::Responses(request) => &request.dropped,
+            _ => &[],
+        }
+    }
+
     fn session_id(&self) -> Option<&str> {
         match self {
             What::Chat(request, _) => request.session_id(),

@@ -166,6 +166,7 @@ async fn prepare(
     let asked = Asked::read(dialect, head, bytes)?;
     let (model, stream) = (asked.what.model(), asked.what.stream());
     record.asked(model, stream, asked.wish.name.as_deref());
+    record.drops_tools(asked.what.dropped_tools());
     let named = named_provider(&head.headers);
     let provider = asked.what.provider().or(named.as_deref());
     let mut route = record.snapshot().resolve(model, provider).map_err(Refusal::Route)?;

@@ -58,6 +58,8 @@ pub(super) struct Record {
     allowance: Allowance,
     /// Its place in a trace, where traces are collected.
     trace: Option<Box<CallTrace>>,
+    /// The types of the hosted tools that the model is not given, joined; empty where there are none.
+    dropped_tools: String,
     /// How the answer is told and kept; `None` for a chat answer that only passes.
     voice: Option<Box<Voice>>,
     /// What is kept of the answer, where the request has an idempotency key.
@@ -100,6 +102,7 @@ impl Record {
             clock: gateway.clock.clone(),
             allowance: Allowance::default(),
             trace: None,
+            dropped_tools: String::new(),
             voice: None,
             tape: None,
         }))
@@ -161,6 +164,11 @@ impl Record {
         if self.receipt.session.is_none() {
             self.receipt.session = session.map(str::to_owned);
         }
+    }
+
+    /// Notes what the model is not given of what was asked for.
+    pub(super) fn drops_tools(&mut self, kinds: &[String]) {
+        self.dropped_tools = kinds.join(", ");
     }
 
     /// Notes what is to be sent.
@@ -273,6 +281,7 @@ impl Record {
             reason: self.receipt.route_reason.clone(),
             attempts: self.receipt.attempts,
             output_limit,
+            dropped_tools: self.dropped_tools.clone(),
             standing: self.standing(),
         }
     }

@@ -33,6 +33,8 @@ pub(super) struct Head {
     pub(super) reason: String,
     pub(super) attempts: u32,
     pub(super) output_limit: Option<u64>,
+    /// The types of the hosted tools that were left out of the request, joined.
+    pub(super) dropped_tools: String,
     pub(super) standing: Standing,
 }
 
@@ -139,6 +141,9 @@ fn set_head(response: &mut Response, head: &Head) {
     }
     if let Some(limit) = head.output_limit {
         headers.insert("x-tollgate-max-tokens", HeaderValue::from(limit));
+    }
+    if !head.dropped_tools.is_empty() {
+        set(headers, "x-tollgate-dropped-tools", &head.dropped_tools);
     }
     set(headers, "x-tollgate-route", &head.reason);
 }

@@ -1,4 +1,7 @@
 //! An answer in Anthropic's Messages dialect.
+//!
+//! The end of a block is told when the next one begins or when the answer ends well, which is when it would be due
+//! anyway. Clients run a tool as soon as its block ends, so a stream that fails does not end its last block.
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -20,6 +23,14 @@ const PING: &[u8] = b"event: ping\ndata: {\"type\": \"ping\"}\n\n";
 pub struct MessagesWriter {
     names: Names,
     input_tokens_estimate: u64,
+    /// The block that is closed, and whose end is to come.
+    closed: Option<Closed>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Closed {
+    index: usize,
+    is_thought: bool,
 }
 
 impl MessagesWriter {
@@ -27,7 +38,7 @@ impl MessagesWriter {
     /// was counted.
     #[must_use]
     pub fn new(names: &Names, input_tokens_estimate: u64) -> MessagesWriter {
-        MessagesWriter { names: names.clone(), input_tokens_estimate }
+        MessagesWriter { names: names.clone(), input_tokens_estimate, closed: None }
     }
 
     /// Opens a message: all up to its content.
@@ -43,8 +54,17 @@ impl MessagesWriter {
 
     fn write_error(&self, error: &ErrorBody, out: &mut Vec<u8>) {
         out.extend_from_slice(b"event: error\ndata: ");
-        error::write_in_stream(out, error, &self.names.call);
+        error::write_in_stream(out, error, &format!("call_{}", self.names.call));
         out.extend_from_slice(b"\n\n");
+    }
+
+    /// The end of the block that is closed.
+    fn settle(&mut self, out: &mut Vec<u8>) {
+        let Some(Closed { index, is_thought }) = self.closed.take() else { return };
+        if is_thought {
+            write_delta(out, index, "signature_delta", "signature", SIGNATURE);
+        }
+        event(out, "content_block_stop", |out| write_index(out, index));
     }
 }
 
@@ -65,11 +85,14 @@ impl Writer for MessagesWriter {
 
     fn progress(&mut self, progress: &Progress<'_>, out: &mut Vec<u8>) {
         match *progress {
-            Progress::Opened { index, item } => event(out, "content_block_start", |out| {
-                write_index(out, index);
-                out.extend_from_slice(b",\"content_block\":");
-                write_block(out, item, Shown::Empty);
-            }),
+            Progress::Opened { index, item } => {
+                self.settle(out);
+                event(out, "content_block_start", |out| {
+                    write_index(out, index);
+                    out.extend_from_slice(b",\"content_block\":");
+                    write_block(out, item, Shown::Empty);
+                });
+            }
             Progress::Grown { index, item, delta } => {
                 let (kind, field) = match item {
                     Item::Reasoning { .. } => ("thinking_delta", "thinking"),
@@ -79,10 +102,7 @@ impl Writer for MessagesWriter {
                 write_delta(out, index, kind, field, delta);
             }
             Progress::Closed { index, item } => {
-                if matches!(item, Item::Reasoning { .. }) {
-                    write_delta(out, index, "signature_delta", "signature", SIGNATURE);
-                }
-                event(out, "content_block_stop", |out| write_index(out, index));
+                self.closed = Some(Closed { index, is_thought: matches!(item, Item::Reasoning { .. }) });
             }
         }
     }
@@ -91,6 +111,7 @@ impl Writer for MessagesWriter {
         let Some(reason) = stop_reason(items, ending.finish) else {
             return self.write_error(&ErrorBody::unsaid(), out);
         };
+        self.settle(out);
         event(out, "message_delta", |out| {
             let delta =
                 format!(",\"delta\":{{\"stop_reason\":\"{reason}\",\"stop_sequence\":null}},\"usage\":");

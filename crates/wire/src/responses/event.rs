@@ -1,5 +1,7 @@
 //! The events of a stream.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::object::Object;
@@ -45,14 +47,13 @@ pub fn error_event(error: &ErrorBody, sequence_number: u64) -> Bytes {
 
 /// What a failed response says. Without an error, the upstream's answer ended without saying why.
 pub(super) fn failure(error: Option<&ErrorBody>) -> String {
-    let code = error.and_then(|error| error.code.as_deref()).unwrap_or_default();
+    let error = error.map_or_else(|| Cow::Owned(ErrorBody::unsaid()), Cow::Borrowed);
+    let code = error.code.as_deref().unwrap_or_default();
     let code = CODES
         .into_iter()
         .find(|(known, same)| *known == code || same.contains(&code))
         .map_or("server_error", |(known, _)| known);
-    let message =
-        error.map_or("the upstream ended its answer without saying that it is whole", |error| &error.message);
-    Object::default().text("code", code).text("message", message).close()
+    Object::default().text("code", code).text("message", &error.message).close()
 }
 
 /// One event. Line ends, which in JSON stand only between tokens, become spaces, so that nothing in it can start an

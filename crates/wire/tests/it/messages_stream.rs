@@ -93,6 +93,11 @@ fn an_end_without_a_reason_is_an_error() {
     assert!(last.starts_with(r#"error {"type":"error","error":{"type":"api_error","message":"#), "{last}");
     assert!(!told.contains("message_stop") && !told.contains("message_delta"));
 
+    // A client runs a tool as soon as its block ends, and this one may not be whole.
+    let told = lines(vec![call("c1", "pay"), call("c2", "pay"), arguments("{}")], Some(Finish::Unsaid));
+    let stops: Vec<&str> = told.lines().filter(|line| line.starts_with("content_block_stop")).collect();
+    assert_eq!(stops, [r#"content_block_stop {"type":"content_block_stop","index":0}"#]);
+
     let (items, _) = stream(&mut writer(), vec![text("a")], Some(Finish::Stop));
     let whole = writer().whole(&items, &ending(Finish::Unsaid));
     assert_eq!(json(str::from_utf8(&whole).unwrap())["stop_reason"], Value::Null);
@@ -114,7 +119,7 @@ fn a_failure_in_the_middle_is_the_last_event() {
             ErrorBody { message: "It broke.".to_owned(), kind, param: None, code: Some(Cow::Borrowed(code)) };
         writer.fail(&items, &error, &mut out);
         let expected = format!(
-            r#"error {{"type":"error","error":{{"type":"{told}","message":"It broke."}},"request_id":"{}"}}"#,
+            r#"error {{"type":"error","error":{{"type":"{told}","message":"It broke."}},"request_id":"call_{}"}}"#,
             names().call
         );
         assert_eq!(render(out).lines().last().unwrap(), expected);

@@ -10,7 +10,7 @@ use crate::pivot_answer::{Checks, ending};
 const CALL: &str = "0123456789abcdef0123456789abcdef";
 
 /// What texts are made of. Every `x` must come out again.
-const MARKUP: [&str; 22] = [
+const MARKUP: [&str; 28] = [
     "x",
     "x",
     " ",
@@ -30,6 +30,12 @@ const MARKUP: [&str; 22] = [
     "[TOOL_CALLS] [{\"name\":\"x\",\"arguments\":{}},{\"name\":\"x\",\"arguments\":{}}]",
     "<|python_tag|>",
     "<|python_tag|>{\"name\":\"x\",\"parameters\":{\"a\":[\"\\\"x\"]}}",
+    "<|tool_calls_section_begin|>",
+    "<|tool_call_begin|>",
+    "<|tool_call_begin|>functions.x:0<|tool_call_argument_begin|>{\"a\":\"x\"}<|tool_call_end|>",
+    "<|tool_call_argument_begin|>",
+    "<|tool_call_end|>",
+    "<|tool_calls_section_end|>",
     "{\"name\":",
     "\"",
     "}",

@@ -16,6 +16,9 @@ const HELD_BYTES_MAX: usize = 64 << 10;
 /// White space that is held back between markup, in bytes: templates have a few, and it is looked at with every piece.
 pub(super) const WHITE_BYTES_MAX: usize = 1 << 10;
 
+/// Bytes of the name of a call that stands before its JSON: the longest name of a tool with a number behind it.
+const HEAD_BYTES_MAX: usize = 256;
+
 /// Calls in one list.
 const CALLS_MAX: usize = 256;
 
@@ -23,18 +26,28 @@ const CALLS_MAX: usize = 256;
 #[derive(Debug)]
 struct Template {
     marker: &'static str,
+    /// What stands between the call's name and its JSON; empty where the JSON has the name in it.
+    behind_name: &'static str,
     /// What the JSON begins with.
     begins: char,
-    /// What stands behind the JSON.
-    closer: &'static str,
+    /// What stands behind the JSON, in this order.
+    closers: &'static [&'static str],
 }
 
-/// Hermes and Qwen; Mistral; Llama. No marker is the beginning of another, and each begins with `<` or `[`.
-static TEMPLATES: [Template; 3] = [
-    Template { marker: "<tool_call>", begins: '{', closer: "</tool_call>" },
-    Template { marker: "[TOOL_CALLS]", begins: '[', closer: "" },
-    Template { marker: "<|python_tag|>", begins: '{', closer: "" },
+/// Hermes and Qwen; Mistral; Llama; Kimi, the first call of a section and each other one. No marker is the beginning of
+/// another, and each begins with `<` or `[`.
+static TEMPLATES: [Template; 5] = [
+    Template { marker: "<tool_call>", behind_name: "", begins: '{', closers: &["</tool_call>"] },
+    Template { marker: "[TOOL_CALLS]", behind_name: "", begins: '[', closers: &[] },
+    Template { marker: "<|python_tag|>", behind_name: "", begins: '{', closers: &[] },
+    kimi("<|tool_calls_section_begin|><|tool_call_begin|>"),
+    kimi("<|tool_call_begin|>"),
 ];
+
+const fn kimi(marker: &'static str) -> Template {
+    let closers = &["<|tool_call_end|>", "<|tool_calls_section_end|>"];
+    Template { marker, behind_name: "<|tool_call_argument_begin|>", begins: '{', closers }
+}
 
 /// A call that was found.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,22 +75,33 @@ pub(super) struct Leaks {
 #[derive(Debug)]
 enum Place {
     Text,
-    /// Behind the marker that is held back. `read` bytes of what is held have been looked at.
+    /// Behind the marker that is held back, where the call's name stands.
+    Name(&'static Template),
+    /// Behind the marker that is held back, where the JSON stands: at `start`. `read` bytes of what is held have been
+    /// looked at.
     Value {
         template: &'static Template,
+        start: usize,
         scan: Scan,
         read: usize,
     },
-    /// At the start of the text or behind a call. White space here is told only if text follows.
+    /// At the start of the text or behind a call, before what may close it. White space here is told only if text
+    /// follows.
     Between {
-        closer: &'static str,
+        closers: &'static [&'static str],
         after_call: bool,
     },
 }
 
+impl Place {
+    fn value(template: &'static Template, start: usize) -> Place {
+        Place::Value { template, start, scan: Scan::default(), read: start }
+    }
+}
+
 impl Default for Place {
     fn default() -> Place {
-        Place::Between { closer: "", after_call: false }
+        Place::Between { closers: &[], after_call: false }
     }
 }
 
@@ -101,11 +125,14 @@ impl Leaks {
         let held = std::mem::take(&mut self.held);
         let place = std::mem::replace(&mut self.place, Place::Text);
         let behind_call = match place {
-            Place::Between { closer, after_call } => after_call && closer.starts_with(held.trim_start()),
+            Place::Between { closers, after_call } => {
+                let closer = closers.first().copied().unwrap_or_default();
+                after_call && closer.starts_with(held.trim_start())
+            }
             _ => false,
         };
         if behind_call {
-            self.place = Place::Between { closer: "", after_call: true };
+            self.place = Place::Between { closers: &[], after_call: true };
         } else {
             said(&held, tell);
         }
@@ -119,6 +146,10 @@ impl Leaks {
         match &mut self.place {
             Place::Text => self.find_marker(rest, tell),
             Place::Between { .. } => self.pass_closer(rest),
+            Place::Name(template) => {
+                let template = *template;
+                self.read_name(template, rest, tell)
+            }
             Place::Value { .. } => self.read_value(rest, tell),
         }
     }
@@ -131,8 +162,11 @@ impl Leaks {
                 Marker::Whole(template) => {
                     said(before, tell);
                     *rest = here;
-                    self.place =
-                        Place::Value { template, scan: Scan::default(), read: template.marker.len() };
+                    self.place = if template.behind_name.is_empty() {
+                        Place::value(template, template.marker.len())
+                    } else {
+                        Place::Name(template)
+                    };
                     return true;
                 }
                 Marker::Begun => {
@@ -149,13 +183,14 @@ impl Leaks {
     }
 
     fn pass_closer(&mut self, rest: &mut &str) -> bool {
-        let Place::Between { closer, .. } = &mut self.place else { return false };
+        let Place::Between { closers, .. } = &mut self.place else { return false };
         let here = rest.trim_start();
         if rest.len() - here.len() <= WHITE_BYTES_MAX {
+            let closer = closers.first().copied().unwrap_or_default();
             if !closer.is_empty()
-                && let Some(behind) = here.strip_prefix(*closer)
+                && let Some(behind) = here.strip_prefix(closer)
             {
-                *closer = "";
+                *closers = &closers[1..];
                 *rest = behind;
                 return true;
             }
@@ -173,9 +208,29 @@ impl Leaks {
         true
     }
 
+    fn read_name(
+        &mut self,
+        template: &'static Template,
+        rest: &mut &str,
+        tell: &mut dyn FnMut(Piece<'_>),
+    ) -> bool {
+        let (marker, behind) = rest.split_at(template.marker.len());
+        if let Some(name) = behind.find(template.behind_name).filter(|name| *name <= HEAD_BYTES_MAX) {
+            self.place = Place::value(template, marker.len() + name + template.behind_name.len());
+            return true;
+        }
+        if behind.len() < HEAD_BYTES_MAX + template.behind_name.len() {
+            return false;
+        }
+        said(marker, tell);
+        *rest = behind;
+        self.place = Place::Text;
+        true
+    }
+
     fn read_value(&mut self, rest: &mut &str, tell: &mut dyn FnMut(Piece<'_>)) -> bool {
-        let Place::Value { template, scan, read } = &mut self.place else { return false };
-        let behind = &rest[template.marker.len()..];
+        let Place::Value { template, start, scan, read } = &mut self.place else { return false };
+        let (head, behind) = rest.split_at(*start);
         let value = behind.trim_start();
         if !scan.is_begun() && !value.is_empty() && !value.starts_with(template.begins) {
             said(&rest[..rest.len() - value.len()], tell);
@@ -194,11 +249,17 @@ impl Leaks {
             self.place = Place::Text;
             return false;
         };
-        let (closer, value) = (template.closer, &rest[start..end]);
-        match calls(value) {
+        let (closers, value) = (template.closers, &rest[start..end]);
+        let found = if template.behind_name.is_empty() {
+            calls(value)
+        } else {
+            let name = &head[template.marker.len()..head.len() - template.behind_name.len()];
+            named(name, value).map(|call| vec![call])
+        };
+        match found {
             Some(calls) => {
                 calls.into_iter().for_each(|call| tell(Piece::Call(call)));
-                self.place = Place::Between { closer, after_call: true };
+                self.place = Place::Between { closers, after_call: true };
             }
             None => {
                 said(&rest[..end], tell);
@@ -263,4 +324,21 @@ fn call(raw: &str) -> Option<Leaked> {
     }
     let id = shape.id.and_then(|raw| json::string(raw.get())).unwrap_or_default();
     Some(Leaked { id: id.into_owned(), name: name.into_owned(), arguments: arguments.into_owned() })
+}
+
+/// The call of the tool `functions.name:0`. The number is that of the call in its answer, so it makes no id for a
+/// conversation.
+fn named(tool: &str, arguments: &str) -> Option<Leaked> {
+    let tool = tool.trim();
+    let tool = tool.strip_prefix("functions.").unwrap_or(tool);
+    let name = match tool.rsplit_once(':') {
+        Some((name, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => tool,
+    };
+    let is_json = serde_json::from_str::<&RawValue>(arguments).is_ok();
+    (is_json && !name.is_empty()).then(|| Leaked {
+        id: String::new(),
+        name: name.to_owned(),
+        arguments: arguments.to_owned(),
+    })
 }
