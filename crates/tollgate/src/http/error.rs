@@ -197,6 +197,7 @@ impl From<&Failure> for ApiError {
                 ApiError::unavailable("shutting_down", "The gateway was stopped during the call.")
             }
             Failure::ClientGone => bad_gateway("client_gone", "The client left."),
+            Failure::Cancelled => bad_gateway("cancelled", "The response was cancelled."),
             Failure::Unsettled => ApiError::unavailable(
                 BILLING_UNAVAILABLE,
                 "The answer could not be recorded, so it is not complete.",

@@ -16,64 +16,74 @@ use super::record::Record;
 use super::reply::{self, Reply};
 use super::{Prepared, Refusal, refuse, run};
 use crate::gateway::{Gateway, Worker};
-use crate::ledger::sessions::NewTurn;
+use crate::ledger::sessions::{NewTurn, TurnStatus};
 use crate::sessions::SessionRefusal;
 use crate::sessions::runs::{Next, Run};
 
 /// Starts the run and answers its client: with the queued response, or with its events.
-pub(super) async fn start(worker: &Arc<Worker>, mut record: Box<Record>, prepared: Prepared) -> Response {
+///
+/// What is promised is kept also when the client leaves in the middle of this.
+pub(super) async fn start(worker: &Arc<Worker>, record: Box<Record>, prepared: Prepared) -> Response {
+    let (answer, answered) = oneshot::channel();
+    let (call, worker) = (record.call(), Arc::clone(worker));
+    tokio::spawn(async move {
+        // An error says that the client has left.
+        let _ = answer.send(begin(&worker, record, prepared).await);
+    });
+    answered.await.unwrap_or_else(|lost| reply::render(call, Err(lost)))
+}
+
+async fn begin(worker: &Arc<Worker>, mut record: Box<Record>, prepared: Prepared) -> Response {
     let gateway = &worker.gateway;
-    let (run_, opened, head) = match open(gateway, &mut record).await {
-        Ok((run_, opened)) => (run_, opened, record.head(prepared.output_limit)),
+    let (run_, begun, queued) = match open(gateway, &mut record).await {
+        Ok(opened) => opened,
         Err(refusal) => return refuse(worker, record, refusal).await,
     };
-    let streams = record.streams();
+    let (call, streams, head) = (record.call(), record.streams(), record.head(prepared.output_limit));
     let (answer, waiting) = oneshot::channel();
-    let call = record.call();
     tokio::spawn(run(Arc::clone(worker), record, prepared, answer));
-    tokio::spawn(drive(Arc::clone(gateway), Arc::clone(&run_), opened.clone(), waiting));
+    tokio::spawn(drive(Arc::clone(gateway), Arc::clone(&run_), begun, waiting));
     if streams {
         return reply::streaming(&head, events(run_, 0, gateway));
     }
-    reply::render(call, Ok(Reply::Whole { body: object(&opened.head, &[]), cost: None, head }))
+    reply::render(call, Ok(Reply::Whole { body: queued, cost: None, head }))
 }
 
 /// Stores the response as queued, so that it is there whatever happens now; and with it the answer for those who repeat
 /// the request, unless that is the stream of its events, which is kept when it is whole.
-async fn open(gateway: &Gateway, record: &mut Record) -> Result<(Arc<Run>, NewTurn), Refusal> {
+///
+/// Returns the run, what is stored of it when it begins, and the queued response.
+async fn open(gateway: &Gateway, record: &mut Record) -> Result<(Arc<Run>, NewTurn, Bytes), Refusal> {
+    let call = record.call();
     let turn = record.background().ok_or(Refusal::Busy)?;
-    let (opened, cancelled) = (turn.opened(Status::Queued), turn.opened(Status::Cancelled));
+    let begun = NewTurn { status: TurnStatus::InProgress, ..turn.known(Status::Queued) };
+    let cancelled = turn.known(Status::Cancelled);
+    let opened = turn.opened(Status::Queued);
+    let queued = object(&opened.head, &[]);
     let too_many = Refusal::Session(SessionRefusal::TooMany);
-    let run = gateway.runs.begin(record.call(), cancelled).ok_or(too_many)?;
+    let run = gateway.runs.begin(call, cancelled, &gateway.stop).ok_or(too_many)?;
+    record.ends_with(run.stop());
     let tape = if record.streams() { None } else { record.stops_tape() };
-    let keep = tape.map(|tape| tape.keep(record.call(), reply::JSON, &object(&opened.head, &[]), true));
-    let stored = gateway.ledger.open_turn(opened.clone()).answered(|()| Ok(((), keep))).await;
+    let keep = tape.map(|tape| tape.keep(call, reply::JSON, &queued, true));
+    let stored = gateway.ledger.open_turn(opened).answered(|()| Ok(((), keep))).await;
     if let Err(error) = stored {
         run.end();
         return Err(Refusal::Session(error.into()));
     }
-    Ok((run, opened))
+    Ok((run, begun, queued))
 }
 
 /// Reads the stream to its end in the place of a client.
-async fn drive(gateway: Arc<Gateway>, run: Arc<Run>, opened: NewTurn, waiting: oneshot::Receiver<Reply>) {
+async fn drive(gateway: Arc<Gateway>, run: Arc<Run>, begun: NewTurn, waiting: oneshot::Receiver<Reply>) {
     let mut body = MeteredBody::waiting(waiting, &gateway);
-    let begun = NewTurn { status: crate::ledger::sessions::TurnStatus::InProgress, ..opened };
     // It is told as queued a little longer when the store does not take it.
     let _ = gateway.ledger.advance_turn(begun).await;
-    loop {
-        let frame = tokio::select! {
-            frame = body.frame() => frame,
-            () = run.is_cancelled() => None,
-        };
-        match frame.map(|frame| frame.map(hyper::body::Frame::into_data)) {
-            Some(Ok(Ok(bytes))) if bytes != sse::KEEP_ALIVE => run.push(&bytes),
-            Some(_) => {}
-            None => break,
+    while let Some(frame) = body.frame().await {
+        match frame.map(hyper::body::Frame::into_data) {
+            Ok(Ok(bytes)) if bytes != sse::KEEP_ALIVE => run.push(&bytes),
+            Ok(_) => {}
         }
     }
-    // A body that is dropped before its end has lost its client, and ends by its provider's policy.
-    drop(body);
     run.end();
 }
 

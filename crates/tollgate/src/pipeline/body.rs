@@ -15,13 +15,13 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use wire::pivot::Telling;
 use wire::sse;
 
-use super::Failure;
 use super::closed::{Closed, Settling};
 use super::drain::drain;
 use super::record::Record;
 use super::relay::{Relay, Turn};
 use super::reply::{EVENT_STREAM, Reply};
 use super::voice::Told;
+use super::{Failure, stopped};
 use crate::gateway::Gateway;
 use crate::http::ApiError;
 
@@ -29,7 +29,9 @@ use crate::http::ApiError;
 pub(super) struct MeteredBody {
     state: State,
     keep_alive: Duration,
+    /// Cancelled when the gateway stops, which ends what is left of a stream whose client has left.
     stop: CancellationToken,
+    /// Ready when the call is to end.
     stopped: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
@@ -62,19 +64,19 @@ struct Last {
 impl MeteredBody {
     /// The body of a stream that has begun.
     pub(super) fn open(relay: Relay, record: Box<Record>, gateway: &Gateway) -> MeteredBody {
-        MeteredBody::new(State::Open(Box::new(Open { relay, record })), gateway)
+        let ends = record.stop().clone();
+        MeteredBody::new(State::Open(Box::new(Open { relay, record })), ends, gateway)
     }
 
     /// The body of a stream whose call is still being attempted.
     pub(super) fn waiting(answer: oneshot::Receiver<Reply>, gateway: &Gateway) -> MeteredBody {
         // The first comment leaves at once: the keep-alive interval has just passed.
         let tick = Box::pin(sleep(Duration::ZERO));
-        MeteredBody::new(State::Waiting { answer, tick }, gateway)
+        MeteredBody::new(State::Waiting { answer, tick }, gateway.stop.clone(), gateway)
     }
 
-    fn new(state: State, gateway: &Gateway) -> MeteredBody {
-        let stop = gateway.stop.clone();
-        let stopped = Box::pin(stop.clone().cancelled_owned());
+    fn new(state: State, ends: CancellationToken, gateway: &Gateway) -> MeteredBody {
+        let (stop, stopped) = (gateway.stop.clone(), Box::pin(ends.cancelled_owned()));
         MeteredBody { state, keep_alive: gateway.config.server.keep_alive, stop, stopped }
     }
 
@@ -85,6 +87,7 @@ impl MeteredBody {
             return match reply {
                 Ok(Reply::Stream { mut body, .. }) => {
                     std::mem::swap(&mut self.state, &mut body.state);
+                    std::mem::swap(&mut self.stopped, &mut body.stopped);
                     self.poll_bytes(cx)
                 }
                 Ok(Reply::Error { error, telling, .. }) => self.end_with(&error, telling),
@@ -107,7 +110,7 @@ impl MeteredBody {
     fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let State::Open(open) = &mut self.state else { return Poll::Ready(None) };
         let result = if self.stopped.as_mut().poll(cx).is_ready() {
-            Err(Failure::Shutdown)
+            Err(stopped(&self.stop))
         } else {
             match ready!(open.relay.poll_turn(cx)) {
                 Turn::Frame(frame) => {
@@ -175,7 +178,7 @@ pub(super) fn last_frame(relay: &mut Relay, closed: &mut Closed, result: &Result
         Err(failure) => {
             let error = ApiError::from(failure).body;
             let told = telling.fail(&error);
-            let gone = matches!(failure, Failure::ClientGone);
+            let gone = matches!(failure, Failure::ClientGone | Failure::Cancelled);
             (told, if gone { Told::Cancelled } else { Told::Failed(error) })
         }
     };

@@ -41,7 +41,7 @@ impl Closed {
 
     /// Whether it runs without a client.
     pub(super) fn is_background(&self) -> bool {
-        self.voice.as_ref().is_some_and(|voice| voice.background().is_some())
+        self.voice.as_ref().is_some_and(|voice| voice.is_background())
     }
 
     /// Has the turn stored with the settlement, where the conversation is kept.

@@ -36,6 +36,7 @@ use hyper::header::HeaderMap;
 use hyper::http::request::Parts;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 pub use accept::{BodyLimit, read_body};
 pub use address::{ClientAddress, Peer};
@@ -107,7 +108,7 @@ pub async fn serve(
         Err(refusal) => Err(refusal),
     };
     match prepared {
-        Ok(prepared) if record.background().is_some() => background::start(worker, record, prepared).await,
+        Ok(prepared) if record.is_background() => background::start(worker, record, prepared).await,
         Ok(prepared) => dispatch(worker, record, prepared).await,
         Err(refusal) => refuse(worker, record, refusal).await,
     }
@@ -213,13 +214,13 @@ async fn run(
     mut answer: oneshot::Sender<Reply>,
 ) {
     let (policy, cap, deadline) = record.deadlines(&worker, &prepared.route);
-    let stop = worker.gateway.stop.clone();
+    let stop = record.stop().clone();
     let result = tokio::select! {
         result = timeout_at(deadline, attempt(&worker, &mut record, &prepared, deadline)) => {
             result.unwrap_or(Err(Failure::Timeout))
         }
         () = abandoned(&mut answer, policy, cap) => Err(Failure::ClientGone),
-        () = stop.cancelled() => Err(Failure::Shutdown),
+        () = stop.cancelled() => Err(stopped(&worker.gateway.stop)),
     };
     let head = record.head(prepared.output_limit);
     let reply = match result {
@@ -239,6 +240,11 @@ async fn abandoned(answer: &mut oneshot::Sender<Reply>, policy: AbortPolicy, cap
     if policy == AbortPolicy::Drain {
         sleep(cap).await;
     }
+}
+
+/// Why a call was ended before its time.
+fn stopped(gateway: &CancellationToken) -> Failure {
+    if gateway.is_cancelled() { Failure::Shutdown } else { Failure::Cancelled }
 }
 
 /// A deadline that is far enough never to be met, for providers that were removed from the configuration.

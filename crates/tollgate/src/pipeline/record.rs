@@ -13,6 +13,7 @@ use domain::{
 };
 use hyper::header::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use wire::chat::Tally;
 use wire::pivot::Telling;
 
@@ -54,6 +55,8 @@ pub(super) struct Record {
     settle_max: Duration,
     key: Arc<Key>,
     clock: Clock,
+    /// What ends it before its time.
+    stop: CancellationToken,
     /// What it may use; without a limit before that is known.
     allowance: Allowance,
     /// Its place in a trace, where traces are collected.
@@ -100,6 +103,7 @@ impl Record {
             settle_max: gateway.config.server.settle,
             key: Arc::clone(&principal.key),
             clock: gateway.clock.clone(),
+            stop: gateway.stop.clone(),
             allowance: Allowance::default(),
             trace: None,
             dropped_tools: String::new(),
@@ -181,14 +185,29 @@ impl Record {
         self.voice = voice.map(Box::new);
     }
 
+    /// Whether it runs without a client.
+    pub(super) fn is_background(&self) -> bool {
+        self.voice.as_ref().is_some_and(|voice| voice.is_background())
+    }
+
+    /// Notes what ends the call before its time, beside a client that leaves.
+    pub(super) fn ends_with(&mut self, stop: CancellationToken) {
+        self.stop = stop;
+    }
+
+    /// Cancelled when the call is to end: by a shutdown, or by whoever began it.
+    pub(super) fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+
     /// Whether its client wants a stream.
     pub(super) fn streams(&self) -> bool {
         self.receipt.stream
     }
 
     /// The turn of a response that runs without a client.
-    pub(super) fn background(&self) -> Option<&Turn> {
-        self.voice.as_ref().and_then(|voice| voice.background())
+    pub(super) fn background(&mut self) -> Option<&mut Turn> {
+        self.voice.as_mut().and_then(|voice| voice.background())
     }
 
     /// What tells an answer, from its begin; `None` where the upstream's bytes pass and nothing is kept.

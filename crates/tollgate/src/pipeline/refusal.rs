@@ -121,6 +121,9 @@ pub enum Failure {
     /// The client left.
     #[error("the client left")]
     ClientGone,
+    /// Its client ended it: it runs in the background, and was cancelled or deleted.
+    #[error("the call was cancelled")]
+    Cancelled,
     /// The ledger did not commit the charge in time, so the answer must not end as a success.
     #[error("the charge could not be recorded")]
     Unsettled,
@@ -150,7 +153,7 @@ impl Failure {
             Failure::Cut => Outcome::Cut,
             Failure::Stall => Outcome::Stall,
             Failure::Shutdown => Outcome::Shutdown,
-            Failure::ClientGone => Outcome::ClientGone,
+            Failure::ClientGone | Failure::Cancelled => Outcome::ClientGone,
             Failure::Unsettled => Outcome::Unsettled,
         }
     }

@@ -82,8 +82,13 @@ impl Voice {
     }
 
     /// The turn of a response that runs without a client.
-    pub(super) fn background(&self) -> Option<&Turn> {
-        self.turn.as_ref().filter(|turn| turn.background)
+    pub(super) fn background(&mut self) -> Option<&mut Turn> {
+        self.turn.as_mut().filter(|turn| turn.background)
+    }
+
+    /// Whether it is a response that runs without a client.
+    pub(super) fn is_background(&self) -> bool {
+        self.turn.as_ref().is_some_and(|turn| turn.background)
     }
 
     /// Has the turn stored with the settlement of its call.
@@ -97,8 +102,15 @@ impl Voice {
 
 impl Turn {
     /// The turn before its answer.
-    pub(super) fn opened(&self, status: Status) -> NewTurn {
-        self.stored(status_word(status), self.head.stored(status, None, None), Vec::new())
+    pub(super) fn opened(&mut self, status: Status) -> NewTurn {
+        // It is stored once.
+        NewTurn { input: std::mem::take(&mut self.input), ..self.known(status) }
+    }
+
+    /// The turn before its answer, of which the input is stored.
+    pub(super) fn known(&self, status: Status) -> NewTurn {
+        let head = self.head.stored(status, None, None);
+        NewTurn { input: Vec::new(), ..self.stored(status_word(status), head, Vec::new()) }
     }
 
     fn ended(self, items: &[Item], told: &Told) -> (NewTurn, Option<Lock>) {

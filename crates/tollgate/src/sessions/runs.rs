@@ -16,8 +16,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ledger::sessions::NewTurn;
 
-/// Runs that are remembered, those that have ended included. Each may take [`EVENTS_BYTES_MAX`].
+/// Runs that are remembered, those that have ended included. Each may take [`EVENTS_BYTES_MAX`]. Those that have ended
+/// make room for new ones, the oldest first.
 const RUNS_MAX: usize = 256;
+
+/// Runs of one account that are under way, so that none takes all the places.
+const RUNS_OF_ACCOUNT_MAX: usize = 32;
 
 /// Bytes of events that are kept of one run: some thousand events of text.
 const EVENTS_BYTES_MAX: usize = 1 << 20;
@@ -66,18 +70,31 @@ pub(crate) enum Next {
 }
 
 impl Runs {
-    /// A new run of `call`, which stores `cancelled` when it is cancelled; `None` when too many are remembered.
-    pub(crate) fn begin(&self, call: CallId, cancelled: NewTurn) -> Option<Arc<Run>> {
+    /// A new run of `call`, which stores `cancelled` when it is cancelled and ends when `stop` says so; `None` when too
+    /// many are under way.
+    pub(crate) fn begin(
+        &self,
+        call: CallId,
+        cancelled: NewTurn,
+        stop: &CancellationToken,
+    ) -> Option<Arc<Run>> {
         let mut runs = self.lock();
         runs.retain(|_, run| !run.is_over());
-        if runs.len() >= RUNS_MAX {
+        let account = cancelled.account;
+        let under_way = |run: &Run| run.account == account && run.ended().is_none();
+        if runs.values().filter(|run| under_way(run)).count() >= RUNS_OF_ACCOUNT_MAX {
             return None;
         }
+        if runs.len() >= RUNS_MAX {
+            let ended = runs.iter().filter_map(|(call, run)| Some((run.ended()?, *call)));
+            let (_, oldest) = ended.min()?;
+            runs.remove(&oldest);
+        }
         let run = Arc::new(Run {
-            account: cancelled.account,
+            account,
             events: Mutex::default(),
             news: watch::Sender::new(()),
-            cancel: CancellationToken::new(),
+            cancel: stop.child_token(),
             cancelled,
         });
         runs.insert(call, Arc::clone(&run));
@@ -139,9 +156,9 @@ impl Run {
         self.cancel.cancel();
     }
 
-    /// Ready when the run is to end.
-    pub(crate) async fn is_cancelled(&self) {
-        self.cancel.cancelled().await;
+    /// Cancelled when the run is to end.
+    pub(crate) fn stop(&self) -> CancellationToken {
+        self.cancel.clone()
     }
 
     /// What is stored when it is cancelled.
@@ -150,7 +167,11 @@ impl Run {
     }
 
     fn is_over(&self) -> bool {
-        self.lock().ended.is_some_and(|ended| ended.elapsed() > KEPT)
+        self.ended().is_some_and(|ended| ended.elapsed() > KEPT)
+    }
+
+    fn ended(&self) -> Option<Instant> {
+        self.lock().ended
     }
 
     fn lock(&self) -> MutexGuard<'_, Events> {
