@@ -46,8 +46,7 @@ async fn open(gateway: &Gateway, record: &mut Record) -> Result<(Arc<Run>, NewTu
     let too_many = Refusal::Session(SessionRefusal::TooMany);
     let run = gateway.runs.begin(record.call(), cancelled).ok_or(too_many)?;
     let tape = if record.streams() { None } else { record.stops_tape() };
-    let keep =
-        tape.map(|tape| tape.keep(record.call(), reply::JSON, &object(&opened.head, &[]), true));
+    let keep = tape.map(|tape| tape.keep(record.call(), reply::JSON, &object(&opened.head, &[]), true));
     let stored = gateway.ledger.open_turn(opened.clone()).answered(|()| Ok(((), keep))).await;
     if let Err(error) = stored {
         run.end();

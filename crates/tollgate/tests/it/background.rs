@@ -29,7 +29,10 @@ fn background(script: &str) -> Value {
 async fn start(client: &Client, script: &str) -> String {
     let queued = client.post("/v1/responses", background(script).to_string()).await;
     let told = queued.json();
-    assert_eq!((queued.status.as_u16(), &told["status"], &told["output"]), (200, &json!("queued"), &json!([])));
+    assert_eq!(
+        (queued.status.as_u16(), &told["status"], &told["output"]),
+        (200, &json!("queued"), &json!([]))
+    );
     assert_eq!(told["background"], true);
     told["id"].as_str().expect("an id").to_owned()
 }
@@ -179,7 +182,12 @@ async fn a_failure_of_the_upstream_is_the_failure_of_the_response() {
         let receipt = gateway.books().receipt(&call_of(&id)).await;
         assert_eq!((receipt.outcome.as_str(), receipt.charge.is_zero()), (outcome, !pieces), "{script}");
         let told = events(&gateway.client, &id, "").await.rest().await;
-        assert_eq!(told.events.last().expect("an event")["type"], "response.failed", "{script}: {}", told.raw);
+        assert_eq!(
+            told.events.last().expect("an event")["type"],
+            "response.failed",
+            "{script}: {}",
+            told.raw
+        );
     }
     gateway.books().check().await;
     assert!(gateway.finish().await);
@@ -200,7 +208,11 @@ async fn a_repeat_gets_the_queued_response_again_and_starts_nothing() {
     let same = async |gateway: &Gateway, when: &str| {
         let again = once(&gateway.client.with_key(&gateway.key), &body).await;
         assert_eq!((again.status.as_u16(), &again.body), (200, &first.body), "{when}");
-        assert_eq!((again.header("idempotent-replayed"), again.call_id()), ("true", first.call_id()), "{when}");
+        assert_eq!(
+            (again.header("idempotent-replayed"), again.call_id()),
+            ("true", first.call_id()),
+            "{when}"
+        );
         assert_eq!(again.header("content-type"), "application/json", "{when}");
     };
     same(&gateway, "while it runs").await;
@@ -252,11 +264,18 @@ async fn a_kill_fails_what_was_running_and_a_stop_says_why() {
             assert_eq!(kept["output"], json!([]), "never half: {kept}");
         }
         let events = client.get(&format!("/v1/responses/{id}?stream=true")).await;
-        assert_eq!((events.status.as_u16(), events.code().as_str()), (400, "stream_not_available"), "{ending}");
+        assert_eq!(
+            (events.status.as_u16(), events.code().as_str()),
+            (400, "stream_not_available"),
+            "{ending}"
+        );
     }
     let admin = process.admin(&world.admin_key);
     let books = Books { admin: &admin, account: &world.account };
     let receipts = books.check().await;
     assert_eq!(receipts.len(), 1, "what was killed is free");
-    assert_eq!((receipts[0].call.as_str(), receipts[0].outcome.as_str()), (call_of(&ids[1]).as_str(), "shutdown"));
+    assert_eq!(
+        (receipts[0].call.as_str(), receipts[0].outcome.as_str()),
+        (call_of(&ids[1]).as_str(), "shutdown")
+    );
 }

@@ -39,7 +39,10 @@ async fn a_conversation_is_made_shown_changed_and_deleted() {
     assert_eq!(added["data"].as_array().expect("items").len(), 2);
     assert_eq!(items(client, &id).await, ["user: One", "user: Two", "user: Three"]);
     let newest = client.get(&format!("{path}/items?limit=1")).await.json();
-    assert_eq!((&newest["data"][0]["content"][0]["text"], &newest["has_more"]), (&json!("Three"), &json!(true)));
+    assert_eq!(
+        (&newest["data"][0]["content"][0]["text"], &newest["has_more"]),
+        (&json!("Three"), &json!(true))
+    );
     let two = format!("{path}/items/{}", text(&added["first_id"]));
     assert_eq!(client.get(&two).await.json(), added["data"][0]);
     let without = client.delete(&two).await;
@@ -63,7 +66,11 @@ async fn a_conversation_is_made_shown_changed_and_deleted() {
         assert_eq!((reply.status.as_u16(), reply.code().as_str()), (404, "conversation_not_found"), "{what}");
     }
     let kept = stored(client, &seen.response()).await;
-    assert_eq!((kept.status.as_u16(), &kept.json()["status"]), (200, &json!("completed")), "what was answered stays");
+    assert_eq!(
+        (kept.status.as_u16(), &kept.json()["status"]),
+        (200, &json!("completed")),
+        "what was answered stays"
+    );
     let mut on = Dialect::Responses.ask("Go on");
     on["previous_response_id"] = json!(seen.response());
     assert_eq!(Dialect::Responses.call(client, &on).await.status, 404, "but not to be gone on from");
@@ -139,7 +146,12 @@ async fn only_one_way_to_go_on_is_taken() {
             body[name] = value.clone();
         }
         let refused = Dialect::Responses.call(&gateway.client, &body).await;
-        assert_eq!((refused.status, refused.error.as_str()), (400, "mutually_exclusive_parameters"), "{}", refused.raw);
+        assert_eq!(
+            (refused.status, refused.error.as_str()),
+            (400, "mutually_exclusive_parameters"),
+            "{}",
+            refused.raw
+        );
     }
     assert_eq!(gateway.chats().len(), 1);
     gateway.settled().await;

@@ -1,7 +1,7 @@
 //! The dialects of calls: the same question in each, and what its client sees of the answer.
 
-use hyper::{Method, Response};
 use hyper::body::Incoming;
+use hyper::{Method, Response};
 use serde_json::{Value, json};
 
 use crate::client::{Client, Reply, Stream};
@@ -138,7 +138,9 @@ impl Dialect {
             pieces.map(|piece| text(&piece["text"])).collect()
         };
         let (finish, said) = match self {
-            Dialect::Chat => (&json["choices"][0]["finish_reason"], text(&json["choices"][0]["message"]["content"])),
+            Dialect::Chat => {
+                (&json["choices"][0]["finish_reason"], text(&json["choices"][0]["message"]["content"]))
+            }
             Dialect::Completions => (&json["choices"][0]["finish_reason"], text(&json["choices"][0]["text"])),
             Dialect::Responses => {
                 let items = json["output"].as_array().into_iter().flatten();

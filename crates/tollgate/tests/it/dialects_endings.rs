@@ -58,7 +58,12 @@ fn rows() -> Vec<Row> {
         broken("tokens=40 stall_after=5", ["upstream_timeout", "server_error", "timeout_error"]),
         refused(true, "error_after=0", 502, UPSTREAM_WHOLE),
         refused(true, "status=500", 502, UPSTREAM_WHOLE),
-        refused(true, "status=503 body=html", 503, ["upstream_unavailable", "upstream_unavailable", "overloaded_error"]),
+        refused(
+            true,
+            "status=503 body=html",
+            503,
+            ["upstream_unavailable", "upstream_unavailable", "overloaded_error"],
+        ),
         refused(true, "status=429", 429, ["rate_limit_exceeded", "rate_limit_exceeded", "rate_limit_error"]),
         refused(true, "hang=headers", 504, ["upstream_timeout", "upstream_timeout", "timeout_error"]),
         refused(false, "status=422", 422, ["validation", "validation", "invalid_request_error"]),
@@ -254,7 +259,9 @@ async fn what_could_not_be_stored_ends_in_no_dialect_as_if_it_had_been() {
                 .await;
             gateway.settled().await;
             let says = match (dialect, streamed) {
-                (Dialect::Chat | Dialect::Completions, _) | (Dialect::Responses, false) => "billing_unavailable",
+                (Dialect::Chat | Dialect::Completions, _) | (Dialect::Responses, false) => {
+                    "billing_unavailable"
+                }
                 (Dialect::Responses, true) => "server_error",
                 (Dialect::Messages, false) => "overloaded_error",
                 (Dialect::Messages, true) => "api_error",
@@ -263,7 +270,11 @@ async fn what_could_not_be_stored_ends_in_no_dialect_as_if_it_had_been() {
             assert_eq!(seen.error, says, "{name}: {}", seen.raw);
             assert!(CLEAN.iter().all(|mark| !seen.raw.contains(mark)), "{name}: {}", seen.raw);
             let receipt = gateway.books().receipt(&seen.call).await;
-            assert_eq!((receipt.outcome.as_str(), receipt.charge.is_zero()), ("unsettled", !streamed), "{name}");
+            assert_eq!(
+                (receipt.outcome.as_str(), receipt.charge.is_zero()),
+                ("unsettled", !streamed),
+                "{name}"
+            );
             // What its client saw fail is not there as if it had not.
             assert_eq!(stored(&gateway.client, &seen.response()).await.status, 404, "{name}");
         }
@@ -281,12 +292,15 @@ async fn an_error_after_a_slow_start_is_an_event_of_each_dialect() {
         (Dialect::Messages, "overloaded_error"),
         (Dialect::Completions, "upstream_unavailable"),
     ] {
-        let seen =
-            dialect.question(&gateway.client, "Hello [[sim headers_ms=300 status=503]]", true).await;
+        let seen = dialect.question(&gateway.client, "Hello [[sim headers_ms=300 status=503]]", true).await;
         assert_eq!((seen.status, seen.complete, seen.error.as_str()), (200, false, says), "{}", seen.raw);
         let receipt = gateway.books().receipt(&seen.call).await;
         assert_eq!(receipt.ending(), ("upstream_error", "nothing_generated", "none"), "{dialect:?}");
-        assert_eq!(stored(&gateway.client, &seen.response()).await.status, 404, "{dialect:?}: it never began");
+        assert_eq!(
+            stored(&gateway.client, &seen.response()).await.status,
+            404,
+            "{dialect:?}: it never began"
+        );
     }
     gateway.books().check().await;
     assert!(gateway.finish().await);

@@ -126,7 +126,11 @@ async fn a_request_in_another_session_is_no_repeat() {
         ("/v1/chat/completions?session_id=one", ""),
     ] {
         let other = once(&gateway.client, path, "k", session, &body).await;
-        assert_eq!((other.status.as_u16(), other.code().as_str()), (422, "idempotency_mismatch"), "{path} {session}");
+        assert_eq!(
+            (other.status.as_u16(), other.code().as_str()),
+            (422, "idempotency_mismatch"),
+            "{path} {session}"
+        );
     }
     assert_eq!(gateway.chats().len(), 1);
     gateway.settled().await;

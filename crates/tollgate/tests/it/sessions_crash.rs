@@ -86,7 +86,8 @@ fn request(seen: &Seen, client: usize, question: &str) -> (Dialect, Value) {
 async fn talk_until_it_dies(client: Client, seen: Arc<Seen>, number: usize, round: u64) {
     for turn in 0.. {
         let answer = format!("Answer {number}.{round}.{turn} and some words more to be cut");
-        let question = format!("Question {number}.{round}.{turn} [[sim text=\"{answer}\" reasoning=0 gap_ms=1]]");
+        let question =
+            format!("Question {number}.{round}.{turn} [[sim text=\"{answer}\" reasoning=0 gap_ms=1]]");
         let (dialect, body) = request(&seen, number, &question);
         let headers = [("content-type", "application/json")];
         let path = dialect.path();
@@ -103,8 +104,13 @@ async fn talk_until_it_dies(client: Client, seen: Arc<Seen>, number: usize, roun
 }
 
 /// The call of an answer that came whole.
-async fn finished(dialect: Dialect, response: hyper::Response<hyper::body::Incoming>, seen: &Seen) -> Option<String> {
-    let streams = response.headers()["content-type"].to_str().is_ok_and(|kind| kind.starts_with("text/event-stream"));
+async fn finished(
+    dialect: Dialect,
+    response: hyper::Response<hyper::body::Incoming>,
+    seen: &Seen,
+) -> Option<String> {
+    let streams =
+        response.headers()["content-type"].to_str().is_ok_and(|kind| kind.starts_with("text/event-stream"));
     assert_eq!(response.status(), 200);
     if !streams {
         let reply = Reply::try_read(response).await?;
@@ -173,7 +179,9 @@ async fn check(world: &World, client: &Client, seen: &Seen) {
 async fn check_conversation(client: &Client, number: usize, finished: &[Finished]) {
     let mine: Vec<&Finished> = finished.iter().filter(|one| one.client == number).collect();
     let Some(last) = mine.last() else { return };
-    let Some(id) = stored(client, &last.response).await.json()["conversation"]["id"].as_str().map(str::to_owned) else {
+    let Some(id) =
+        stored(client, &last.response).await.json()["conversation"]["id"].as_str().map(str::to_owned)
+    else {
         return;
     };
     let told = items(client, &id).await;

@@ -72,7 +72,11 @@ async fn items_are_not_added_while_a_call_is_under_way_and_are_heard_afterwards(
     let path = format!("/v1/conversations/{id}/items");
     for (path, body) in [(path.as_str(), new.clone()), ("/v1/responses", within(&id, "Me too").to_string())] {
         let refused = gateway.client.post(path, body).await;
-        assert_eq!((refused.status.as_u16(), refused.code().as_str()), (409, "conversation_locked"), "{path}");
+        assert_eq!(
+            (refused.status.as_u16(), refused.code().as_str()),
+            (409, "conversation_locked"),
+            "{path}"
+        );
     }
     // What is only read is not locked.
     assert_eq!(gateway.client.get(&path).await.status, 200);
@@ -122,7 +126,8 @@ async fn refusals(gateway: &Gateway, id: &str) {
     let mut bad = within(id, "Hello");
     bad["session_id"] = json!("another");
     let narrow = gateway.make_key(json!({"name": "narrow", "models": ["other/*"]})).await.client;
-    let poor = gateway.make_key(json!({"name": "poor", "limits": {"spend_total": "0.000000001"}})).await.client;
+    let poor =
+        gateway.make_key(json!({"name": "poor", "limits": {"spend_total": "0.000000001"}})).await.client;
     for (client, body, statuses) in [
         (&gateway.client, &dear, [402, 400]),
         (&gateway.client, &bad, [400, 400]),
@@ -183,7 +188,11 @@ async fn a_failed_turn_of_any_dialect_leaves_the_session_fit_to_go_on() {
         let next = dialect.ask("Second");
         let next = dialect.see(gateway.client.send(Method::POST, &path, next.to_string()).await).await;
         assert_eq!((next.status, next.complete), (200, true), "{dialect:?}: {}", next.raw);
-        assert_eq!(stored(&gateway.client, &broken.response()).await.json()["status"], "failed", "{dialect:?}");
+        assert_eq!(
+            stored(&gateway.client, &broken.response()).await.json()["status"],
+            "failed",
+            "{dialect:?}"
+        );
         let heard = gateway.heard();
         assert_eq!(heard.last().map(String::as_str), Some("user: Second"), "{dialect:?}: {heard:?}");
         assert!(heard.iter().filter(|line| line.starts_with("user: First")).count() == 1, "{heard:?}");

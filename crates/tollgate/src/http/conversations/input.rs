@@ -72,7 +72,7 @@ impl NewItems {
             return Err(bad("invalid_value", message).param("items"));
         }
         let batch = format!("{:032x}", conversation_id(&gateway.clock).to_bits());
-        let read = |(index, raw): (usize, &Box<RawValue>)| {
+        let read = |(index, raw): (usize, &RawValue)| {
             let item = read_item(raw.get()).map_err(|error| {
                 let param = error.param.map_or_else(String::new, |param| format!(".{param}"));
                 bad(error.code, error.message).param(format!("items[{index}]{param}"))
@@ -80,7 +80,7 @@ impl NewItems {
             let id = item_id(&item, &batch, index);
             Ok(Item { body: input_item(&item, &id), id })
         };
-        self.0.iter().enumerate().map(read).collect()
+        self.0.iter().map(AsRef::as_ref).enumerate().map(read).collect()
     }
 }
 
