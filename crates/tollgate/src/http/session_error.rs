@@ -30,9 +30,10 @@ pub(super) fn refused(refusal: SessionRefusal) -> ApiError {
             let message = format!("The response '{}' is still in progress.", short(&id));
             bad("response_in_progress", message).param("previous_response_id")
         }
-        SessionRefusal::Several => {
-            bad("invalid_value", "Give only one of 'previous_response_id', 'conversation' and 'session_id'.")
-        }
+        SessionRefusal::Several => bad(
+            "mutually_exclusive_parameters",
+            "Give only one of 'previous_response_id', 'conversation' and 'session_id'.",
+        ),
         SessionRefusal::BadName(place) => {
             let message = format!(
                 "'{place}' must have 1 to 128 visible characters, and be the same wherever it stands."
@@ -41,7 +42,9 @@ pub(super) fn refused(refusal: SessionRefusal) -> ApiError {
         }
         SessionRefusal::Busy => {
             let message = "Another call is under way in this conversation. Try again when it has ended.";
-            ApiError::invalid(StatusCode::CONFLICT, "conversation_locked", message).after(Some(BUSY_WAIT))
+            ApiError::invalid(StatusCode::CONFLICT, "conversation_locked", message)
+                .after(Some(BUSY_WAIT))
+                .retry(true)
         }
         SessionRefusal::TooLong => {
             let message = "The history is too long to go on from. Begin anew, or delete some of its items.";

@@ -91,7 +91,7 @@ async fn items_are_not_added_while_a_call_is_under_way_and_are_heard_afterwards(
 
 #[tokio::test]
 async fn a_conversation_is_free_again_after_every_ending() {
-    let toml = "abort = \"estimate\"\ntimeouts = { first_byte_ms = 300, idle_ms = 300, total_ms = 60000 }\n";
+    let toml = "abort = \"estimate\"\ntimeouts = { first_byte_ms = 300, idle_ms = 300, total_ms = 4000 }\n";
     let gateway = Gateway::start_with(Setup { toml: toml.to_owned(), ..Setup::default() }).await;
     let id = conversation(&gateway.client).await;
     for (script, streamed) in [
