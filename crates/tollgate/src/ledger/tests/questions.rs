@@ -41,9 +41,13 @@ impl History {
         let mut history = History { _folder: folder, store, reader, calls: Vec::new() };
         let calls: Vec<_> = (1..=CALLS).map(call).collect();
         history.settle(&calls[..rolled]);
-        usage::catch_up(history.store.database().unwrap()).unwrap();
+        history.roll_up();
         history.settle(&calls[rolled..]);
         history
+    }
+
+    pub(super) fn roll_up(&mut self) {
+        usage::catch_up(self.store.database().unwrap()).unwrap();
     }
 
     pub(super) fn settle(&mut self, calls: &[Receipt]) {

@@ -116,3 +116,29 @@ fn a_series_of_too_many_points_is_refused() {
     assert!(matches!(series(&mut history, ADA), Err(crate::ledger::LedgerError::TooManyPoints(10_000))));
     assert!(series(&mut history, BOB).is_ok());
 }
+
+#[test]
+fn a_series_of_as_many_points_as_may_be_has_them_for_every_key() {
+    let mut history = History::new(0);
+    // Ten keys in 1,000 hours, with two models each, long after all other calls.
+    let from_ms = START_MS + 1_000 * DAY_MS;
+    let call = |n: u128| Receipt {
+        started_at_ms: from_ms + i64::try_from(n / 20).unwrap() * HOUR_MS,
+        key: domain::KeyId::from_bits(n % 10 + 1),
+        model_served: Some(format!("model-{}", n / 10 % 2)),
+        ..receipt(ADA, 10_000 + n, 0)
+    };
+    let calls = Calls { account: Some(ADA), from_ms: Some(from_ms), ..Calls::default() };
+    let by_key = SeriesQuery { calls, interval: Interval::Hour, group_by: GroupBy::Key };
+    history.settle(&(0..20_000).map(call).collect::<Vec<_>>());
+    history.roll_up();
+    assert_eq!(history.reader.series(&by_key).unwrap().len(), 10_000);
+    history.settle(&[call(20_000)]);
+    for _ in ["not rolled up yet", "rolled up"] {
+        let refused = history.reader.series(&by_key);
+        assert!(matches!(refused, Err(crate::ledger::LedgerError::TooManyPoints(10_000))));
+        history.roll_up();
+    }
+    let of_account = SeriesQuery { group_by: GroupBy::None, ..by_key };
+    assert_eq!(history.reader.series(&of_account).unwrap().len(), 1_001);
+}

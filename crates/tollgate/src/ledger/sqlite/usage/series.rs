@@ -29,6 +29,9 @@ pub(super) fn points(connection: &Connection, query: &SeriesQuery) -> Result<Vec
     }
     let by_key = *group_by == GroupBy::Key;
     let filter = Filter::rollup(calls, *interval, by_key, of_time(from_ms), of_time(to_ms - 1));
+    if by_key && calls.key.is_none() {
+        refuse_too_many(connection, &filter)?;
+    }
     let mut statement = connection.prepare_cached(&format!("SELECT * {}", filter.sql))?;
     let mut rows = statement.query(params_from_iter(filter.values))?;
     while let Some(row) = rows.next()? {
@@ -46,6 +49,18 @@ pub(super) fn points(connection: &Connection, query: &SeriesQuery) -> Result<Vec
         add_receipt(sums_of(&mut points, query, bucket, receipt)?, receipt)?;
     }
     Ok(points.into_iter().map(|((start_ms, group), sums)| Point { start_ms, group, sums }).collect())
+}
+
+/// Refuses a series of more points than may be before it adds anything up, as that is what takes time: where keys are
+/// many, a point has several rows.
+fn refuse_too_many(connection: &Connection, filter: &Filter) -> Result<(), LedgerError> {
+    let sql = format!(
+        "SELECT count(*) > {POINTS_MAX} FROM (SELECT DISTINCT bucket, key {} LIMIT {POINTS_MAX} + 1)",
+        filter.sql
+    );
+    let too_many: bool =
+        connection.prepare_cached(&sql)?.query_row(params_from_iter(&filter.values), |row| row.get(0))?;
+    if too_many { Err(LedgerError::TooManyPoints(POINTS_MAX)) } else { Ok(()) }
 }
 
 /// The point to which a row of that bucket belongs.
