@@ -30,7 +30,8 @@ def test_an_answer_is_given_and_billed(claude: anthropic.Anthropic, account: Acc
     assert message.stop_reason in ("end_turn", "max_tokens")
 
     receipt = account.settled_generation(raw.headers["x-tollgate-call-id"])
-    assert receipt["tokens_prompt"] == message.usage.input_tokens
+    # Anthropic counts what was read from a cache beside the input.
+    assert receipt["tokens_prompt"] == message.usage.input_tokens + message.usage.cache_read_input_tokens
     assert receipt["tokens_completion"] == message.usage.output_tokens
     (stored,) = account.receipts()
     assert (stored["dialect"], stored["outcome"]) == ("messages", "complete")
