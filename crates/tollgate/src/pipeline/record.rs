@@ -1,23 +1,18 @@
 //! The record of one call while it runs: its hold, and the receipt as far as it is known. Every ending closes it.
 
 mod budget;
+mod ending;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use domain::outcome::{Billable, bill};
-use domain::usage::estimate_tokens;
-use domain::{
-    AccountId, AccountKind, BillingRule, CallId, Money, Offer, Outcome, Price, Route, Usage, UsageSource,
-};
+use domain::{AccountId, AccountKind, BillingRule, CallId, Offer, Outcome, Price, Route, Usage, UsageSource};
 use hyper::header::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use wire::chat::Tally;
 use wire::pivot::Telling;
 
-use super::closed::Closed;
 use super::dialect::Dialect;
 use super::outgoing::Outgoing;
 use super::reply::Head;
@@ -28,7 +23,6 @@ use crate::catalog::Snapshot;
 use crate::clock::Clock;
 use crate::config::{AbortPolicy, ProviderConfig};
 use crate::gateway::{Gateway, Worker};
-use crate::http::ApiError;
 use crate::idempotency::Once;
 use crate::keys::Key;
 use crate::ledger::{Admission, Receipt, Unavailable};
@@ -303,84 +297,6 @@ impl Record {
             dropped_tools: self.dropped_tools.clone(),
             standing: self.standing(),
         }
-    }
-
-    /// Closes a call that was never sent, and waits until its receipt is stored.
-    pub(super) async fn refuse(mut self, error: &ApiError) {
-        self.receipt.status = error.status.as_u16();
-        self.receipt.error_code = error.code().map(str::to_owned);
-        // It never began, so nothing of it counts, and its place is free now and not after a commit.
-        self.admission.give_back();
-        let closed = self.close(Outcome::Refused, None);
-        // Nothing is charged, so the answer does not depend on the receipt.
-        let _ = closed.settle().await;
-    }
-
-    /// Closes a call that failed at the upstream.
-    pub(super) fn fail(mut self, failure: &Failure, tally: Option<&Tally>) -> Closed {
-        let error = ApiError::from(failure);
-        // A stream that had begun was answered 200, whatever came after.
-        let begun = tally.is_some() || self.begun.load(Ordering::Relaxed);
-        self.receipt.status = if begun { 200 } else { error.status.as_u16() };
-        self.receipt.error_code = error.code().map(str::to_owned);
-        self.close(failure.outcome(), tally)
-    }
-
-    /// Closes a call whose answer is whole, or whose client has left.
-    pub(super) fn finish(mut self, outcome: Outcome, tally: &Tally) -> Closed {
-        self.receipt.status = 200;
-        self.close(outcome, Some(tally))
-    }
-
-    fn close(mut self, outcome: Outcome, tally: Option<&Tally>) -> Closed {
-        let billable = self.billable(outcome, tally);
-        let receipt = &mut self.receipt;
-        receipt.outcome = outcome;
-        receipt.rule = billable.rule;
-        receipt.usage = billable.usage;
-        receipt.usage_source = billable.source;
-        receipt.price = self.price;
-        receipt.cost = match (self.price, billable.source) {
-            (_, UsageSource::None) => Some(Money::ZERO),
-            (Some(price), _) => Some(price.cost(&billable.usage)),
-            (None, _) => None,
-        };
-        receipt.total_us = micros(self.started.elapsed());
-        if let Some(tally) = tally {
-            receipt.usage_suspect = tally.usage_suspect;
-            receipt.finish_reason = tally.finish_reason.as_ref().map(ToString::to_string);
-            receipt.upstream_id.clone_from(&tally.upstream_id);
-        }
-        self.admission.traced(self.trace.take());
-        let at_ms = self.clock.now_ms();
-        let Record { admission, receipt, settle_max, tape, voice, .. } = self;
-        Closed { admission, receipt, settle_max, tape, billable, voice, at_ms }
-    }
-
-    fn billable(&self, outcome: Outcome, tally: Option<&Tally>) -> Billable {
-        let nothing = Billable {
-            usage: Usage::default(),
-            source: UsageSource::None,
-            rule: BillingRule::NothingGenerated,
-        };
-        if outcome == Outcome::ClientGone && self.abort == AbortPolicy::Void {
-            return Billable { rule: BillingRule::Waived, ..nothing };
-        }
-        let Some(tally) = tally else {
-            return bill(outcome, None, Usage::default());
-        };
-        let relayed = Usage {
-            input: self.prompt_tokens_estimate,
-            output: estimate_tokens(tally.relayed_bytes),
-            ..Usage::default()
-        };
-        if tally.vectors > 0 && outcome == Outcome::ClientGone {
-            // The rule for endings without output is not for these: they came whole, and have no tokens.
-            let whole = bill(Outcome::Complete, tally.report(), relayed);
-            let reported = whole.rule == BillingRule::Reported;
-            return Billable { rule: if reported { BillingRule::Drained } else { whole.rule }, ..whole };
-        }
-        bill(outcome, tally.report(), relayed)
     }
 }
 

@@ -273,7 +273,7 @@ async fn other_methods_and_routes_get_the_same_shape_of_error() {
         (Method::PUT, CHAT, 405, "method_not_allowed"),
         (Method::DELETE, "/v1/models", 405, "method_not_allowed"),
         (Method::POST, "/v1/chat/completion", 404, "not_found"),
-        (Method::POST, "/v1/embeddings", 404, "not_found"),
+        (Method::POST, "/v1/embedding", 404, "not_found"),
         (Method::GET, "/chat/completions", 404, "not_found"),
         (Method::GET, "/", 404, "not_found"),
         (Method::GET, "/v1/%ff%00/../..", 404, "not_found"),
