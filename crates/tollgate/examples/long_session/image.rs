@@ -31,7 +31,7 @@ pub(super) async fn stored_once(path: &Path) -> Outcomes<()> {
             let image = "A".repeat(IMAGE_BYTES);
             let part =
                 format!("{{\"type\":\"input_image\",\"image_url\":\"data:image/png;base64,{image}\"}},");
-            session.append(part)?.await?;
+            session.append(&part)?.await?;
             session.grow(turns).await?;
         }
         drop(session);

@@ -190,3 +190,101 @@ impl fmt::Debug for Run {
         f.debug_struct("Run").field("account", &self.account).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use domain::{AccountId, CallId};
+    use tokio_util::sync::CancellationToken;
+
+    use super::{EVENTS_BYTES_MAX, Next, RUNS_MAX, RUNS_OF_ACCOUNT_MAX, Run, Runs};
+    use crate::ledger::sessions::{NewTurn, Place, TurnStatus};
+
+    fn turn(account: u128, call: CallId) -> NewTurn {
+        NewTurn {
+            call,
+            account: AccountId::from_bits(account),
+            created_at_ms: 0,
+            place: Place::Root,
+            status: TurnStatus::Cancelled,
+            background: true,
+            head: String::new(),
+            input: Vec::new(),
+            output: Vec::new(),
+        }
+    }
+
+    /// Runs that begin one after the other, each with a call of its own.
+    struct Desk {
+        runs: Runs,
+        stop: CancellationToken,
+        calls: u128,
+    }
+
+    impl Desk {
+        fn new() -> Desk {
+            Desk { runs: Runs::default(), stop: CancellationToken::new(), calls: 0 }
+        }
+
+        fn begin(&mut self, account: u128) -> Option<std::sync::Arc<Run>> {
+            self.calls += 1;
+            let call = CallId::from_bits(self.calls);
+            self.runs.begin(call, turn(account, call), &self.stop)
+        }
+    }
+
+    #[tokio::test]
+    async fn no_account_takes_all_places_and_those_that_have_ended_make_room() {
+        let mut desk = Desk::new();
+        let running: Vec<_> = (0..RUNS_OF_ACCOUNT_MAX).map(|_| desk.begin(1).unwrap()).collect();
+        assert!(desk.begin(1).is_none(), "the account has its share");
+        assert!(desk.begin(2).is_some(), "and another one is served");
+        running[0].end();
+        assert!(desk.begin(1).is_some(), "one of its own has ended");
+        let others = (0..RUNS_MAX).filter(|number| {
+            desk.begin(3 + *number as u128).is_some_and(|run| {
+                run.end();
+                true
+            })
+        });
+        assert_eq!(others.count(), RUNS_MAX, "what has ended never stands in the way");
+        let first = CallId::from_bits(1);
+        assert!(desk.runs.get(AccountId::from_bits(1), first).is_none(), "the oldest made room");
+        let last = CallId::from_bits(desk.calls);
+        let its_account = AccountId::from_bits(2 + RUNS_MAX as u128);
+        assert!(desk.runs.get(its_account, last).is_some());
+        assert!(desk.runs.get(AccountId::from_bits(1), last).is_none(), "it is nobody else's");
+    }
+
+    #[tokio::test]
+    async fn events_are_read_one_by_one_from_any_place_and_to_the_end() {
+        let run = Desk::new().begin(1).unwrap();
+        assert_eq!(run.next(0), Next::Later);
+        run.push(&Bytes::from_static(b"data: a\n\ndata: b\n\n"));
+        assert_eq!(run.next(0), Next::Frame(Bytes::from_static(b"data: a\n\n")));
+        assert_eq!(run.next(1), Next::Frame(Bytes::from_static(b"data: b\n\n")));
+        assert_eq!(run.next(2), Next::Later);
+        run.end();
+        assert_eq!(run.next(2), Next::End);
+        assert_eq!(run.next(usize::MAX), Next::End);
+    }
+
+    #[tokio::test]
+    async fn more_events_than_are_kept_are_said_to_be_lost() {
+        let run = Desk::new().begin(1).unwrap();
+        let long = Bytes::from([vec![b'x'; EVENTS_BYTES_MAX / 2], b"\n\n".to_vec()].concat());
+        (0..3).for_each(|_| run.push(&long));
+        run.end();
+        assert_eq!((run.next(0), run.next(1)), (Next::Frame(long), Next::Lost));
+    }
+
+    #[tokio::test]
+    async fn a_run_ends_when_it_is_cancelled_or_the_gateway_stops() {
+        let mut desk = Desk::new();
+        let (one, other) = (desk.begin(1).unwrap(), desk.begin(1).unwrap());
+        one.cancel();
+        assert!(one.stop().is_cancelled() && !other.stop().is_cancelled());
+        desk.stop.cancel();
+        assert!(other.stop().is_cancelled());
+    }
+}

@@ -150,6 +150,9 @@ async fn an_id_of_another_account_is_an_id_that_does_not_exist() {
     assert!(gateway.finish().await);
 }
 
+/// A request that has an id in one position: its method, path and body.
+type Asks<'a> = &'a dyn Fn(&str) -> (Method, String, String);
+
 /// Ids in bodies and cursors. What is told of a foreign one is told of an unknown one, but for the id itself.
 async fn in_other_positions(gateway: &Gateway, ours: &Belongings, theirs: &Belongings) {
     let ask = |name: &str, value: Value| {
@@ -160,7 +163,7 @@ async fn in_other_positions(gateway: &Gateway, ours: &Belongings, theirs: &Belon
     let reference = |id: &str| ask("input", json!([{"type": "item_reference", "id": id}]));
     let cursor = |list: String, id: &str| (Method::GET, format!("{list}?after={id}"), String::new());
     let (response, conversation) = (&ours.response, &ours.conversation);
-    let positions: [(&str, &dyn Fn(&str) -> (Method, String, String)); 6] = [
+    let positions: [(&str, Asks<'_>); 6] = [
         (&theirs.response, &|id| ask("previous_response_id", json!(id))),
         (&theirs.conversation, &|id| ask("conversation", json!(id))),
         (&theirs.conversation, &|id| ask("conversation", json!({"id": id}))),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, Stream};
 use crate::dialects::{DIALECTS, Dialect, Seen, heard, stored};
-use crate::harness::{Gateway, Setup};
+use crate::harness::Gateway;
 use crate::raw::{ANSWER, RAW_MODEL, Raw, reply};
 use crate::secrets::assert_database_free_of;
 
