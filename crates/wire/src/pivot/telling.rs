@@ -20,11 +20,16 @@ pub struct Telling {
 }
 
 impl Telling {
-    /// An answer that has not begun. `call` is the id of the call, from which missing ids of tool calls are made; `custom`
-    /// are the names of the request's custom tools, and `tools` says whether it has tools of any kind.
+    /// An answer that has not begun. `call` is the id of the call, from which missing ids of tool calls are made; `offered`
+    /// are the names of the tools that the model may call, and `custom` those of the request's custom tools.
     #[must_use]
-    pub fn new(call: &str, tools: bool, custom: Vec<String>, writer: Option<Box<dyn Writer>>) -> Telling {
-        let reader = Reader::new(call, tools, custom);
+    pub fn new(
+        call: &str,
+        offered: Vec<String>,
+        custom: Vec<String>,
+        writer: Option<Box<dyn Writer>>,
+    ) -> Telling {
+        let reader = Reader::new(call, offered, custom);
         Telling { reader, collector: Collector::default(), writer, begun: false }
     }
 

@@ -8,8 +8,8 @@ use std::mem;
 
 use super::custom;
 use super::fragment::Fragment;
-use super::leaks::Leaked;
 use super::scan::Scan;
+use super::templates::Leaked;
 use crate::pivot::event::Event;
 use crate::pivot::item::ToolKind;
 
