@@ -16,6 +16,7 @@ mod think;
 use std::sync::Arc;
 
 use self::calls::Calls;
+use self::fragment::Fragment;
 use self::leaks::{Leaks, Next, Piece};
 use self::said::Channel;
 use self::think::Think;
@@ -33,6 +34,8 @@ pub struct Reader {
     leaks_in_text: Leaks,
     calls: Calls,
     finish: Finish,
+    /// Bytes of words and calls that were taken.
+    taken: usize,
 }
 
 impl Reader {
@@ -48,6 +51,7 @@ impl Reader {
             leaks_in_text: Leaks::new(offered, true),
             calls: Calls::new(call, custom),
             finish: Finish::Unsaid,
+            taken: 0,
         }
     }
 
@@ -79,12 +83,29 @@ impl Reader {
         out
     }
 
+    /// What was held back of a text, when the answer breaks off. A call that is open stays so: clients run what has ended.
+    pub fn broken_off(&mut self) -> Vec<Event> {
+        let mut out = Vec::new();
+        if !self.calls.is_open() {
+            self.let_go(Next::Failure, &mut out);
+        }
+        out
+    }
+
+    /// Bytes of words and calls that were taken so far.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        self.taken
+    }
+
     /// Why the answer ended, as far as the upstream said. One that ended well with tool calls waits for their outputs,
-    /// also where the upstream says `stop`.
+    /// also where the upstream says `stop`. One whose calls cannot be read did not end well: nobody would answer them.
     #[must_use]
     pub fn finish(&self) -> Finish {
         match self.finish {
-            Finish::Stop if self.calls.any() => Finish::ToolCalls,
+            Finish::Stop | Finish::ToolCalls if self.calls.any() => Finish::ToolCalls,
+            Finish::ToolCalls => Finish::Unsaid,
+            Finish::Stop if self.calls.unreadable() => Finish::Unsaid,
             said => said,
         }
     }
@@ -97,9 +118,9 @@ impl Reader {
                 self.let_go(Next::Other, out);
             }
             if let Some(raw) = tools {
-                fragment::read(raw, &mut |fragment| self.calls.take(fragment, out));
+                fragment::read(raw, &mut |fragment| self.take(fragment, out));
             } else if let Some(raw) = delta.function_call {
-                fragment::read_function(raw.get(), &mut |fragment| self.calls.take(fragment, out));
+                fragment::read_function(raw.get(), &mut |fragment| self.take(fragment, out));
             }
         }
         let reason = choice.finish_reason.and_then(|raw| json::string(raw.get()));
@@ -108,7 +129,13 @@ impl Reader {
         }
     }
 
+    fn take(&mut self, fragment: &Fragment<'_>, out: &mut Vec<Event>) {
+        self.taken += fragment.id.len() + fragment.name.len() + fragment.arguments.len();
+        self.calls.take(fragment, out);
+    }
+
     fn say(&mut self, channel: Channel, text: &str, out: &mut Vec<Event>) {
+        self.taken += text.len();
         match channel {
             Channel::Reasoning => self.reasoning(text, out),
             Channel::Text => {
