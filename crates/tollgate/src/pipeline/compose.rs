@@ -108,8 +108,8 @@ impl Composer<'_> {
         let request = ChatRequest::parse(body).map_err(Refusal::Request)?;
         let head = self.head(&ask, &Extras::default(), past.place);
         let turn = self.turn(past.place, past.lock, head, &input);
-        let voice =
-            Voice { names: self.names, form: Form::Chat, custom: Vec::new(), tools: false, turn: Some(turn) };
+        let (offered, custom) = (Vec::new(), Vec::new());
+        let voice = Voice { names: self.names, form: Form::Chat, custom, offered, turn: Some(turn) };
         Ok(Composed { request: Outgoing::Chat(request), voice: Some(voice) })
     }
 
@@ -231,9 +231,9 @@ impl Composer<'_> {
     fn spoken(self, request: ChatRequest, ask: &pivot::Request, form: Form, turn: Option<Turn>) -> Composed {
         let tools = &ask.settings.tools;
         let custom = tools.iter().filter(|tool| tool.kind == ToolKind::Custom).map(|tool| tool.name.clone());
-        let (custom, tools) = (custom.collect(), !tools.is_empty());
+        let (custom, offered) = (custom.collect(), ask.settings.callable());
         let request = Outgoing::Chat(request);
-        Composed { request, voice: Some(Voice { names: self.names, form, custom, tools, turn }) }
+        Composed { request, voice: Some(Voice { names: self.names, form, custom, offered, turn }) }
     }
 
     /// Opens reasoning that was sealed here. What cannot be opened is somebody else's, and of no use.

@@ -126,7 +126,7 @@ impl Relay {
     fn translate(&mut self, data: Bytes) -> Option<Turn> {
         let told = self.telling.is_some().then(|| data.clone());
         match self.chat.event(data) {
-            Step::Forward(frame) => self.tell(told, frame).map(Turn::Frame),
+            Step::Forward(frame) => self.tell(told, frame),
             Step::Skip => None,
             Step::Done => Some(Turn::End(self.end())),
             Step::Error(error) => Some(Turn::End(Err(Failure::InBand(self.secrets.hide(error))))),
@@ -139,11 +139,14 @@ impl Relay {
 
     /// What the client is to see of an event that an upstream sent as `frame`: that frame, or what its dialect makes of
     /// the data, which may be nothing.
-    fn tell(&mut self, data: Option<Bytes>, frame: Bytes) -> Option<Bytes> {
-        let (Some(telling), Some(data)) = (&mut self.telling, data) else { return Some(frame) };
+    fn tell(&mut self, data: Option<Bytes>, frame: Bytes) -> Option<Turn> {
+        let (Some(telling), Some(data)) = (&mut self.telling, data) else { return Some(Turn::Frame(frame)) };
         let told = telling.chunk(&data);
+        if let Some(excess) = telling.excess() {
+            return Some(Turn::End(Err(Failure::Malformed(excess.to_owned()))));
+        }
         let frame = if telling.writes() { told } else { frame };
-        (!frame.is_empty()).then_some(frame)
+        (!frame.is_empty()).then_some(Turn::Frame(frame))
     }
 
     /// Feeds the decoder. A broken connection is an end like any other: whether the answer was complete is decided

@@ -18,8 +18,8 @@ pub(super) struct Voice {
     pub(super) form: Form,
     /// The names of the request's custom tools.
     pub(super) custom: Vec<String>,
-    /// Whether the model was given tools.
-    pub(super) tools: bool,
+    /// The names of the tools that the model may call.
+    pub(super) offered: Vec<String>,
     /// What is stored; `None` where nothing is.
     pub(super) turn: Option<Turn>,
 }
@@ -78,7 +78,7 @@ impl Voice {
                 Some(Box::new(CompletionsWriter::new(&self.names, *usage_asked)))
             }
         };
-        Telling::new(&self.names.call, self.tools, self.custom.clone(), writer)
+        Telling::new(&self.names.call, self.offered.clone(), self.custom.clone(), writer)
     }
 
     /// The turn of a response that runs without a client.

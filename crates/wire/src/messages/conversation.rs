@@ -53,7 +53,8 @@ pub(super) fn items(body: &Object<'_>) -> Result<Vec<Item>, RequestError> {
 #[derive(Default)]
 struct Reading {
     items: Vec<Item>,
-    /// The calls so far. An output could belong to either of two with one id.
+    /// The calls since somebody else than the model spoke. An output could belong to either of two with one id. Later
+    /// calls may have their ids again: some upstreams count calls anew in each answer.
     call_ids: HashSet<String>,
 }
 
@@ -68,6 +69,9 @@ impl Reading {
                 return Err(RequestError::wrong_value(&message.path_of("role"), "user, assistant or system"));
             }
         };
+        if role != Role::Assistant {
+            self.call_ids.clear();
+        }
         let path = message.path_of("content");
         let raw = message.raw("content").ok_or_else(|| RequestError::missing(&path))?;
         if let Some(text) = json::string(raw) {

@@ -18,6 +18,10 @@ const SIGNATURE: &str = "unsigned";
 /// Sent after the beginning, and while the upstream is silent.
 const PING: &[u8] = b"event: ping\ndata: {\"type\": \"ping\"}\n\n";
 
+/// The delta of a call's arguments, and its field.
+const INPUT_DELTA: &str = "input_json_delta";
+const INPUT: &str = "partial_json";
+
 /// Tells an answer as a message: each item is one content block.
 #[derive(Clone, Debug)]
 pub struct MessagesWriter {
@@ -96,12 +100,20 @@ impl Writer for MessagesWriter {
             Progress::Grown { index, item, delta } => {
                 let (kind, field) = match item {
                     Item::Reasoning { .. } => ("thinking_delta", "thinking"),
-                    Item::Call { .. } => ("input_json_delta", "partial_json"),
+                    Item::Call { arguments, .. } => return write_arguments(out, index, arguments, delta),
                     Item::Message { .. } | Item::Output { .. } => ("text_delta", "text"),
                 };
                 write_delta(out, index, kind, field, delta);
             }
             Progress::Closed { index, item } => {
+                if let Item::Call { arguments, .. } = item
+                    && !arguments.trim().is_empty()
+                    && !begins_object(arguments)
+                {
+                    let mut input = Vec::new();
+                    write_input(&mut input, arguments);
+                    write_delta(out, index, INPUT_DELTA, INPUT, &String::from_utf8_lossy(&input));
+                }
                 self.closed = Some(Closed { index, is_thought: matches!(item, Item::Reasoning { .. }) });
             }
         }
@@ -198,6 +210,20 @@ fn write_block(out: &mut Vec<u8>, item: &Item, shown: Shown) {
         }
     }
     out.push(b'}');
+}
+
+/// Writes `delta`, which is new in the arguments of a call. Those that begin no object wait until they are whole.
+fn write_arguments(out: &mut Vec<u8>, index: usize, arguments: &str, delta: &str) {
+    let told = &arguments[..arguments.len() - delta.len()];
+    if begins_object(told) {
+        write_delta(out, index, INPUT_DELTA, INPUT, delta);
+    } else if begins_object(arguments) {
+        write_delta(out, index, INPUT_DELTA, INPUT, arguments);
+    }
+}
+
+fn begins_object(arguments: &str) -> bool {
+    arguments.trim_start().starts_with('{')
 }
 
 /// Writes the arguments of a call as the object that `input` must be. Arguments that are none are kept as the text that

@@ -17,7 +17,7 @@ pub enum Item {
     },
     /// The model calls a tool.
     Call {
-        /// Links the call with its output; unique within a conversation, never empty.
+        /// Links the call with its output, which stands before another call with the same id. Never empty.
         call_id: String,
         /// The tool.
         name: String,

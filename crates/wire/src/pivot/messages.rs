@@ -25,8 +25,8 @@ pub(super) struct Messages<'i, 'o> {
     out: &'o mut Vec<u8>,
     any: bool,
     items: Vec<&'i Item>,
-    /// Places of the outputs, by call; filled when it is first needed.
-    outputs: Option<HashMap<&'i str, Vec<usize>>>,
+    /// Places of calls and outputs, by the id of the call; filled when it is first needed.
+    places: Option<HashMap<&'i str, Vec<usize>>>,
     /// Places of outputs that were told before their turn.
     told: HashSet<usize>,
 }
@@ -39,7 +39,7 @@ impl<'i, 'o> Messages<'i, 'o> {
     pub(super) fn new(out: &'o mut Vec<u8>, items: impl Iterator<Item = &'i Item>) -> Messages<'i, 'o> {
         // Reasoning is the business of the upstream that made it; others refuse it in a history, or bill it as input.
         let items = items.filter(|item| !matches!(item, Item::Reasoning { .. })).collect();
-        Messages { out, any: false, items, outputs: None, told: HashSet::new() }
+        Messages { out, any: false, items, places: None, told: HashSet::new() }
     }
 
     /// A system message before all others.
@@ -152,19 +152,21 @@ impl<'i, 'o> Messages<'i, 'o> {
         end
     }
 
+    /// The output of a call before `from`, unless another call with its id comes first.
     fn later_output(&mut self, id: &str, from: usize) -> Option<usize> {
         let items = &self.items;
-        let outputs = self.outputs.get_or_insert_with(|| {
-            let mut outputs: HashMap<&'i str, Vec<usize>> = HashMap::new();
+        let places = self.places.get_or_insert_with(|| {
+            let mut places: HashMap<&'i str, Vec<usize>> = HashMap::new();
             for (at, item) in items.iter().enumerate() {
-                if let Item::Output { call_id, .. } = item {
-                    outputs.entry(call_id).or_default().push(at);
+                if let Some(id) = call_id(item) {
+                    places.entry(id).or_default().push(at);
                 }
             }
-            outputs
+            places
         });
-        let places = outputs.get(id)?;
-        places.get(places.partition_point(|at| *at < from)).copied()
+        let places = places.get(id)?;
+        let next = *places.get(places.partition_point(|at| *at < from))?;
+        matches!(items[next], Item::Output { .. }).then_some(next)
     }
 
     fn output(&mut self, item: &'i Item, rest: &mut Rest<'i>) {

@@ -41,6 +41,19 @@ pub struct Settings {
     pub passing: Vec<(String, String)>,
 }
 
+impl Settings {
+    /// The names of the tools that the model may call.
+    #[must_use]
+    pub fn callable(&self) -> Vec<String> {
+        let may = |tool: &&Tool| match &self.choice {
+            Some(Choice::None) => false,
+            Some(Choice::Named(name)) => tool.name == *name,
+            None | Some(Choice::Auto | Choice::Required) => true,
+        };
+        self.tools.iter().filter(may).map(|tool| tool.name.clone()).collect()
+    }
+}
+
 /// A tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tool {

@@ -9,6 +9,13 @@ use super::reader::Reader;
 use super::writer::{Ending, Writer};
 use crate::error::ErrorBody;
 
+/// Words and arguments of one answer, in bytes: many times the longest output of any model. All of it is kept until the
+/// answer is over.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+
+/// Items of one answer. Models make a few tens; each costs more than its words.
+const ITEMS_MAX: usize = 10_000;
+
 /// Reads an upstream's answer, collects its items, and tells them in the client's dialect.
 #[derive(Debug)]
 pub struct Telling {
@@ -20,11 +27,16 @@ pub struct Telling {
 }
 
 impl Telling {
-    /// An answer that has not begun. `call` is the id of the call, from which missing ids of tool calls are made; `custom`
-    /// are the names of the request's custom tools, and `tools` says whether it has tools of any kind.
+    /// An answer that has not begun. `call` is the id of the call, from which missing ids of tool calls are made; `offered`
+    /// are the names of the tools that the model may call, and `custom` those of the request's custom tools.
     #[must_use]
-    pub fn new(call: &str, tools: bool, custom: Vec<String>, writer: Option<Box<dyn Writer>>) -> Telling {
-        let reader = Reader::new(call, tools, custom);
+    pub fn new(
+        call: &str,
+        offered: Vec<String>,
+        custom: Vec<String>,
+        writer: Option<Box<dyn Writer>>,
+    ) -> Telling {
+        let reader = Reader::new(call, offered, custom);
         Telling { reader, collector: Collector::default(), writer, begun: false }
     }
 
@@ -35,8 +47,12 @@ impl Telling {
     }
 
     /// Takes the data of an event of the upstream's stream. Returns what the client is to see of it, which may be nothing.
+    /// Nothing is taken beyond the limits of an answer, which [`Telling::excess`] tells.
     pub fn chunk(&mut self, data: &[u8]) -> Bytes {
         let mut out = self.begin();
+        if self.excess().is_some() {
+            return out.into();
+        }
         for event in self.reader.chunk(data) {
             self.tell(event, &mut out);
         }
@@ -53,9 +69,24 @@ impl Telling {
         out.into()
     }
 
+    /// Which limit the answer is beyond, in words for people: it cannot be told whole.
+    #[must_use]
+    pub fn excess(&self) -> Option<&'static str> {
+        if self.reader.taken() > ANSWER_BYTES_MAX {
+            Some("the answer is larger than 16 MiB")
+        } else if self.collector.items().len() > ITEMS_MAX {
+            Some("the answer has more than 10000 items")
+        } else {
+            None
+        }
+    }
+
     /// The end of a stream that failed.
     pub fn fail(&mut self, error: &ErrorBody) -> Bytes {
         let mut out = self.begin();
+        for event in self.reader.broken_off() {
+            self.tell(event, &mut out);
+        }
         if let Some(writer) = &mut self.writer {
             writer.fail(self.collector.items(), error, &mut out);
         }

@@ -15,6 +15,7 @@ mod messages_stream;
 #[cfg(test)]
 mod pivot_answer;
 #[cfg(test)]
+mod pivot_broken;
 mod pivot_chat;
 #[cfg(test)]
 mod pivot_pieces;

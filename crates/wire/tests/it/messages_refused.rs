@@ -136,6 +136,25 @@ fn two_calls_of_one_id_are_refused() {
     let call = json!({"type": "tool_use", "id": "c", "name": "f", "input": {}});
     let error = items("assistant", json!([call, call])).unwrap_err();
     assert_eq!(error.param.as_deref(), Some("messages[0].content[1].id"));
+
+    // One answer in two messages is no better.
+    let message = json!({"role": "assistant", "content": [call]});
+    let body = json!({"model": "m", "max_tokens": 1, "messages": [message, message]});
+    let error = MessagesRequest::parse(body.to_string().as_bytes()).unwrap_err();
+    assert_eq!(error.param.as_deref(), Some("messages[1].content[0].id"));
+}
+
+/// Some upstreams count the calls of each answer from 0, and clients send back what they were told.
+#[test]
+fn calls_of_two_answers_may_have_one_id() {
+    let call = json!({"role": "assistant", "content": [{"type": "tool_use", "id": "call_0", "name": "f", "input": {}}]});
+    let output = |text: &str| json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "call_0", "content": text}]});
+    let messages = json!([call, output("first"), call, output("second")]);
+    let body = json!({"model": "m", "max_tokens": 1, "messages": messages});
+    let ask = MessagesRequest::parse(body.to_string().as_bytes()).unwrap().ask;
+    let chat: Value = serde_json::from_slice(&wire::pivot::to_chat(&ask, &[])).unwrap();
+    let told: Vec<&Value> = chat["messages"].as_array().unwrap().iter().map(|one| &one["content"]).collect();
+    assert_eq!(told, [&Value::Null, &json!("first"), &Value::Null, &json!("second")]);
 }
 
 #[test]

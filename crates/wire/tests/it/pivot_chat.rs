@@ -157,6 +157,11 @@ fn every_call_has_an_output_that_chat_can_carry() {
             vec![call("1"), user("Wait"), output("1"), user("Go on")],
             json!([assistant(&Value::Null, &["1"]), tool("1", "out 1"), {"role": "user", "content": "Wait"}, {"role": "user", "content": "Go on"}]),
         ),
+        // A call whose id comes again has no output of the other one.
+        (
+            vec![call("1"), user("Go on"), call("1"), output("1")],
+            json!([assistant(&Value::Null, &["1"]), tool("1", none), {"role": "user", "content": "Go on"}, assistant(&Value::Null, &["1"]), tool("1", "out 1")]),
+        ),
         (vec![output("9"), user("a")], json!([tool("9", "out 9"), {"role": "user", "content": "a"}])),
         // Images cannot stand in a tool's message, nor can a failure.
         (

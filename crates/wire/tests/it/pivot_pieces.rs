@@ -73,7 +73,7 @@ proptest! {
     ) {
         let arguments: Vec<String> = calls.iter().map(|(_, text)| json!({ "a": text }).to_string()).collect();
         let mut rest: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let mut telling = Telling::new(CALL, true, Vec::new(), Some(Box::new(Checks::default())));
+        let mut telling = Telling::new(CALL, vec!["x".to_owned()], Vec::new(), Some(Box::new(Checks::default())));
         let mut said = String::new();
         let mut send = |index: usize, piece: Value| {
             let chunk = json!({"choices": [{"delta": {"tool_calls": [{"index": index, "function": piece}]}}]});
@@ -107,7 +107,7 @@ proptest! {
 
     #[test]
     fn no_chunk_makes_it_panic_or_breaks_the_order(chunks in proptest::collection::vec(chunk(), 0..12), noise: Vec<u8>) {
-        let mut telling = Telling::new(CALL, true, vec!["b".to_owned()], Some(Box::new(Checks::default())));
+        let mut telling = Telling::new(CALL, vec!["x".to_owned()], vec!["b".to_owned()], Some(Box::new(Checks::default())));
         telling.chunk(&noise);
         for chunk in chunks {
             telling.chunk(chunk.to_string().as_bytes());
@@ -119,14 +119,14 @@ proptest! {
         }).collect();
         let distinct: std::collections::HashSet<&str> = ids.iter().copied().collect();
         prop_assert!(distinct.len() == ids.len() && !distinct.contains(""));
-        let mut reader = Reader::new(CALL, true, Vec::new());
+        let mut reader = Reader::new(CALL, vec!["x".to_owned()], Vec::new());
         let _ = (reader.whole(&noise), reader.end());
     }
 }
 
 /// The items of a text in these pieces.
 fn items(pieces: &[impl AsRef<str>], field: &str, tools: bool) -> Vec<Item> {
-    let mut reader = Reader::new(CALL, tools, Vec::new());
+    let mut reader = Reader::new(CALL, if tools { vec!["x".to_owned()] } else { Vec::new() }, Vec::new());
     let mut collector = Collector::default();
     for piece in pieces {
         let chunk = json!({"choices": [{"index": 0, "delta": { field: piece.as_ref() }}]}).to_string();

@@ -3,19 +3,26 @@
 //! Upstreams send the pieces of several calls in any order. The first that is not whole yet is told as it grows; what
 //! comes after it waits until it is whole.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hasher};
 use std::mem;
 
 use super::custom;
 use super::fragment::Fragment;
-use super::leaks::Leaked;
 use super::scan::Scan;
+use super::templates::Leaked;
 use crate::pivot::event::Event;
 use crate::pivot::item::ToolKind;
 
 /// What waits at most, in calls and texts. Beyond it the call at the front is taken for whole: models call a few tools
 /// at once, and every piece is looked for among those that wait.
 const WAITING_MAX: usize = 256;
+
+/// Characters of a tool's name: no dialect takes a tool or a call with a longer one, so it means none.
+const NAME_CHARS_MAX: usize = 128;
+
+/// Characters of a call's id, which the client sends back: a longer one is replaced.
+const ID_CHARS_MAX: usize = 256;
 
 /// The calls of an answer, in line with what it says.
 #[derive(Debug)]
@@ -29,6 +36,18 @@ pub(super) struct Calls {
     ended: BTreeSet<u64>,
     /// The ids that were told.
     ids: HashSet<String>,
+    /// The digests of the arguments of calls that were told and have an id of the upstream.
+    done: HashMap<Mark, u64>,
+    /// Whether a call was left out because nobody can tell which tool it means.
+    unreadable: bool,
+}
+
+/// What an upstream calls a call.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Mark {
+    index: Option<u64>,
+    id: String,
+    name: String,
 }
 
 #[derive(Debug)]
@@ -47,6 +66,8 @@ struct Call {
     /// Arguments that were not told.
     arguments: String,
     scan: Scan,
+    /// Of all arguments.
+    digest: DefaultHasher,
     /// What it was told as.
     told: Option<ToolKind>,
 }
@@ -54,7 +75,25 @@ struct Call {
 impl Calls {
     pub(super) fn new(call: &str, custom: Vec<String>) -> Calls {
         let call = call.to_owned();
-        Calls { call, custom, waiting: VecDeque::new(), ended: BTreeSet::new(), ids: HashSet::new() }
+        Calls {
+            call,
+            custom,
+            waiting: VecDeque::new(),
+            ended: BTreeSet::new(),
+            ids: HashSet::new(),
+            done: HashMap::new(),
+            unreadable: false,
+        }
+    }
+
+    /// Whether a call was left out because nobody can tell which tool it means.
+    pub(super) fn unreadable(&self) -> bool {
+        self.unreadable
+    }
+
+    /// Whether a call is not whole yet, as far as is known.
+    pub(super) fn is_open(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// Whether a call was told.
@@ -77,6 +116,9 @@ impl Calls {
 
     /// Takes a piece of a call.
     pub(super) fn take(&mut self, fragment: &Fragment<'_>, out: &mut Vec<Event>) {
+        if self.is_repeat(fragment) {
+            return;
+        }
         match self.find(fragment) {
             Some(call) => call.add(fragment),
             None => {
@@ -111,6 +153,21 @@ impl Calls {
                 Waiting::Call(call) => self.close(call, cut && last, out),
             }
         }
+    }
+
+    /// Whether a piece is a call that was taken already: some upstreams send the whole calls again behind their pieces.
+    fn is_repeat(&self, fragment: &Fragment<'_>) -> bool {
+        if fragment.id.is_empty() || fragment.name.is_empty() {
+            return false;
+        }
+        let mark = fragment.mark();
+        let digest = digest(&fragment.arguments);
+        let waits = self.waiting.iter().any(|one| {
+            matches!(one, Waiting::Call(call)
+                if call.scan.is_whole() && call.digest.finish() == digest && call.mark() == mark)
+        });
+        let empty = fragment.arguments.trim_ascii().is_empty();
+        waits || self.done.get(&mark).is_some_and(|done| empty || *done == digest)
     }
 
     /// The call that a piece continues.
@@ -162,7 +219,7 @@ impl Calls {
     /// Tells what is new of a call that may go on. Its name is whole when its arguments begin. Free text is not told
     /// before it can be read out of them.
     fn grow(&mut self, call: &mut Call, out: &mut Vec<Event>) {
-        if call.told.is_none() && call.scan.is_begun() && !call.name.is_empty() {
+        if call.told.is_none() && call.scan.is_begun() && call.is_named() {
             self.open(call, out);
         }
         if call.told == Some(ToolKind::Function) && !call.arguments.is_empty() {
@@ -180,8 +237,12 @@ impl Calls {
 
     fn close(&mut self, mut call: Call, cut: bool, out: &mut Vec<Event>) {
         self.ended.extend(call.index);
-        if call.name.is_empty() && !call.scan.is_begun() {
+        if !call.is_named() {
+            self.unreadable |= call.scan.is_begun() || !call.name.is_empty();
             return;
+        }
+        if !call.id.is_empty() {
+            self.done.insert(call.mark(), call.digest.finish());
         }
         if call.told.is_none() {
             self.open(&mut call, out);
@@ -199,7 +260,7 @@ impl Calls {
 
     /// `id` when no other call of the answer has it, else one that is made.
     fn unique(&mut self, id: String) -> String {
-        if !id.is_empty() && self.ids.insert(id.clone()) {
+        if !id.is_empty() && id.chars().count() <= ID_CHARS_MAX && self.ids.insert(id.clone()) {
             return id;
         }
         let mut number = self.ids.len();
@@ -214,6 +275,15 @@ impl Calls {
 }
 
 impl Call {
+    fn mark(&self) -> Mark {
+        Mark { index: self.index, id: self.id.clone(), name: self.name.clone() }
+    }
+
+    /// Whether it says which tool it means.
+    fn is_named(&self) -> bool {
+        !self.name.is_empty() && self.name.chars().count() <= NAME_CHARS_MAX
+    }
+
     /// Whether a piece with the mark of this call belongs to it. Some upstreams give every call the index 0, and some a
     /// new id with every piece; only a name begins a call.
     fn goes_on_with(&self, fragment: &Fragment<'_>) -> bool {
@@ -250,8 +320,21 @@ impl Call {
 
     fn grow(&mut self, arguments: &str) {
         self.scan.read(arguments);
+        self.digest.write(arguments.as_bytes());
         self.arguments.push_str(arguments);
     }
+}
+
+impl Fragment<'_> {
+    fn mark(&self) -> Mark {
+        Mark { index: self.index, id: self.id.to_string(), name: self.name.to_string() }
+    }
+}
+
+fn digest(arguments: &str) -> u64 {
+    let mut digest = DefaultHasher::new();
+    digest.write(arguments.as_bytes());
+    digest.finish()
 }
 
 fn words(event: &mut Event) -> &mut String {

@@ -1,14 +1,17 @@
 //! Tool calls that an upstream did not understand and left in the text, in the markup of the model's template.
 //!
-//! What looks like a call is held back until its JSON is whole. When that names a tool and has arguments, it is a call;
-//! else it is given as it was.
+//! Clients run what they are told is a call, and a text may also speak of calls. So one is only taken when it names an
+//! offered tool and nothing but markup and white space follows it in the whole answer: models wait for the output there.
+//! A call at the beginning of a text is also taken when the text goes on in another line. What looks like a call is held
+//! back until that is known, and else given as it was.
+
+use std::mem;
+use std::sync::Arc;
 
 use memchr::memchr2;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::scan::Scan;
-use crate::json;
+use super::templates::{self, Leaked, Marker, Template, marker};
 
 /// Text that is held back, in bytes. A call with longer arguments stays text.
 const HELD_BYTES_MAX: usize = 64 << 10;
@@ -19,45 +22,6 @@ pub(super) const WHITE_BYTES_MAX: usize = 1 << 10;
 /// Bytes of the name of a call that stands before its JSON: the longest name of a tool with a number behind it.
 const HEAD_BYTES_MAX: usize = 256;
 
-/// Calls in one list.
-const CALLS_MAX: usize = 256;
-
-/// How a template writes calls.
-#[derive(Debug)]
-struct Template {
-    marker: &'static str,
-    /// What stands between the call's name and its JSON; empty where the JSON has the name in it.
-    behind_name: &'static str,
-    /// What the JSON begins with.
-    begins: char,
-    /// What stands behind the JSON, in this order.
-    closers: &'static [&'static str],
-}
-
-/// Hermes and Qwen; Mistral; Llama; Kimi, the first call of a section and each other one. No marker is the beginning of
-/// another, and each begins with `<` or `[`.
-static TEMPLATES: [Template; 5] = [
-    Template { marker: "<tool_call>", behind_name: "", begins: '{', closers: &["</tool_call>"] },
-    Template { marker: "[TOOL_CALLS]", behind_name: "", begins: '[', closers: &[] },
-    Template { marker: "<|python_tag|>", behind_name: "", begins: '{', closers: &[] },
-    kimi("<|tool_calls_section_begin|><|tool_call_begin|>"),
-    kimi("<|tool_call_begin|>"),
-];
-
-const fn kimi(marker: &'static str) -> Template {
-    let closers = &["<|tool_call_end|>", "<|tool_calls_section_end|>"];
-    Template { marker, behind_name: "<|tool_call_argument_begin|>", begins: '{', closers }
-}
-
-/// A call that was found.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Leaked {
-    /// Empty where the model wrote none.
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) arguments: String,
-}
-
 /// What comes out.
 #[derive(Debug)]
 pub(super) enum Piece<'a> {
@@ -65,11 +29,35 @@ pub(super) enum Piece<'a> {
     Call(Leaked),
 }
 
+/// What comes behind the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Something else than this kind of text.
+    Other,
+    /// Nothing: the answer is at its end.
+    Nothing,
+    /// The answer broke off. What it would have said is not known, so there are no calls.
+    Failure,
+}
+
 /// Finds the calls in one kind of text.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Leaks {
+    /// The names of the tools that may be called.
+    offered: Arc<[String]>,
     place: Place,
     held: String,
+    found: Found,
+    /// Whether the next call is at the beginning of a text, where its being a call needs no end of the answer.
+    at_start: bool,
+}
+
+/// Calls in a row of which it is not known yet whether they are told.
+#[derive(Debug, Default)]
+struct Found {
+    calls: Vec<Leaked>,
+    /// The text that they are, with what closes them.
+    text: String,
 }
 
 #[derive(Debug)]
@@ -85,11 +73,9 @@ enum Place {
         scan: Scan,
         read: usize,
     },
-    /// At the start of the text or behind a call, before what may close it. White space here is told only if text
-    /// follows.
+    /// At the start of the text or behind a call, before what may close it.
     Between {
         closers: &'static [&'static str],
-        after_call: bool,
     },
 }
 
@@ -99,42 +85,79 @@ impl Place {
     }
 }
 
-impl Default for Place {
-    fn default() -> Place {
-        Place::Between { closers: &[], after_call: false }
-    }
-}
-
 impl Leaks {
+    /// Finds calls of the `offered` tools in a text that has not begun; those with which it begins only in a `text` that
+    /// is no thought.
+    pub(super) fn new(offered: Arc<[String]>, text: bool) -> Leaks {
+        let place = Place::Between { closers: &[] };
+        Leaks { offered, place, held: String::new(), found: Found::default(), at_start: text }
+    }
+
     /// Takes more of the text.
     pub(super) fn read(&mut self, text: &str, tell: &mut dyn FnMut(Piece<'_>)) {
         let plain = matches!(self.place, Place::Text) && self.held.is_empty();
         if plain && memchr2(b'<', b'[', text.as_bytes()).is_none() {
-            return said(text, tell);
+            return self.say(text, tell);
         }
         self.held.push_str(text);
-        let held = std::mem::take(&mut self.held);
+        let held = mem::take(&mut self.held);
         let mut rest = held.as_str();
         while self.step(&mut rest, tell) {}
         // Most often everything is held back, and nothing has to be copied.
         self.held = if rest.len() == held.len() { held } else { rest.to_owned() };
     }
 
+    /// Whether calls wait for the end of the answer.
+    pub(super) fn awaits_end(&self) -> bool {
+        !self.found.calls.is_empty()
+    }
+
     /// Lets go of what is held back: something else follows, or nothing.
-    pub(super) fn flush(&mut self, tell: &mut dyn FnMut(Piece<'_>)) {
-        let held = std::mem::take(&mut self.held);
-        let place = std::mem::replace(&mut self.place, Place::Text);
-        let behind_call = match place {
-            Place::Between { closers, after_call } => {
-                let closer = closers.first().copied().unwrap_or_default();
-                after_call && closer.starts_with(held.trim_start())
-            }
-            _ => false,
+    pub(super) fn flush(&mut self, next: Next, tell: &mut dyn FnMut(Piece<'_>)) {
+        let held = mem::take(&mut self.held);
+        let closer = match mem::replace(&mut self.place, Place::Text) {
+            Place::Between { closers } => closers.first().copied().unwrap_or_default(),
+            _ => "",
         };
-        if behind_call {
-            self.place = Place::Between { closers: &[], after_call: true };
+        let are_calls = match next {
+            Next::Nothing => true,
+            Next::Other => self.at_start,
+            Next::Failure => false,
+        };
+        if are_calls && self.awaits_end() && closer.starts_with(held.trim_start()) {
+            return self.decide(true, tell);
+        }
+        if next == Next::Failure {
+            self.decide(false, tell);
+        }
+        self.say(&held, tell);
+        self.decide(false, tell);
+    }
+
+    /// Tells text, which decides about the calls before it.
+    fn say(&mut self, text: &str, tell: &mut dyn FnMut(Piece<'_>)) {
+        if text.is_empty() {
+            return;
+        }
+        let space = |text: &str| text.bytes().take(WHITE_BYTES_MAX).any(|byte| byte == b'\n');
+        let before = &self.found.text[self.found.text.trim_end().len()..];
+        let behind = &text[..text.len() - text.trim_start().len()];
+        self.decide(self.at_start && (space(before) || space(behind)), tell);
+        self.at_start &= behind.len() == text.len();
+        tell(Piece::Said(text));
+    }
+
+    /// The calls that wait are calls, or text.
+    fn decide(&mut self, are_calls: bool, tell: &mut dyn FnMut(Piece<'_>)) {
+        if !self.awaits_end() {
+            return;
+        }
+        let Found { calls, text } = mem::take(&mut self.found);
+        self.at_start = false;
+        if are_calls {
+            calls.into_iter().for_each(|call| tell(Piece::Call(call)));
         } else {
-            said(&held, tell);
+            tell(Piece::Said(&text));
         }
     }
 
@@ -160,7 +183,7 @@ impl Leaks {
             let (before, here) = rest.split_at(from + found);
             match marker(here) {
                 Marker::Whole(template) => {
-                    said(before, tell);
+                    self.say(before, tell);
                     *rest = here;
                     self.place = if template.behind_name.is_empty() {
                         Place::value(template, template.marker.len())
@@ -170,38 +193,41 @@ impl Leaks {
                     return true;
                 }
                 Marker::Begun => {
-                    said(before, tell);
+                    self.say(before, tell);
                     *rest = here;
                     return false;
                 }
                 Marker::None => from += found + 1,
             }
         }
-        said(rest, tell);
+        self.say(rest, tell);
         *rest = "";
         false
     }
 
     fn pass_closer(&mut self, rest: &mut &str) -> bool {
-        let Place::Between { closers, .. } = &mut self.place else { return false };
+        let Place::Between { closers } = &mut self.place else { return false };
         let here = rest.trim_start();
-        if rest.len() - here.len() <= WHITE_BYTES_MAX {
+        let white = rest.len() - here.len();
+        if white <= WHITE_BYTES_MAX {
             let closer = closers.first().copied().unwrap_or_default();
-            if !closer.is_empty()
-                && let Some(behind) = here.strip_prefix(closer)
-            {
+            if !closer.is_empty() && here.starts_with(closer) {
                 *closers = &closers[1..];
-                *rest = behind;
+                self.found.text.push_str(&rest[..white + closer.len()]);
+                *rest = &rest[white + closer.len()..];
                 return true;
             }
             if here.is_empty() || closer.starts_with(here) {
                 return false;
             }
             match marker(here) {
-                Marker::Whole(_) => *rest = here,
+                // White space between calls belongs to them. Without a call before it, it belongs to the text.
+                Marker::Whole(_) if !self.found.calls.is_empty() => {
+                    self.found.text.push_str(&rest[..white]);
+                    *rest = here;
+                }
                 Marker::Begun => return false,
-                // White space without a call before it belongs to the text; so it does before other text.
-                Marker::None => {}
+                Marker::Whole(_) | Marker::None => {}
             }
         }
         self.place = Place::Text;
@@ -222,7 +248,7 @@ impl Leaks {
         if behind.len() < HEAD_BYTES_MAX + template.behind_name.len() {
             return false;
         }
-        said(marker, tell);
+        self.say(marker, tell);
         *rest = behind;
         self.place = Place::Text;
         true
@@ -230,115 +256,35 @@ impl Leaks {
 
     fn read_value(&mut self, rest: &mut &str, tell: &mut dyn FnMut(Piece<'_>)) -> bool {
         let Place::Value { template, start, scan, read } = &mut self.place else { return false };
-        let (head, behind) = rest.split_at(*start);
+        let (template, (head, behind)) = (*template, rest.split_at(*start));
         let value = behind.trim_start();
         if !scan.is_begun() && !value.is_empty() && !value.starts_with(template.begins) {
-            said(&rest[..rest.len() - value.len()], tell);
+            self.say(&rest[..rest.len() - value.len()], tell);
             *rest = value;
             self.place = Place::Text;
             return true;
         }
-        let start = rest.len() - value.len();
-        let Some(end) = scan.read(&rest[*read..]).map(|end| *read + end) else {
-            *read = rest.len();
-            if rest.len() <= HELD_BYTES_MAX {
-                return false;
-            }
-            said(rest, tell);
-            *rest = "";
+        let end = scan.read(&rest[*read..]).map(|end| *read + end);
+        *read = rest.len();
+        let held = end.unwrap_or(rest.len());
+        if self.found.text.len() + held > HELD_BYTES_MAX {
+            self.say(&rest[..held], tell);
+            *rest = &rest[held..];
             self.place = Place::Text;
-            return false;
-        };
-        let (closers, value) = (template.closers, &rest[start..end]);
-        let found = if template.behind_name.is_empty() {
-            calls(value)
+            return true;
+        }
+        let Some(end) = end else { return false };
+        let value = &rest[rest.len() - value.len()..end];
+        let name = &head[template.marker.len()..head.len() - template.behind_name.len()];
+        if let Some(calls) = templates::calls(template, name, value, &self.offered) {
+            self.found.calls.extend(calls);
+            self.found.text.push_str(&rest[..end]);
+            self.place = Place::Between { closers: template.closers };
         } else {
-            let name = &head[template.marker.len()..head.len() - template.behind_name.len()];
-            named(name, value).map(|call| vec![call])
-        };
-        match found {
-            Some(calls) => {
-                calls.into_iter().for_each(|call| tell(Piece::Call(call)));
-                self.place = Place::Between { closers, after_call: true };
-            }
-            None => {
-                said(&rest[..end], tell);
-                self.place = Place::Text;
-            }
+            self.say(&rest[..end], tell);
+            self.place = Place::Text;
         }
         *rest = &rest[end..];
         true
     }
-}
-
-enum Marker {
-    Whole(&'static Template),
-    Begun,
-    None,
-}
-
-/// The marker that `text` begins with, or that begins with `text`.
-fn marker(text: &str) -> Marker {
-    for template in &TEMPLATES {
-        if text.starts_with(template.marker) {
-            return Marker::Whole(template);
-        }
-        if template.marker.starts_with(text) {
-            return Marker::Begun;
-        }
-    }
-    Marker::None
-}
-
-fn said(text: &str, tell: &mut dyn FnMut(Piece<'_>)) {
-    if !text.is_empty() {
-        tell(Piece::Said(text));
-    }
-}
-
-#[derive(Deserialize)]
-struct Shape<'a> {
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    name: &'a RawValue,
-    #[serde(borrow, alias = "parameters")]
-    arguments: &'a RawValue,
-}
-
-/// The calls that `value` is, all of them.
-fn calls(value: &str) -> Option<Vec<Leaked>> {
-    if value.starts_with('{') {
-        return Some(vec![call(value)?]);
-    }
-    let calls = json::elements(value, CALLS_MAX).ok()?;
-    if calls.is_empty() { None } else { calls.into_iter().map(call).collect() }
-}
-
-fn call(raw: &str) -> Option<Leaked> {
-    let shape: Shape<'_> = if raw.starts_with('{') { serde_json::from_str(raw).ok()? } else { return None };
-    let name = json::string(shape.name.get()).filter(|name| !name.is_empty())?;
-    let arguments = json::text(shape.arguments.get());
-    if !arguments.trim_start().starts_with('{') {
-        return None;
-    }
-    let id = shape.id.and_then(|raw| json::string(raw.get())).unwrap_or_default();
-    Some(Leaked { id: id.into_owned(), name: name.into_owned(), arguments: arguments.into_owned() })
-}
-
-/// The call of the tool `functions.name:0`. The number is that of the call in its answer, so it makes no id for a
-/// conversation.
-fn named(tool: &str, arguments: &str) -> Option<Leaked> {
-    let tool = tool.trim();
-    let tool = tool.strip_prefix("functions.").unwrap_or(tool);
-    let name = match tool.rsplit_once(':') {
-        Some((name, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => tool,
-    };
-    let is_json = serde_json::from_str::<&RawValue>(arguments).is_ok();
-    (is_json && !name.is_empty()).then(|| Leaked {
-        id: String::new(),
-        name: name.to_owned(),
-        arguments: arguments.to_owned(),
-    })
 }

@@ -10,10 +10,14 @@ mod fragment;
 mod leaks;
 mod said;
 mod scan;
+mod templates;
 mod think;
 
+use std::sync::Arc;
+
 use self::calls::Calls;
-use self::leaks::{Leaks, Piece};
+use self::fragment::Fragment;
+use self::leaks::{Leaks, Next, Piece};
 use self::said::Channel;
 use self::think::Think;
 use super::event::{Event, Finish};
@@ -23,27 +27,31 @@ use crate::json;
 /// Reads one answer, and repairs what upstreams get wrong in it. Of several choices it reads the one with index 0.
 #[derive(Debug)]
 pub struct Reader {
-    /// Whether the request has tools. Without them no text is taken for a call.
+    /// Whether the model may call a tool. Else no text is taken for a call.
     tools: bool,
     think: Think,
     leaks_in_reasoning: Leaks,
     leaks_in_text: Leaks,
     calls: Calls,
     finish: Finish,
+    /// Bytes of words and calls that were taken.
+    taken: usize,
 }
 
 impl Reader {
     /// A reader of an answer that has not begun. `call` is the id of the call, from which missing ids of tool calls are
-    /// made; `tools` says whether the request has tools; `custom` are the names of those that take free text.
+    /// made; `offered` are the names of the tools that the model may call; `custom` are those that take free text.
     #[must_use]
-    pub fn new(call: &str, tools: bool, custom: Vec<String>) -> Reader {
+    pub fn new(call: &str, offered: Vec<String>, custom: Vec<String>) -> Reader {
+        let offered: Arc<[String]> = offered.into();
         Reader {
-            tools,
+            tools: !offered.is_empty(),
             think: Think::default(),
-            leaks_in_reasoning: Leaks::default(),
-            leaks_in_text: Leaks::default(),
+            leaks_in_reasoning: Leaks::new(offered.clone(), false),
+            leaks_in_text: Leaks::new(offered, true),
             calls: Calls::new(call, custom),
             finish: Finish::Unsaid,
+            taken: 0,
         }
     }
 
@@ -69,21 +77,35 @@ impl Reader {
     /// What was held back, when nothing more comes.
     pub fn end(&mut self) -> Vec<Event> {
         let mut out = Vec::new();
-        let (reasoning, text) = self.think.flush(true);
-        self.reasoning(&reasoning, &mut out);
-        self.text(&text, &mut out);
-        self.flush_leaks(&mut out);
+        self.let_go(Next::Nothing, &mut out);
         let cut = matches!(self.finish, Finish::Length | Finish::ContentFilter);
         self.calls.end(cut, &mut out);
         out
     }
 
+    /// What was held back of a text, when the answer breaks off. A call that is open stays so: clients run what has ended.
+    pub fn broken_off(&mut self) -> Vec<Event> {
+        let mut out = Vec::new();
+        if !self.calls.is_open() {
+            self.let_go(Next::Failure, &mut out);
+        }
+        out
+    }
+
+    /// Bytes of words and calls that were taken so far.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        self.taken
+    }
+
     /// Why the answer ended, as far as the upstream said. One that ended well with tool calls waits for their outputs,
-    /// also where the upstream says `stop`.
+    /// also where the upstream says `stop`. One whose calls cannot be read did not end well: nobody would answer them.
     #[must_use]
     pub fn finish(&self) -> Finish {
         match self.finish {
-            Finish::Stop if self.calls.any() => Finish::ToolCalls,
+            Finish::Stop | Finish::ToolCalls if self.calls.any() => Finish::ToolCalls,
+            Finish::ToolCalls => Finish::Unsaid,
+            Finish::Stop if self.calls.unreadable() => Finish::Unsaid,
             said => said,
         }
     }
@@ -93,12 +115,12 @@ impl Reader {
             said::read(delta, &mut |channel, text| self.say(channel, text, out));
             let tools = delta.tool_calls.map(|raw| raw.get()).filter(|raw| *raw != "[]");
             if tools.is_some() || delta.function_call.is_some() {
-                self.flush(out);
+                self.let_go(Next::Other, out);
             }
             if let Some(raw) = tools {
-                fragment::read(raw, &mut |fragment| self.calls.take(fragment, out));
+                fragment::read(raw, &mut |fragment| self.take(fragment, out));
             } else if let Some(raw) = delta.function_call {
-                fragment::read_function(raw.get(), &mut |fragment| self.calls.take(fragment, out));
+                fragment::read_function(raw.get(), &mut |fragment| self.take(fragment, out));
             }
         }
         let reason = choice.finish_reason.and_then(|raw| json::string(raw.get()));
@@ -107,7 +129,13 @@ impl Reader {
         }
     }
 
+    fn take(&mut self, fragment: &Fragment<'_>, out: &mut Vec<Event>) {
+        self.taken += fragment.id.len() + fragment.name.len() + fragment.arguments.len();
+        self.calls.take(fragment, out);
+    }
+
     fn say(&mut self, channel: Channel, text: &str, out: &mut Vec<Event>) {
+        self.taken += text.len();
         match channel {
             Channel::Reasoning => self.reasoning(text, out),
             Channel::Text => {
@@ -116,7 +144,7 @@ impl Reader {
                 self.text(&text, out);
             }
             Channel::Refusal => {
-                self.flush(out);
+                self.let_go(Next::Other, out);
                 self.calls.say(Event::Refusal(text.to_owned()), out);
             }
         }
@@ -129,7 +157,10 @@ impl Reader {
         if !self.tools {
             return self.calls.say(Event::Reasoning(text.to_owned()), out);
         }
-        self.leaks_in_text.flush(&mut |piece| tell(&mut self.calls, piece, Event::Text, out));
+        if !(self.leaks_in_text.awaits_end() && text.trim_ascii().is_empty()) {
+            self.leaks_in_text
+                .flush(Next::Other, &mut |piece| tell(&mut self.calls, piece, Event::Text, out));
+        }
         self.leaks_in_reasoning.read(text, &mut |piece| tell(&mut self.calls, piece, Event::Reasoning, out));
     }
 
@@ -140,21 +171,22 @@ impl Reader {
         if !self.tools {
             return self.calls.say(Event::Text(text.to_owned()), out);
         }
-        self.leaks_in_reasoning.flush(&mut |piece| tell(&mut self.calls, piece, Event::Reasoning, out));
+        // White space does not say that the answer goes on behind a call.
+        if !(self.leaks_in_reasoning.awaits_end() && text.trim_ascii().is_empty()) {
+            let next = Next::Other;
+            self.leaks_in_reasoning
+                .flush(next, &mut |piece| tell(&mut self.calls, piece, Event::Reasoning, out));
+        }
         self.leaks_in_text.read(text, &mut |piece| tell(&mut self.calls, piece, Event::Text, out));
     }
 
-    /// Lets go of what is held back, because something else than text follows.
-    fn flush(&mut self, out: &mut Vec<Event>) {
-        let (reasoning, text) = self.think.flush(false);
+    /// Lets go of the text that is held back.
+    fn let_go(&mut self, next: Next, out: &mut Vec<Event>) {
+        let (reasoning, text) = self.think.flush(next != Next::Other);
         self.reasoning(&reasoning, out);
         self.text(&text, out);
-        self.flush_leaks(out);
-    }
-
-    fn flush_leaks(&mut self, out: &mut Vec<Event>) {
-        self.leaks_in_reasoning.flush(&mut |piece| tell(&mut self.calls, piece, Event::Reasoning, out));
-        self.leaks_in_text.flush(&mut |piece| tell(&mut self.calls, piece, Event::Text, out));
+        self.leaks_in_reasoning.flush(next, &mut |piece| tell(&mut self.calls, piece, Event::Reasoning, out));
+        self.leaks_in_text.flush(next, &mut |piece| tell(&mut self.calls, piece, Event::Text, out));
     }
 }
 
