@@ -46,6 +46,9 @@ impl Telling {
     /// The end of a stream that came whole.
     pub fn finish(&mut self, ending: &Ending) -> Bytes {
         let mut out = self.begin();
+        if let Some(writer) = &mut self.writer {
+            writer.before_end();
+        }
         self.flush(&mut out);
         if let Some(writer) = &mut self.writer {
             writer.finish(self.collector.items(), ending, &mut out);
@@ -53,7 +56,8 @@ impl Telling {
         out.into()
     }
 
-    /// The end of a stream that failed.
+    /// The end of a stream that failed; or, in the place of what [`Telling::finish`] returned, of one whose end cannot be
+    /// sent.
     pub fn fail(&mut self, error: &ErrorBody) -> Bytes {
         let mut out = self.begin();
         if let Some(writer) = &mut self.writer {
