@@ -13,6 +13,7 @@ mod hub_name;
 mod jobs;
 mod python;
 mod shelf;
+mod steps;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -120,10 +121,7 @@ impl Tokenizers {
         if texts.iter().map(String::len).sum::<usize>() > TEXT_BYTES_MAX {
             return bound;
         }
-        let count = move |tokenizer: &ModelTokenizer| {
-            texts.iter().map(|text| tokenizer.count_text(text)).collect::<Option<Vec<u64>>>()
-        };
-        let counted = self.with_tokenizer(offer, count).await;
+        let counted = self.with_tokenizer(offer, move |tokenizer| tokenizer.count_texts(&texts)).await;
         counted.map_or(bound, |tokens| TextCounts { tokens, source: CountSource::Tokenizer })
     }
 

@@ -1,29 +1,40 @@
 //! A model's tokenizer with its chat templates, loaded.
 
-use tokenizers::{ModelWrapper, Tokenizer};
+use tokenizers::{DecoderWrapper, ModelWrapper, PostProcessorWrapper, TokenizerImpl};
 use tracing::debug;
 use wire::chat::{IMAGE_TOKENS_ESTIMATED, MESSAGE_TOKENS, TOOL_TOKENS};
 
+use super::COUNT_TIME_MAX;
 use super::conversation::Conversation;
 use super::files::TokenizerFiles;
+use super::steps::{Normalizers, PreTokenizers, REPLACEMENT_BYTES_MAX};
 use super::template::ChatTemplates;
 use crate::clock::Clock;
 
 /// The longest text that is tokenized, in bytes: a million tokens of prose, as many as the longest contexts.
 pub(super) const TEXT_BYTES_MAX: usize = 4 << 20;
 
-/// What is tokenized at once, in bytes. The library takes some two hundred bytes of memory for each.
-const CHUNK_BYTES: usize = 64 << 10;
+/// What is tokenized at once, in bytes. The library takes some two hundred bytes of memory for each,
+/// and a text may grow before it gets there.
+pub(super) const CHUNK_BYTES: usize = 16 << 10;
 
 /// Words that a thread remembers for a tokenizer. The library's own ten thousand stay in memory when the tokenizer
 /// does not.
 const WORDS_REMEMBERED_MAX: usize = 500;
+
+/// The longest word of a `WordPiece` model, in characters: its time grows with the square. It is 100 in the field.
+const WORD_CHARS_MAX: usize = 1_000;
+
+/// The library's tokenizer, with steps that are bounded.
+type Tokenizer =
+    TokenizerImpl<ModelWrapper, Normalizers, PreTokenizers, PostProcessorWrapper, DecoderWrapper>;
 
 /// A tokenizer in memory.
 #[derive(Debug)]
 pub(super) struct ModelTokenizer {
     tokenizer: Tokenizer,
     templates: Option<ChatTemplates>,
+    clock: Clock,
 }
 
 impl ModelTokenizer {
@@ -32,10 +43,14 @@ impl ModelTokenizer {
     /// # Errors
     /// When it is no tokenizer; for the log.
     pub(super) fn load(files: &TokenizerFiles, clock: &Clock) -> Result<ModelTokenizer, String> {
-        let mut tokenizer = Tokenizer::from_bytes(&files.tokenizer).map_err(|error| error.to_string())?;
+        let mut tokenizer: Tokenizer =
+            serde_json::from_slice(&files.tokenizer).map_err(|error| error.to_string())?;
+        check(tokenizer.get_model())?;
         // Some files cut or fill every text to the length that they were trained with.
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|error| error.to_string())?;
+        // It puts special tokens around a text, which the template does here, and may repeat the text at will.
+        tokenizer.with_post_processor(None::<PostProcessorWrapper>);
         if let ModelWrapper::BPE(model) = tokenizer.get_model() {
             let mut model = model.clone();
             model.resize_cache(WORDS_REMEMBERED_MAX);
@@ -45,11 +60,12 @@ impl ModelTokenizer {
             debug!(error, "a chat template cannot be read");
             None
         });
-        Ok(ModelTokenizer { tokenizer, templates })
+        Ok(ModelTokenizer { tokenizer, templates, clock: clock.clone() })
     }
 
     /// The tokens of a chat prompt; `None` when it cannot be counted.
     pub(super) fn count_chat(&self, body: &[u8]) -> Option<u64> {
+        let until_ns = self.until_ns();
         let conversation = Conversation::read(body)?;
         let rendered = self.templates.as_ref().and_then(|templates| match templates.render(&conversation) {
             Ok(text) => Some(text),
@@ -59,24 +75,63 @@ impl ModelTokenizer {
             }
         });
         let tokens = match rendered {
-            Some(text) => self.count_text(&text)?,
+            Some(text) => self.count(&text, until_ns)?,
             None => {
                 let (messages, tools) = conversation.lengths();
-                self.count_text(&conversation.text())? + messages * MESSAGE_TOKENS + tools * TOOL_TOKENS
+                self.count(&conversation.text(), until_ns)? + messages * MESSAGE_TOKENS + tools * TOOL_TOKENS
             }
         };
         Some(tokens + conversation.images() * IMAGE_TOKENS_ESTIMATED)
     }
 
-    /// The tokens of a text, special ones in it included; `None` when it is too long, or cannot be counted.
-    pub(super) fn count_text(&self, text: &str) -> Option<u64> {
+    /// The tokens of each text, special ones in it included; `None` when one is too long, or cannot be counted.
+    pub(super) fn count_texts<T: AsRef<str>>(&self, texts: &[T]) -> Option<Vec<u64>> {
+        let until_ns = self.until_ns();
+        texts.iter().map(|text| self.count(text.as_ref(), until_ns)).collect()
+    }
+
+    /// When a count that begins now is of no use any more.
+    fn until_ns(&self) -> u64 {
+        let most_ns = u64::try_from(COUNT_TIME_MAX.as_nanos()).unwrap_or(u64::MAX);
+        self.clock.now().mono_ns.saturating_add(most_ns)
+    }
+
+    /// The tokens of a text. Nobody waits for them after `until_ns`, so that the rest is left then.
+    pub(super) fn count(&self, text: &str, until_ns: u64) -> Option<u64> {
         if text.len() > TEXT_BYTES_MAX {
             return None;
         }
-        // The template has put the special tokens where they belong.
-        let count = |chunk| self.tokenizer.encode_fast(chunk, false).map(|encoding| encoding.len() as u64);
-        chunks(text).map(count).sum::<Result<u64, _>>().ok()
+        let count = |chunk| {
+            if self.clock.now().mono_ns > until_ns {
+                return None;
+            }
+            // The template has put the special tokens where they belong.
+            self.tokenizer.encode_fast(chunk, false).map(|encoding| encoding.len() as u64).ok()
+        };
+        let too_long = || self.tokenizer.get_normalizer().map(Normalizers::too_long);
+        let before = too_long();
+        let tokens = chunks(text).map(count).sum();
+        // A text of somebody else that grew too long meanwhile costs this one its count as well, and no more than that.
+        if too_long() == before { tokens } else { None }
     }
+}
+
+/// Refuses a model that takes its time on every word.
+fn check(model: &ModelWrapper) -> Result<(), String> {
+    let (affixes, word_chars) = match model {
+        ModelWrapper::BPE(model) => {
+            let affix = |affix: &Option<String>| affix.as_ref().map_or(0, String::len);
+            (affix(&model.continuing_subword_prefix).max(affix(&model.end_of_word_suffix)), 0)
+        }
+        ModelWrapper::WordPiece(model) => {
+            (model.continuing_subword_prefix.len(), model.max_input_chars_per_word)
+        }
+        _ => (0, 0),
+    };
+    if affixes > REPLACEMENT_BYTES_MAX || word_chars > WORD_CHARS_MAX {
+        return Err("its model takes too long for a word".to_owned());
+    }
+    Ok(())
 }
 
 /// Pieces of a text, cut at the beginning of a line where that can be. Words and pauses never reach across it, so that

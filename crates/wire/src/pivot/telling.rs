@@ -62,6 +62,9 @@ impl Telling {
     /// The end of a stream that came whole.
     pub fn finish(&mut self, ending: &Ending) -> Bytes {
         let mut out = self.begin();
+        if let Some(writer) = &mut self.writer {
+            writer.before_end();
+        }
         self.flush(&mut out);
         if let Some(writer) = &mut self.writer {
             writer.finish(self.collector.items(), ending, &mut out);
@@ -81,7 +84,8 @@ impl Telling {
         }
     }
 
-    /// The end of a stream that failed.
+    /// The end of a stream that failed; or, in the place of what [`Telling::finish`] returned, of one whose end cannot be
+    /// sent.
     pub fn fail(&mut self, error: &ErrorBody) -> Bytes {
         let mut out = self.begin();
         for event in self.reader.broken_off() {

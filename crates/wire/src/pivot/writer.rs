@@ -47,6 +47,10 @@ pub trait Writer: fmt::Debug + Send {
     /// The next step of the answer.
     fn progress(&mut self, progress: &Progress<'_>, out: &mut Vec<u8>);
 
+    /// What follows is the end of a stream that came whole. Where that end cannot be sent after all, [`Writer::fail`] takes
+    /// its place, and goes on from here.
+    fn before_end(&mut self) {}
+
     /// The end of a stream that came whole. `items` are all items, closed.
     fn finish(&mut self, items: &[Item], ending: &Ending, out: &mut Vec<u8>);
 

@@ -21,9 +21,21 @@ const CODES: [(&str, &[&str]); 4] = [
 #[derive(Debug, Default)]
 pub(super) struct Events {
     sequence_number: u64,
+    /// The number of the first event of the end, from when that is told.
+    end: Option<u64>,
 }
 
 impl Events {
+    /// The end is told from here on.
+    pub(super) fn begin_end(&mut self) {
+        self.end = Some(self.sequence_number);
+    }
+
+    /// The end that was told is not sent: its numbers are free.
+    pub(super) fn take_back_end(&mut self) {
+        self.sequence_number = self.end.take().unwrap_or(self.sequence_number);
+    }
+
     /// Appends the next event, which is of the type `kind`.
     pub(super) fn send(&mut self, out: &mut Vec<u8>, kind: &str, fill: impl FnOnce(Object) -> Object) {
         let event = Object::of_type(kind).plain("sequence_number", self.sequence_number);

@@ -164,6 +164,10 @@ impl Writer for ResponsesWriter {
         }
     }
 
+    fn before_end(&mut self) {
+        self.events.begin_end();
+    }
+
     fn finish(&mut self, items: &[Item], ending: &Ending, out: &mut Vec<u8>) {
         let status = Status::of(ending.finish);
         let kind = match status {
@@ -183,6 +187,7 @@ impl Writer for ResponsesWriter {
     }
 
     fn fail(&mut self, items: &[Item], error: &ErrorBody, out: &mut Vec<u8>) {
+        self.events.take_back_end();
         let object = self.object(items, Status::Failed, None, Some(error));
         self.lifecycle(out, "response.failed", &object);
     }

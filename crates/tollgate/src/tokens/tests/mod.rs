@@ -4,6 +4,7 @@ mod counts;
 mod fetching;
 mod hostile;
 mod python;
+mod steps;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use wire::error::ErrorBody;
-use wire::pivot::{Event, Finish, Item, ToolKind, Writer};
+use wire::pivot::{Event, Finish, Item, Telling, ToolKind, Writer};
 use wire::responses::{Extras, Namespaced, ResponsesWriter, error_event};
 
 use super::{CALL, End, call, cut, ending, head, stream, told, writer};
@@ -283,4 +283,20 @@ fn the_error_event_is_flat() {
         [json!({"type": "error", "sequence_number": 0, "code": "upstream_cut",
         "message": "the upstream hung up", "param": null})]
     );
+}
+
+/// The end that was told never left, so a client that counts sees no gap.
+#[test]
+fn a_failure_in_the_place_of_an_end_that_was_not_sent_has_its_number() {
+    let mut telling = Telling::new(CALL, false, Vec::new(), Some(Box::new(writer(&Extras::default()))));
+    let mut sent = Vec::new();
+    for content in ["Hel", "lo"] {
+        let chunk = json!({"choices": [{"index": 0, "delta": {"content": content}, "finish_reason": null}]});
+        sent.extend_from_slice(&telling.chunk(chunk.to_string().as_bytes()));
+    }
+    let unsent = telling.finish(&ending(Finish::Stop));
+    assert!(str::from_utf8(&unsent).unwrap().matches("sequence_number").count() > 1, "{unsent:?}");
+    sent.extend_from_slice(&telling.fail(&cut()));
+    // All that arrived is numbered without a gap.
+    assert_eq!(told(&sent).last().unwrap()["type"], "response.failed");
 }
