@@ -140,7 +140,7 @@ impl Session {
             status: TurnStatus::Completed,
             background: false,
             head: format!("{{\"filler\":\"{}\"}}", "h".repeat(TEXT_BYTES)),
-            input: vec![item("in", "user", "input_text", &part)],
+            input: vec![item("in", "user", "input_text", part)],
             output: vec![item("msg", "assistant", "output_text", "")],
         };
         self.made += 1;
