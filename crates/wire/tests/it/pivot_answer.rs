@@ -80,7 +80,7 @@ fn a_thousand_calls_that_do_not_end_are_a_thousand_items() {
         );
         telling.chunk(chunk.as_bytes());
     }
-    telling.finish(&ending());
+    telling.finish(|_| ending());
     for (index, item) in telling.items().iter().enumerate() {
         assert!(
             matches!(item, Item::Call { name, arguments, .. } if *name == format!("f{index}") && arguments == "{")
@@ -127,7 +127,7 @@ fn told(chunks: &[&[u8]]) -> Telling {
         };
     }
     match stream.end() {
-        End::Complete => telling.finish(&ending()),
+        End::Complete => telling.finish(|_| ending()).0,
         End::Cut => {
             let message = "cut".to_owned();
             telling.fail(&ErrorBody { message, kind: "upstream_error", param: None, code: None })

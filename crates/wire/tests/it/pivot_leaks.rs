@@ -44,7 +44,7 @@ fn a_call_is_taken_only_where_it_is_meant() {
                 let delta = serde_json::json!({ field: str::from_utf8(piece).unwrap() });
                 telling.chunk(serde_json::json!({"choices": [{"delta": delta}]}).to_string().as_bytes());
             }
-            telling.finish(&ending());
+            telling.finish(|_| ending());
             let found = telling.items().iter().filter(|item| matches!(item, Item::Call { .. })).count();
             assert_eq!(found, calls, "{text}");
             if calls == 0 {
@@ -103,6 +103,6 @@ fn a_call_that_is_longer_than_what_is_held_back_stays_text() {
         let chunk = serde_json::json!({"choices": [{"delta": {"content": piece}}]}).to_string();
         telling.chunk(chunk.as_bytes());
     }
-    telling.finish(&ending());
+    telling.finish(|_| ending());
     assert_eq!(rendered(&telling), format!("text {text:?}\nfinish Unsaid\n"));
 }
