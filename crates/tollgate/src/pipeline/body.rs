@@ -172,8 +172,8 @@ pub(super) fn last_frame(relay: &mut Relay, closed: &mut Closed, result: &Result
     let Some(telling) = &mut relay.telling else { return last_chunk(relay, closed, result) };
     let (told, how) = match result {
         Ok(()) => {
-            let ending = closed.ending(telling.finish_reason());
-            (telling.finish(&ending), Told::Whole(ending))
+            let (told, ending) = telling.finish(|finish| closed.ending(finish));
+            (told, Told::Whole(ending))
         }
         Err(failure) => {
             let error = ApiError::from(failure).body;

@@ -59,17 +59,19 @@ impl Telling {
         out.into()
     }
 
-    /// The end of a stream that came whole.
-    pub fn finish(&mut self, ending: &Ending) -> Bytes {
+    /// The end of a stream that came whole. Why it ended is only known when what was held back is told, so `ending` is made
+    /// of that.
+    pub fn finish(&mut self, ending: impl FnOnce(Finish) -> Ending) -> (Bytes, Ending) {
         let mut out = self.begin();
         if let Some(writer) = &mut self.writer {
             writer.before_end();
         }
         self.flush(&mut out);
+        let ending = ending(self.reader.finish());
         if let Some(writer) = &mut self.writer {
-            writer.finish(self.collector.items(), ending, &mut out);
+            writer.finish(self.collector.items(), &ending, &mut out);
         }
-        out.into()
+        (out.into(), ending)
     }
 
     /// Which limit the answer is beyond, in words for people: it cannot be told whole.
@@ -119,7 +121,7 @@ impl Telling {
         self.collector.items()
     }
 
-    /// Why the answer ended, as far as the upstream said.
+    /// Why the answer ended, as far as the upstream said, once it is read to its end.
     #[must_use]
     pub fn finish_reason(&self) -> Finish {
         self.reader.finish()

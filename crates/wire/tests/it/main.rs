@@ -16,7 +16,10 @@ mod messages_stream;
 mod pivot_answer;
 #[cfg(test)]
 mod pivot_broken;
+#[cfg(test)]
 mod pivot_chat;
+#[cfg(test)]
+mod pivot_leaks;
 #[cfg(test)]
 mod pivot_pieces;
 #[cfg(test)]

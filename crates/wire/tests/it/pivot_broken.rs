@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use wire::error::ErrorBody;
-use wire::pivot::{Finish, Item, Telling};
+use wire::pivot::{Ending, Finish, Item, Telling};
 
 use crate::pivot_answer::{Checks, ending};
 
@@ -45,14 +45,28 @@ fn an_answer_that_waits_for_calls_that_nobody_saw_has_no_good_end() {
         let mut telling = telling();
         take(&mut telling, &delta, None);
         take(&mut telling, &json!({}), Some(finish));
-        telling.finish(&ending());
+        telling.finish(|_| ending());
         assert_eq!((calls(&telling), telling.finish_reason()), (vec![], Finish::Unsaid), "{delta}");
     }
     let mut good = telling();
     take(&mut good, &piece(0, "a", "one", "{}"), None);
     take(&mut good, &piece(1, "b", "", "{}"), Some("tool_calls"));
-    good.finish(&ending());
+    good.finish(|_| ending());
     assert_eq!((calls(&good), good.finish_reason()), (vec![("one", "{}")], Finish::ToolCalls));
+}
+
+/// A call that waited for the end of the answer counts for how the answer ended.
+#[test]
+fn a_call_that_is_told_last_is_waited_for() {
+    let leaked = "<tool_call>{\"name\":\"one\",\"arguments\":{}}</tool_call>";
+    for delta in [piece(0, "a", "one", ""), json!({ "content": leaked }), json!({ "reasoning": leaked })] {
+        for said in ["stop", "tool_calls"] {
+            let mut telling = telling();
+            take(&mut telling, &delta, Some(said));
+            let (_, ending) = telling.finish(|finish| Ending { finish, ..ending() });
+            assert_eq!((calls(&telling), ending.finish), (vec![("one", "{}")], Finish::ToolCalls), "{delta}");
+        }
+    }
 }
 
 /// A client sends the id back, and could not send one that is refused.
@@ -60,7 +74,7 @@ fn an_answer_that_waits_for_calls_that_nobody_saw_has_no_good_end() {
 fn an_id_that_is_too_long_is_replaced() {
     let mut telling = telling();
     take(&mut telling, &piece(0, &"i".repeat(257), "one", "{}"), Some("tool_calls"));
-    telling.finish(&ending());
+    telling.finish(|_| ending());
     let Some(Item::Call { call_id, .. }) = telling.items().first() else { panic!("no call") };
     assert_eq!(*call_id, format!("call_{CALL}_0"));
 }
@@ -81,7 +95,7 @@ fn a_call_that_is_sent_again_is_one_call() {
         take(&mut telling, &piece(index, id, name, arguments), None);
     }
     take(&mut telling, &json!({}), Some("tool_calls"));
-    telling.finish(&ending());
+    telling.finish(|_| ending());
     assert_eq!(calls(&telling), [("one", "{\"x\":1}"), ("one", "{\"x\":1}")]);
 }
 

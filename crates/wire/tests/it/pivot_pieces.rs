@@ -94,7 +94,7 @@ proptest! {
         for (at, piece) in rest.into_iter().enumerate() {
             send(at, json!({ "arguments": piece }));
         }
-        telling.finish(&ending());
+        telling.finish(|_| ending());
         let told: Vec<(&str, &str)> = telling.items().iter().filter_map(|item| match item {
             Item::Call { name, arguments, .. } => Some((name.as_str(), arguments.as_str())),
             _ => None,
@@ -112,7 +112,7 @@ proptest! {
         for chunk in chunks {
             telling.chunk(chunk.to_string().as_bytes());
         }
-        telling.finish(&ending());
+        telling.finish(|_| ending());
         let ids: Vec<&str> = telling.items().iter().filter_map(|item| match item {
             Item::Call { call_id, .. } => Some(call_id.as_str()),
             _ => None,

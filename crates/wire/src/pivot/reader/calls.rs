@@ -4,12 +4,12 @@
 //! comes after it waits until it is whole.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::Hasher;
 use std::mem;
 
+use super::call::{Call, Mark, digest};
 use super::custom;
 use super::fragment::Fragment;
-use super::scan::Scan;
 use super::templates::Leaked;
 use crate::pivot::event::Event;
 use crate::pivot::item::ToolKind;
@@ -17,9 +17,6 @@ use crate::pivot::item::ToolKind;
 /// What waits at most, in calls and texts. Beyond it the call at the front is taken for whole: models call a few tools
 /// at once, and every piece is looked for among those that wait.
 const WAITING_MAX: usize = 256;
-
-/// Characters of a tool's name: no dialect takes a tool or a call with a longer one, so it means none.
-const NAME_CHARS_MAX: usize = 128;
 
 /// Characters of a call's id, which the client sends back: a longer one is replaced.
 const ID_CHARS_MAX: usize = 256;
@@ -42,34 +39,10 @@ pub(super) struct Calls {
     unreadable: bool,
 }
 
-/// What an upstream calls a call.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Mark {
-    index: Option<u64>,
-    id: String,
-    name: String,
-}
-
 #[derive(Debug)]
 enum Waiting {
     Said(Event),
     Call(Call),
-}
-
-/// A call while its pieces arrive.
-#[derive(Debug, Default)]
-struct Call {
-    index: Option<u64>,
-    /// The upstream's id, which later pieces may name.
-    id: String,
-    name: String,
-    /// Arguments that were not told.
-    arguments: String,
-    scan: Scan,
-    /// Of all arguments.
-    digest: DefaultHasher,
-    /// What it was told as.
-    told: Option<ToolKind>,
 }
 
 impl Calls {
@@ -272,69 +245,6 @@ impl Calls {
             number += 1;
         }
     }
-}
-
-impl Call {
-    fn mark(&self) -> Mark {
-        Mark { index: self.index, id: self.id.clone(), name: self.name.clone() }
-    }
-
-    /// Whether it says which tool it means.
-    fn is_named(&self) -> bool {
-        !self.name.is_empty() && self.name.chars().count() <= NAME_CHARS_MAX
-    }
-
-    /// Whether a piece with the mark of this call belongs to it. Some upstreams give every call the index 0, and some a
-    /// new id with every piece; only a name begins a call.
-    fn goes_on_with(&self, fragment: &Fragment<'_>) -> bool {
-        let other_id = !fragment.id.is_empty() && !self.id.is_empty() && fragment.id != self.id;
-        let has_arguments = !fragment.arguments.trim_ascii().is_empty();
-        if fragment.name.is_empty() {
-            return !(other_id && self.scan.is_whole());
-        }
-        if fragment.index.is_none() && fragment.id.is_empty() {
-            return !self.scan.is_begun() && !has_arguments;
-        }
-        let another = self.scan.is_whole() && has_arguments;
-        !(other_id || another)
-    }
-
-    fn add(&mut self, fragment: &Fragment<'_>) {
-        self.index = self.index.or(fragment.index);
-        if self.told.is_none() {
-            if self.id.is_empty() {
-                self.id.push_str(&fragment.id);
-            }
-            self.add_name(&fragment.name);
-        }
-        self.grow(&fragment.arguments);
-    }
-
-    /// Names come whole, again with every piece, longer with every piece, or in parts.
-    fn add_name(&mut self, name: &str) {
-        if name.starts_with(&self.name) {
-            self.name.clear();
-        }
-        self.name.push_str(name);
-    }
-
-    fn grow(&mut self, arguments: &str) {
-        self.scan.read(arguments);
-        self.digest.write(arguments.as_bytes());
-        self.arguments.push_str(arguments);
-    }
-}
-
-impl Fragment<'_> {
-    fn mark(&self) -> Mark {
-        Mark { index: self.index, id: self.id.to_string(), name: self.name.to_string() }
-    }
-}
-
-fn digest(arguments: &str) -> u64 {
-    let mut digest = DefaultHasher::new();
-    digest.write(arguments.as_bytes());
-    digest.finish()
 }
 
 fn words(event: &mut Event) -> &mut String {

@@ -4,6 +4,7 @@
 //! text: its thoughts ([`think`]) and its tool calls ([`leaks`]). What is left stands in line with the tool calls that
 //! the upstream understood ([`calls`]), so that one thing follows the other.
 
+mod call;
 mod calls;
 mod custom;
 mod fragment;
