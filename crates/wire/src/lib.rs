@@ -16,5 +16,6 @@ pub mod pivot;
 mod request_error;
 pub mod responses;
 mod scrub;
+pub mod session;
 pub mod sse;
 mod upstream_error;

@@ -4,19 +4,21 @@ use crate::chat::parameters;
 use crate::json::{self, Field};
 use crate::object::Object;
 use crate::request_error::RequestError;
+use crate::session;
 
-/// Characters of a session's name.
-const SESSION_CHARS_MAX: usize = 128;
+/// Texts at which an answer ends. OpenAI takes 4; who needs more than this needs another way.
+const STOPS_MAX: usize = 64;
 
-/// Fields of a chat request that the values of a pivot request are told by, and those that only other dialects have.
-/// They cannot pass beside those values.
-const TOLD: [&str; 26] = [
+/// Fields of a chat request that the values of a pivot request are told by, those that only other dialects have, and
+/// those whose answer no dialect but chat can show. They cannot pass beside those values.
+const TOLD: [&str; 28] = [
     "background",
     "conversation",
     "function_call",
     "functions",
     "input",
     "instructions",
+    "logprobs",
     "max_completion_tokens",
     "max_output_tokens",
     "max_tokens",
@@ -37,28 +39,39 @@ const TOLD: [&str; 26] = [
     "stream_options",
     "tool_choice",
     "tools",
+    "top_logprobs",
 ];
 
+/// Where a dialect is spoken, for what it refuses.
+pub(crate) struct Place {
+    /// The address: `/v1/messages`.
+    pub(crate) route: &'static str,
+    /// Fields of other dialects, each with the one that says the same here.
+    pub(crate) instead: &'static [(&'static str, &'static str)],
+}
+
 /// A field that the dialect does not know, for the upstream, which may. `null` says nothing.
-pub(crate) fn passing(field: &Field<'_>, route: &str) -> Result<Option<(String, String)>, RequestError> {
+///
+/// What chat judges (its price, its bound, its spelling) is judged when the request is worded in chat.
+pub(crate) fn passing(field: &Field<'_>, place: &Place) -> Result<Option<(String, String)>, RequestError> {
     if field.value == "null" {
         return Ok(None);
     }
-    if TOLD.contains(&field.key.as_ref()) {
-        let message = format!("'{}' is not a parameter of {route}", field.key);
-        return Err(RequestError::new("unsupported_parameter", &field.key, message));
+    let key = field.key.as_ref();
+    if TOLD.contains(&key) {
+        let hint = match place.instead.iter().find(|(other, _)| *other == key) {
+            Some((_, instead)) => format!(": give '{instead}' in its place"),
+            None => String::new(),
+        };
+        let message = format!("'{key}' is not a parameter of {}{hint}", place.route);
+        return Err(RequestError::new("unsupported_parameter", key, message));
     }
-    Ok(Some((field.key.clone().into_owned(), field.value.to_owned())))
+    Ok(Some((key.to_owned(), field.value.to_owned())))
 }
 
-/// The name of the session that the request goes on with: 1 to 128 visible characters, without spaces.
+/// The name of the session that the request goes on with.
 pub(crate) fn session_id(body: &Object<'_>) -> Result<Option<String>, RequestError> {
-    let Some(name) = body.name("session_id", SESSION_CHARS_MAX)? else { return Ok(None) };
-    if !name.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let expected = format!("1 to {SESSION_CHARS_MAX} visible ASCII characters without spaces");
-        return Err(RequestError::wrong_value("session_id", &expected));
-    }
-    Ok(Some(name))
+    session::session_id(body.raw("session_id").unwrap_or("null"))
 }
 
 /// The gateway's provider that is asked for.
@@ -69,6 +82,11 @@ pub(crate) fn provider(body: &Object<'_>) -> Result<Option<String>, RequestError
 /// The model that is asked for.
 pub(crate) fn model(body: &Object<'_>) -> Result<String, RequestError> {
     parameters::model(body.raw("model").ok_or_else(|| RequestError::missing("model"))?)
+}
+
+/// The output limit in `key`, in tokens.
+pub(crate) fn output_limit(body: &Object<'_>, key: &str) -> Result<Option<u64>, RequestError> {
+    body.raw(key).map(|raw| parameters::output_limit(key, raw)).transpose()
 }
 
 /// A number, as it was written.
@@ -82,8 +100,8 @@ pub(crate) fn number(body: &Object<'_>, key: &str) -> Result<Option<(String, Str
     }
 }
 
-/// Texts at which the answer ends: one, or an array of at most `texts_max`.
-pub(crate) fn stop(body: &Object<'_>, key: &str, texts_max: usize) -> Result<Vec<String>, RequestError> {
+/// Texts at which the answer ends: one, or an array.
+pub(crate) fn stop(body: &Object<'_>, key: &str) -> Result<Vec<String>, RequestError> {
     let Some(raw) = body.raw(key) else { return Ok(Vec::new()) };
     if let Some(text) = json::string(raw) {
         return Ok(vec![text.into_owned()]);
@@ -92,5 +110,5 @@ pub(crate) fn stop(body: &Object<'_>, key: &str, texts_max: usize) -> Result<Vec
         Some(text) => Ok(text.into_owned()),
         None => Err(RequestError::wrong_type(&format!("{key}[{at}]"), "a string")),
     };
-    body.elements(key, texts_max)?.unwrap_or_default().into_iter().enumerate().map(read).collect()
+    body.elements(key, STOPS_MAX)?.unwrap_or_default().into_iter().enumerate().map(read).collect()
 }

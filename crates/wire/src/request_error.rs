@@ -12,7 +12,7 @@ pub struct RequestError {
     pub param: Option<String>,
     /// A stable word: `invalid_json`, `body_too_deep`, `too_many_fields`, `duplicate_parameter`,
     /// `missing_required_parameter`, `invalid_type`, `invalid_value`, `unsupported_parameter`; of Responses
-    /// requests also `unknown_parameter`, `unsupported_tool`, `unsupported_item`, `mutually_exclusive_parameters`.
+    /// requests also `unsupported_tool`, `unsupported_item`, `mutually_exclusive_parameters`.
     pub code: &'static str,
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use domain::Network;
 use domain::network::NETWORKS_MAX;
+use wire::responses::HostedTools;
 
 use super::env::Env;
 use super::error::ConfigError;
@@ -48,6 +49,9 @@ pub struct ServerConfig {
     pub write_stall: Duration,
     /// The networks of proxies that are believed about where a request comes from; by default none.
     pub trusted_proxies: Vec<Network>,
+    /// What becomes of tools of `/v1/responses` that no upstream has; by default those that coding agents offer with every
+    /// request are left out.
+    pub hosted_tools: HostedTools,
     /// How long a connection may go without a request, and how long the head of a request may take. Of both listeners.
     pub idle: Duration,
 }
@@ -87,6 +91,7 @@ pub(super) fn read_server(section: &mut Section) -> Result<ServerConfig, ConfigE
             .number("write_stall_ms", 1..=DEADLINE_MS_MAX)?
             .map_or(WRITE_STALL_DEFAULT, millis),
         trusted_proxies: read_networks(section, "trusted_proxies")?,
+        hosted_tools: section.parsed("hosted_tools", parse_hosted_tools)?.unwrap_or_default(),
         idle: section.number("idle_ms", 1..=DEADLINE_MS_MAX)?.map_or(IDLE_DEFAULT, millis),
     })
 }
@@ -115,6 +120,15 @@ pub(super) fn parse_address(text: &str) -> Result<SocketAddr, String> {
     literal
         .parse()
         .map_err(|_| format!("must be an IP address and a port such as 127.0.0.1:8000, not `{text}`"))
+}
+
+fn parse_hosted_tools(text: &str) -> Result<HostedTools, String> {
+    match text {
+        "usual" => Ok(HostedTools::DropUsual),
+        "refuse" => Ok(HostedTools::Refuse),
+        "drop" => Ok(HostedTools::Drop),
+        _ => Err(format!("must be usual, refuse or drop, not `{text}`")),
+    }
 }
 
 /// A list of networks, which may be empty.

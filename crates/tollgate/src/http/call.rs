@@ -23,12 +23,14 @@ const TOKEN_COUNT: &str = "x-tollgate-token-count";
 #[expect(dead_code, reason = "it describes what the pipeline reads")]
 pub(super) struct CallQuery {
     /// Your name for a conversation that is kept: its history is put before what you send, and your message and the
-    /// answer are added to it. It is made when it is not there.
+    /// answer are added to it. It is made when it is not there. Its 1 to 128 characters are visible ASCII, with spaces
+    /// only between them.
     #[param(min_length = 1, max_length = 128)]
     session_id: Option<String>,
 }
 
-/// The headers that a call of any dialect may have. Names are of 1 to 128 visible characters.
+/// The headers that a call of any dialect may have. Names are of 1 to 128 visible ASCII characters,
+/// which may have spaces between them.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "it describes what the pipeline reads")]

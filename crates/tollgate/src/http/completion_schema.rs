@@ -21,7 +21,7 @@ pub(super) struct CompletionBody {
     /// The most tokens.
     #[schema(minimum = 1, maximum = 2147483647)]
     max_tokens: Option<u64>,
-    /// The name of a conversation that is kept.
+    /// The name of a conversation that is kept: visible ASCII characters, which may have spaces between them.
     #[schema(min_length = 1, max_length = 128)]
     session_id: Option<String>,
 }

@@ -27,7 +27,7 @@ pub(super) struct MessageBody {
     tools: Option<Vec<Value>>,
     /// Whether to stream the answer.
     stream: Option<bool>,
-    /// The name of a conversation that is kept.
+    /// The name of a conversation that is kept: visible ASCII characters, which may have spaces between them.
     #[schema(min_length = 1, max_length = 128)]
     session_id: Option<String>,
 }

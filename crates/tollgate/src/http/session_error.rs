@@ -4,6 +4,7 @@ use hyper::StatusCode;
 use std::time::Duration;
 
 use tracing::warn;
+use wire::session::SESSION_CHARS_MAX;
 
 use super::ApiError;
 use crate::ledger::BILLING_UNAVAILABLE;
@@ -36,7 +37,8 @@ pub(super) fn refused(refusal: SessionRefusal) -> ApiError {
         ),
         SessionRefusal::BadName(place) => {
             let message = format!(
-                "'{place}' must have 1 to 128 visible characters, and be the same wherever it stands."
+                "'{place}' must have 1 to {SESSION_CHARS_MAX} visible ASCII characters, which may have spaces between \
+                 them, and be the same wherever it stands."
             );
             bad("invalid_value", message).param(place)
         }

@@ -8,9 +8,9 @@ use wire::completions::CompletionsRequest;
 use wire::embeddings::EmbeddingsRequest;
 use wire::messages::MessagesRequest;
 use wire::responses::{HostedTools, ResponsesRequest};
+use wire::session::is_session_name;
 
 use super::{Dialect, Refusal};
-use crate::ledger::usage::TAG_CHARS_MAX;
 use crate::sessions::{SessionRefusal, Wish};
 
 /// The header that names a conversation to go on in, for clients that cannot add a field to the body.
@@ -40,22 +40,32 @@ pub(super) enum What {
 
 impl Asked {
     /// Reads a body, and the session that the request names in it or beside it.
-    pub(super) fn read(dialect: Dialect, head: &Parts, body: Bytes) -> Result<Asked, Refusal> {
-        Asked::named(What::parse(dialect, body).map_err(Refusal::Request)?, head)
+    pub(super) fn read(
+        dialect: Dialect,
+        head: &Parts,
+        body: Bytes,
+        hosted: HostedTools,
+    ) -> Result<Asked, Refusal> {
+        Asked::named(What::parse(dialect, body, hosted).map_err(Refusal::Request)?, head)
     }
 
     /// The same for a request that is only counted: it needs no output limit, and nothing is stored.
-    pub(super) fn counted(dialect: Dialect, head: &Parts, body: Bytes) -> Result<Asked, Refusal> {
+    pub(super) fn counted(
+        dialect: Dialect,
+        head: &Parts,
+        body: Bytes,
+        hosted: HostedTools,
+    ) -> Result<Asked, Refusal> {
         let what = match dialect {
             Dialect::Messages => {
                 MessagesRequest::parse_count(&body).map(|asks| What::Messages(Box::new(asks)))
             }
-            other => What::parse(other, body),
+            other => What::parse(other, body, hosted),
         };
         let mut asked = Asked::named(what.map_err(Refusal::Request)?, head)?;
         asked.wish.store = false;
         if let What::Responses(request) = &mut asked.what {
-            (request.store, request.background) = (false, false);
+            (request.extras.store, request.extras.background) = (false, false);
         }
         Ok(asked)
     }
@@ -67,7 +77,7 @@ impl Asked {
                 previous: request.previous.clone(),
                 conversation: request.conversation.clone(),
                 name,
-                store: request.store,
+                store: request.extras.store,
             },
             // Vectors are no conversation: the name is told on the receipt, and nothing is kept.
             What::Embeddings(_) => Wish { name, ..Wish::default() },
@@ -78,12 +88,10 @@ impl Asked {
 }
 
 impl What {
-    fn parse(dialect: Dialect, body: Bytes) -> Result<What, RequestError> {
+    fn parse(dialect: Dialect, body: Bytes, hosted: HostedTools) -> Result<What, RequestError> {
         Ok(match dialect {
             Dialect::Chat => What::Chat(ChatRequest::parse(body.clone())?, body),
-            Dialect::Responses => {
-                What::Responses(Box::new(ResponsesRequest::parse(&body, HostedTools::default())?))
-            }
+            Dialect::Responses => What::Responses(Box::new(ResponsesRequest::parse(&body, hosted)?)),
             Dialect::Messages => What::Messages(Box::new(MessagesRequest::parse(&body)?)),
             Dialect::Completions => What::Completions(Box::new(CompletionsRequest::parse(&body)?)),
             Dialect::Embeddings => What::Embeddings(Box::new(EmbeddingsRequest::parse(body)?)),
@@ -160,9 +168,8 @@ fn session_id(head: &Parts, in_body: Option<&str>) -> Result<Option<String>, Ses
     let names = in_body.map(|name| (SESSION_ID_QUERY, name.to_owned())).into_iter();
     let names = names.chain(in_query.map(|name| (SESSION_ID_QUERY, name)));
     for (place, name) in names.chain(in_headers.map(|name| (SESSION_ID_HEADER, name))) {
-        let visible = name.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
         let differs = found.as_ref().is_some_and(|earlier| *earlier != name);
-        if !visible || !(1..=TAG_CHARS_MAX).contains(&name.len()) || differs {
+        if !is_session_name(&name) || differs {
             return Err(SessionRefusal::BadName(place));
         }
         found = Some(name);
@@ -188,6 +195,7 @@ mod tests {
             ("", &["mine", "yours"], None, Err(())),
             ("?session_id=mine", &[], Some("yours"), Err(())),
             ("?session_id=", &[], None, Err(())),
+            ("?session_id=%20mine", &[], None, Err(())),
             ("?session_id=a%0Ab", &[], None, Err(())),
             ("", &[""], None, Err(())),
         ] {

@@ -65,7 +65,7 @@ pub(super) async fn compose(
 /// conversation to go on in, and want to go on.
 fn truncates(what: &What) -> bool {
     match what {
-        What::Responses(request) => request.truncate,
+        What::Responses(request) => request.extras.truncate,
         _ => true,
     }
 }
@@ -117,7 +117,7 @@ impl Composer<'_> {
         let sealer = self.gateway.vault.of(self.by.account);
         self.open_reasoning(&mut request, &sealer);
         self.resolve_references(&mut request).await?;
-        if request.background {
+        if request.extras.background {
             // It is watched, cancelled and resumed by its events, whoever reads them.
             request.ask.stream = true;
         }
@@ -125,8 +125,8 @@ impl Composer<'_> {
         let chat = self.worded(&request.ask, past.items, past.is_whole).await?;
         let (place, lock) = (past.place, past.lock);
         let head = self.head(&request.ask, &request.extras, place);
-        let turn = request.store.then(|| Turn {
-            background: request.background,
+        let turn = request.extras.store.then(|| Turn {
+            background: request.extras.background,
             ..self.turn(place, lock, head.clone(), &request.ask.input)
         });
         let sealer = request.include_sealed.then_some(sealer);

@@ -19,7 +19,7 @@ pub async fn count(
     head: &Parts,
     body: Bytes,
 ) -> Result<Count, Refusal> {
-    let asked = Asked::counted(dialect, head, body)?;
+    let asked = Asked::counted(dialect, head, body, gateway.config.server.hosted_tools)?;
     let named = named_provider(&head.headers);
     let provider = asked.what.provider().or(named.as_deref());
     let snapshot = gateway.catalogue.snapshot();

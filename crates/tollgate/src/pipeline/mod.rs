@@ -164,7 +164,7 @@ async fn prepare(
     head: &Parts,
     bytes: Bytes,
 ) -> Result<Prepared, Refusal> {
-    let asked = Asked::read(dialect, head, bytes)?;
+    let asked = Asked::read(dialect, head, bytes, gateway.config.server.hosted_tools)?;
     let (model, stream) = (asked.what.model(), asked.what.stream());
     record.asked(model, stream, asked.wish.name.as_deref());
     record.drops_tools(asked.what.dropped_tools());

@@ -12,15 +12,13 @@ use super::parameters;
 use super::prompt::Prompt;
 use crate::json::{self, Field, Unreadable};
 use crate::request_error::RequestError;
+use crate::session;
 
 /// Arrays and objects that may nest in a body, itself included. Real requests, tool schemas included, stay below 20.
 const DEPTH_MAX: usize = 64;
 
 /// Top-level fields of a body. Real requests have about 10.
 const FIELDS_MAX: usize = 1_000;
-
-/// Characters of a session's name.
-const SESSION_CHARS_MAX: usize = 128;
 
 /// How to send a request on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,7 +200,7 @@ impl Draft {
         match field.key.as_ref() {
             "model" => self.model = Some(parameters::model(value)?),
             "provider" => self.provider = Some(parameters::provider(value)?),
-            "session_id" => self.session_id = Some(parameters::name("session_id", value, SESSION_CHARS_MAX)?),
+            "session_id" => self.session_id = session::session_id(value)?,
             "messages" => {
                 self.has_messages = true;
                 self.prompt.read_messages(value)?;

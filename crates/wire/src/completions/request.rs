@@ -1,17 +1,18 @@
 //! The body of `POST /v1/completions`.
 
-use crate::chat::parameters;
 use crate::json;
 use crate::object::Object;
-use crate::passing::{self, passing};
+use crate::passing::{self, Place, passing};
 use crate::pivot::{Item, Part, Request, Role, Settings};
 use crate::request_error::RequestError;
 
 /// The output limit where the client gives none, in tokens, as at OpenAI.
 const OUTPUT_TOKENS_DEFAULT: u64 = 16;
 
-/// Texts at which an answer ends. OpenAI takes 4; who needs more than this needs another way.
-const STOP_MAX: usize = 64;
+const HERE: Place = Place {
+    route: "/v1/completions",
+    instead: &[("input", "prompt"), ("max_completion_tokens", "max_tokens")],
+};
 
 /// Fields that are read here.
 const READ: [&str; 15] = [
@@ -51,8 +52,7 @@ impl CompletionsRequest {
     pub fn parse(body: &[u8]) -> Result<CompletionsRequest, RequestError> {
         let body = Object::body(body)?;
         refuse_unsupported(&body)?;
-        let limit =
-            body.raw("max_tokens").map(|raw| parameters::output_limit("max_tokens", raw)).transpose()?;
+        let limit = passing::output_limit(&body, "max_tokens")?;
         let stream = body.boolean("stream")?.unwrap_or(false);
         let usage_asked = match body.object("stream_options")? {
             Some(options) => options.boolean("include_usage")?.unwrap_or(false),
@@ -66,7 +66,7 @@ impl CompletionsRequest {
             input: vec![Item::Message { role: Role::User, parts: vec![Part::Text(prompt(&body)?)] }],
             settings: Settings {
                 output_tokens: Some(limit.unwrap_or(OUTPUT_TOKENS_DEFAULT)),
-                stop: passing::stop(&body, "stop", STOP_MAX)?,
+                stop: passing::stop(&body, "stop")?,
                 passing: passed(&body)?,
                 ..Settings::default()
             },
@@ -121,7 +121,7 @@ fn passed(body: &Object<'_>) -> Result<Vec<(String, String)>, RequestError> {
         fields.extend(passing::number(body, key)?);
     }
     for field in body.fields().iter().filter(|field| !READ.contains(&field.key.as_ref())) {
-        fields.extend(passing(field, "/v1/completions")?);
+        fields.extend(passing(field, &HERE)?);
     }
     Ok(fields)
 }

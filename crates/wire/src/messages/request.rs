@@ -1,17 +1,26 @@
 //! The body of `POST /v1/messages` and of `/v1/messages/count_tokens`.
 
 use super::{conversation, settings, tools};
-use crate::chat::parameters;
 use crate::object::Object;
-use crate::passing::{self, passing};
+use crate::passing::{self, Place, passing};
 use crate::pivot::{Request, Settings};
 use crate::request_error::RequestError;
 
 /// Characters of `metadata.user_id`. Coding agents put about 200 into it.
 const USER_ID_CHARS_MAX: usize = 512;
 
-/// Sequences at which an answer ends. OpenAI takes 4; who needs more than this needs another way.
-const STOP_SEQUENCES_MAX: usize = 64;
+const HERE: Place = Place {
+    route: "/v1/messages",
+    instead: &[
+        ("instructions", "system"),
+        ("max_completion_tokens", "max_tokens"),
+        ("max_output_tokens", "max_tokens"),
+        ("reasoning", "thinking"),
+        ("reasoning_effort", "thinking"),
+        ("response_format", "output_config"),
+        ("stop", "stop_sequences"),
+    ],
+};
 
 /// Fields that are read here or in the files beside.
 const READ: [&str; 20] = [
@@ -96,17 +105,17 @@ impl MessagesRequest {
 }
 
 fn settings_of(body: &Object<'_>) -> Result<Settings, RequestError> {
-    let limit = body.raw("max_tokens").map(|raw| parameters::output_limit("max_tokens", raw)).transpose()?;
-    let (choice, parallel_calls) = tools::choice(body)?;
+    let tools = tools::tools(body)?;
+    let (choice, parallel_calls) = tools::choice(body, &tools)?;
     settings::refuse_hosted(body)?;
     Ok(Settings {
-        output_tokens: limit,
-        tools: tools::tools(body)?,
+        output_tokens: passing::output_limit(body, "max_tokens")?,
+        tools,
         choice,
         parallel_calls,
         format: settings::format(body)?,
         effort: settings::effort(body)?,
-        stop: passing::stop(body, "stop_sequences", STOP_SEQUENCES_MAX)?,
+        stop: passing::stop(body, "stop_sequences")?,
         passing: passed(body)?,
     })
 }
@@ -120,7 +129,7 @@ fn passed(body: &Object<'_>) -> Result<Vec<(String, String)>, RequestError> {
     for field in body.fields() {
         let key = field.key.as_ref();
         if !READ.contains(&key) && !LEFT_OUT.contains(&key) {
-            fields.extend(passing(field, "/v1/messages")?);
+            fields.extend(passing(field, &HERE)?);
         }
     }
     Ok(fields)

@@ -48,14 +48,27 @@ fn tool(tool: &Object<'_>) -> Result<Tool, RequestError> {
     })
 }
 
-/// `tool_choice`: which tools, and whether several at once.
-pub(super) fn choice(body: &Object<'_>) -> Result<(Option<Choice>, Option<bool>), RequestError> {
+/// `tool_choice`: which of `tools`, and whether several at once.
+pub(super) fn choice(
+    body: &Object<'_>,
+    tools: &[Tool],
+) -> Result<(Option<Choice>, Option<bool>), RequestError> {
     let Some(choice) = body.object("tool_choice")? else { return Ok((None, None)) };
     let which = match choice.text_required("type")?.as_ref() {
         "auto" => Choice::Auto,
+        "any" if tools.is_empty() => {
+            return Err(RequestError::new("invalid_value", &choice.path_of("type"), "'any' needs 'tools'"));
+        }
         "any" => Choice::Required,
         "none" => Choice::None,
-        "tool" => Choice::Named(choice.name_required("name", NAME_CHARS_MAX)?),
+        "tool" => {
+            let name = choice.name_required("name", NAME_CHARS_MAX)?;
+            if !tools.iter().any(|tool| tool.name == name) {
+                let expected = "the name of one of 'tools'";
+                return Err(RequestError::wrong_value(&choice.path_of("name"), expected));
+            }
+            Choice::Named(name)
+        }
         _ => return Err(RequestError::wrong_value(&choice.path_of("type"), "auto, any, tool or none")),
     };
     let disabled = choice.boolean("disable_parallel_tool_use")?;

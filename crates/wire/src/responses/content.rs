@@ -1,8 +1,9 @@
 //! The parts of messages and of tool outputs.
 
-use super::object::{Object, array};
-use super::parameters::{at, object_fields, opt_text, required_text, unknown};
-use crate::json::{self, Field};
+use super::object_writer::{ObjectWriter, array};
+use super::parameters::{at, text_required, unknown};
+use crate::json;
+use crate::object::Object;
 use crate::pivot::{Part, Role};
 use crate::request_error::RequestError;
 
@@ -40,17 +41,21 @@ pub(super) fn output(parts: &[Part]) -> String {
 
 /// A part with a text.
 pub(super) fn text(kind: &str, text: &str) -> String {
-    Object::of_type(kind).text("text", text).close()
+    ObjectWriter::of_type(kind).text("text", text).close()
 }
 
 /// A text of the model, as the message that it stands in has it.
 pub(super) fn output_text(text: &str) -> String {
-    Object::of_type("output_text").text("text", text).raw("annotations", "[]").raw("logprobs", "[]").close()
+    ObjectWriter::of_type("output_text")
+        .text("text", text)
+        .raw("annotations", "[]")
+        .raw("logprobs", "[]")
+        .close()
 }
 
 /// A refusal of the model.
 pub(super) fn refusal(text: &str) -> String {
-    Object::of_type("refusal").text("refusal", text).close()
+    ObjectWriter::of_type("refusal").text("refusal", text).close()
 }
 
 fn write(part: &Part, said: bool) -> String {
@@ -59,7 +64,7 @@ fn write(part: &Part, said: bool) -> String {
         Part::Text(words) => text("input_text", words),
         Part::Refusal(words) => refusal(words),
         Part::Image { url, detail } => {
-            let image = Object::of_type("input_image").text("image_url", url);
+            let image = ObjectWriter::of_type("input_image").text("image_url", url);
             match detail {
                 Some(detail) => image.text("detail", detail).close(),
                 None => image.close(),
@@ -79,95 +84,87 @@ pub(super) enum From {
 }
 
 /// Reads the content of a message or of an output: a text, or parts.
-pub(super) fn read(raw: &str, param: &str, from: From) -> Result<Vec<Part>, RequestError> {
+pub(super) fn read(raw: &str, path: &str, from: From) -> Result<Vec<Part>, RequestError> {
     if let Some(text) = json::string(raw) {
         return Ok(vec![Part::Text(text.into_owned())]);
     }
     let parts = json::elements(raw, PARTS_MAX).map_err(|_| {
-        RequestError::wrong_type(param, &format!("a string or an array of at most {PARTS_MAX} parts"))
+        RequestError::wrong_type(path, &format!("a string or an array of at most {PARTS_MAX} parts"))
     })?;
-    parts.iter().enumerate().map(|(index, part)| read_part(part, &at(param, index), from)).collect()
+    parts.iter().enumerate().map(|(index, part)| read_part(part, at(path, index), from)).collect()
 }
 
-fn read_part(raw: &str, param: &str, from: From) -> Result<Part, RequestError> {
-    match read_known_part(raw, param) {
+fn read_part(raw: &str, path: String, from: From) -> Result<Part, RequestError> {
+    match read_known_part(raw, path) {
         Err(_) if from == From::Store => Ok(Part::Other(raw.to_owned())),
         read => read,
     }
 }
 
-fn read_known_part(raw: &str, param: &str) -> Result<Part, RequestError> {
-    let fields = object_fields(raw, param)?;
-    let kind = required_text(&fields, "type", param)?;
-    match kind.as_str() {
+fn read_known_part(raw: &str, path: String) -> Result<Part, RequestError> {
+    let part = Object::read(raw, path)?;
+    match part.text_required("type")?.as_ref() {
         "input_text" | "output_text" | "text" | "reasoning_text" | "summary_text" => {
-            required_text(&fields, "text", param).map(Part::Text)
+            text_required(&part, "text").map(Part::Text)
         }
-        "refusal" => required_text(&fields, "refusal", param).map(Part::Refusal),
-        "input_image" => image(&fields, param),
-        "input_file" => file(&fields, param),
+        "refusal" => text_required(&part, "refusal").map(Part::Refusal),
+        "input_image" => image(&part),
+        "input_file" => file(&part),
         // Chat has the same part.
         "input_audio" => Ok(Part::Other(raw.to_owned())),
-        kind => Err(unknown(&format!("{param}.type"), kind, "a part of a message")),
+        kind => Err(unknown(&part, "type", kind, "a part of a message")),
     }
 }
 
-fn image(fields: &[Field<'_>], param: &str) -> Result<Part, RequestError> {
-    refuse_stored_file(fields, param, "give 'image_url' with the address or the data of the image")?;
-    let url = required_text(fields, "image_url", param)?;
+fn image(part: &Object<'_>) -> Result<Part, RequestError> {
+    refuse(part, "file_id", "give 'image_url' with the address or the data of the image")?;
+    let url = text_required(part, "image_url")?;
     if !["https://", "http://", "data:"].iter().any(|scheme| url.starts_with(scheme)) {
         let expected = "a URL that starts with https://, http:// or data:";
-        return Err(RequestError::wrong_value(&format!("{param}.image_url"), expected));
+        return Err(RequestError::wrong_value(&part.path_of("image_url"), expected));
     }
-    Ok(Part::Image { url, detail: opt_text(fields, "detail", param)? })
+    Ok(Part::Image { url, detail: part.text("detail")?.map(Into::into) })
 }
 
 /// A file in the request becomes chat's part of a file.
-fn file(fields: &[Field<'_>], param: &str) -> Result<Part, RequestError> {
-    let hint = "give 'file_data' with the data of the file";
-    refuse_stored_file(fields, param, hint)?;
-    if opt_text(fields, "file_url", param)?.is_some() {
-        return Err(unsupported(&format!("{param}.file_url"), hint));
+fn file(part: &Object<'_>) -> Result<Part, RequestError> {
+    for key in ["file_id", "file_url"] {
+        refuse(part, key, "give 'file_data' with the data of the file")?;
     }
-    let data = required_text(fields, "file_data", param)?;
-    let name = opt_text(fields, "filename", param)?;
-    Ok(Part::Other(chat_file(name.as_deref(), &data)))
+    let data = part.text_required("file_data")?;
+    Ok(Part::Other(chat_file(part.text("filename")?.as_deref(), &data)))
 }
 
 fn chat_file(name: Option<&str>, data: &str) -> String {
-    let file = Object::default();
-    let file = match name {
-        Some(name) => file.text("filename", name),
-        None => file,
-    };
-    Object::of_type("file").raw("file", &file.text("file_data", data).close()).close()
+    let file = named(ObjectWriter::default(), name).text("file_data", data).close();
+    ObjectWriter::of_type("file").raw("file", &file).close()
 }
 
 /// Chat's part of a file as this dialect has it, where reading that gives the very same part back.
 fn file_of_chat(raw: &str) -> Option<String> {
-    let fields = object_fields(raw, "").ok()?;
-    let inner = fields.iter().find(|field| field.key == "file")?.value;
-    let inner = object_fields(inner, "").ok()?;
-    let data = required_text(&inner, "file_data", "").ok()?;
-    let name = opt_text(&inner, "filename", "").ok()?;
+    let file = Object::read(raw, String::new()).ok()?.object("file").ok()??;
+    let data = file.text_required("file_data").ok()?;
+    let name = file.text("filename").ok()?;
     if chat_file(name.as_deref(), &data) != raw {
         return None;
     }
-    let shown = Object::of_type("input_file");
-    let shown = match &name {
-        Some(name) => shown.text("filename", name),
-        None => shown,
-    };
+    let shown = named(ObjectWriter::of_type("input_file"), name.as_deref());
     Some(shown.text("file_data", &data).close())
 }
 
-fn refuse_stored_file(fields: &[Field<'_>], param: &str, hint: &str) -> Result<(), RequestError> {
-    match opt_text(fields, "file_id", param)? {
-        Some(_) => Err(unsupported(&format!("{param}.file_id"), hint)),
-        None => Ok(()),
+fn named(file: ObjectWriter, name: Option<&str>) -> ObjectWriter {
+    match name {
+        Some(name) => file.text("filename", name),
+        None => file,
     }
 }
 
-fn unsupported(param: &str, hint: &str) -> RequestError {
-    RequestError::new("unsupported_parameter", param, format!("'{param}' is not supported: {hint}"))
+/// Refuses a field that names a file which is not here.
+fn refuse(part: &Object<'_>, key: &str, hint: &str) -> Result<(), RequestError> {
+    if part.text(key)?.is_none() {
+        return Ok(());
+    }
+    let path = part.path_of(key);
+    let message = format!("'{path}' is not supported: {hint}");
+    Err(RequestError::new("unsupported_parameter", &path, message))
 }

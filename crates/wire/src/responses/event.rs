@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::object::Object;
+use super::object_writer::ObjectWriter;
 use crate::error::ErrorBody;
 
 /// The codes of a failed response that clients act on, each with the codes of this gateway that mean the same. Codex
@@ -37,8 +37,13 @@ impl Events {
     }
 
     /// Appends the next event, which is of the type `kind`.
-    pub(super) fn send(&mut self, out: &mut Vec<u8>, kind: &str, fill: impl FnOnce(Object) -> Object) {
-        let event = Object::of_type(kind).plain("sequence_number", self.sequence_number);
+    pub(super) fn send(
+        &mut self,
+        out: &mut Vec<u8>,
+        kind: &str,
+        fill: impl FnOnce(ObjectWriter) -> ObjectWriter,
+    ) {
+        let event = ObjectWriter::of_type(kind).plain("sequence_number", self.sequence_number);
         self.sequence_number += 1;
         frame(out, kind, &fill(event).close());
     }
@@ -47,7 +52,7 @@ impl Events {
 /// The `error` event: a stream fails that has no response to fail. `sequence_number` is that of the event.
 #[must_use]
 pub fn error_event(error: &ErrorBody, sequence_number: u64) -> Bytes {
-    let event = Object::of_type("error")
+    let event = ObjectWriter::of_type("error")
         .plain("sequence_number", sequence_number)
         .text_or_null("code", error.code.as_deref())
         .text("message", &error.message)
@@ -65,7 +70,7 @@ pub(super) fn failure(error: Option<&ErrorBody>) -> String {
         .into_iter()
         .find(|(known, same)| *known == code || same.contains(&code))
         .map_or("server_error", |(known, _)| known);
-    Object::default().text("code", code).text("message", &error.message).close()
+    ObjectWriter::default().text("code", code).text("message", &error.message).close()
 }
 
 /// One event. Line ends, which in JSON stand only between tokens, become spaces, so that nothing in it can start an

@@ -1,9 +1,9 @@
 //! What a client gave, as the response object shows it.
 
 use super::extras::Extras;
-use super::object::{Object, array};
-use super::parameters::object_fields;
+use super::object_writer::{ObjectWriter, array};
 use crate::json;
+use crate::object::Object;
 use crate::pivot::{Choice, Format, Settings, Tool, ToolKind};
 
 /// Tools of one request, those of a namespace included.
@@ -36,26 +36,26 @@ pub(super) fn tools(settings: &Settings, extras: &Extras) -> String {
 
 /// A tool as the client gave it, with the keys that it left out.
 fn complete(raw: &str) -> String {
-    let fields = object_fields(raw, "tools").unwrap_or_default();
-    let given = |key: &str| fields.iter().any(|field| field.key == key);
-    if !fields.iter().any(|field| field.key == "type" && field.value == "\"function\"") {
+    let Ok(given) = Object::read(raw, String::new()) else { return raw.to_owned() };
+    if given.raw("type") != Some("\"function\"") {
         return raw.to_owned();
     }
-    let missing = FUNCTION_KEYS.into_iter().filter(|key| !given(key));
-    missing.fold(Object::default().fields_of(raw), |tool, key| tool.raw(key, "null")).close()
+    let has = |key: &str| given.fields().iter().any(|field| field.key == key);
+    let missing = FUNCTION_KEYS.into_iter().filter(|key| !has(key));
+    missing.fold(ObjectWriter::default().fields_of(raw), |tool, key| tool.raw(key, "null")).close()
 }
 
 fn tool(tool: &Tool) -> String {
     let description = tool.description.as_deref();
     match tool.kind {
-        ToolKind::Function => Object::of_type("function")
+        ToolKind::Function => ObjectWriter::of_type("function")
             .text("name", &tool.name)
             .text_or_null("description", description)
             .raw("parameters", tool.parameters.as_deref().unwrap_or("null"))
             .raw("strict", boolean_or_null(tool.strict))
             .close(),
         ToolKind::Custom => {
-            let shown = Object::of_type("custom").text("name", &tool.name);
+            let shown = ObjectWriter::of_type("custom").text("name", &tool.name);
             shown.text_or_null("description", description).raw("format", "{\"type\":\"text\"}").close()
         }
     }
@@ -69,21 +69,23 @@ pub(super) fn choice(settings: &Settings, extras: &Extras) -> String {
         None | Some(Choice::Auto) => "\"auto\"".to_owned(),
         Some(Choice::None) => "\"none\"".to_owned(),
         Some(Choice::Required) => "\"required\"".to_owned(),
-        Some(Choice::Named(name)) => Object::of_type("function").text("name", name).close(),
+        Some(Choice::Named(name)) => ObjectWriter::of_type("function").text("name", name).close(),
     }
 }
 
 pub(super) fn text(settings: &Settings, extras: &Extras) -> String {
     let format = match &settings.format {
-        None => Object::of_type("text"),
-        Some(Format::JsonObject) => Object::of_type("json_object"),
-        Some(Format::JsonSchema { name, description, schema, strict }) => Object::of_type("json_schema")
-            .text("name", name)
-            .text_or_null("description", description.as_deref())
-            .raw("schema", schema)
-            .raw("strict", boolean_or_null(*strict)),
+        None => ObjectWriter::of_type("text"),
+        Some(Format::JsonObject) => ObjectWriter::of_type("json_object"),
+        Some(Format::JsonSchema { name, description, schema, strict }) => {
+            ObjectWriter::of_type("json_schema")
+                .text("name", name)
+                .text_or_null("description", description.as_deref())
+                .raw("schema", schema)
+                .raw("strict", boolean_or_null(*strict))
+        }
     };
-    let text = Object::default().raw("format", &format.close());
+    let text = ObjectWriter::default().raw("format", &format.close());
     match &extras.verbosity {
         Some(verbosity) => text.text("verbosity", verbosity).close(),
         None => text.close(),
@@ -91,7 +93,7 @@ pub(super) fn text(settings: &Settings, extras: &Extras) -> String {
 }
 
 pub(super) fn reasoning(settings: &Settings, extras: &Extras) -> String {
-    Object::default()
+    ObjectWriter::default()
         .text_or_null("effort", settings.effort.as_deref())
         .text_or_null("summary", extras.summary.as_deref())
         .close()

@@ -4,10 +4,10 @@ use bytes::Bytes;
 
 use super::event::failure;
 use super::extras::Extras;
+use super::given;
 use super::item::{Dress, item_id};
-use super::object::{Object, array};
+use super::object_writer::{ObjectWriter, array};
 use super::status::{ItemStatus, Status};
-use super::{given, parameters};
 use crate::chat::usage;
 use crate::error::ErrorBody;
 use crate::pivot::{self, Ending, Finish, Item, Names};
@@ -44,7 +44,7 @@ impl Head {
     /// `error` is what a failed response says.
     #[must_use]
     pub fn stored(&self, status: Status, ending: Option<&Ending>, error: Option<&ErrorBody>) -> String {
-        let object = Object::default().fields_of(&self.fixed).text("status", status.as_str());
+        let object = ObjectWriter::default().fields_of(&self.fixed).text("status", status.as_str());
         let object = match ending {
             Some(ending) if status == Status::Completed => object.plain("completed_at", ending.at_s),
             _ => object.raw("completed_at", "null"),
@@ -106,7 +106,7 @@ pub fn object(stored_head: &str, output: &[&str]) -> Bytes {
 }
 
 pub(super) fn whole_object(stored_head: &str, output: &[&str]) -> String {
-    Object::default().fields_of(stored_head).raw("output", &array(output.iter().copied())).close()
+    ObjectWriter::default().fields_of(stored_head).raw("output", &array(output.iter().copied())).close()
 }
 
 fn fixed(
@@ -117,7 +117,7 @@ fn fixed(
     conversation: Option<&str>,
 ) -> String {
     let settings = &ask.settings;
-    let object = Object::default()
+    let object = ObjectWriter::default()
         .text("id", &format!("resp_{}", names.call))
         .text("object", "response")
         .plain("created_at", names.created_at_s)
@@ -126,7 +126,7 @@ fn fixed(
         .text_or_null("previous_response_id", previous)
         .text_or_null("instructions", ask.instructions.as_deref());
     let object = match conversation {
-        Some(id) => object.raw("conversation", &Object::default().text("id", id).close()),
+        Some(id) => object.raw("conversation", &ObjectWriter::default().text("id", id).close()),
         None => object,
     };
     object
@@ -140,8 +140,8 @@ fn fixed(
         .raw("presence_penalty", given::passing(settings, "presence_penalty").unwrap_or("0"))
         .raw("frequency_penalty", given::passing(settings, "frequency_penalty").unwrap_or("0"))
         .raw("top_logprobs", "0")
-        .raw("max_output_tokens", &parameters::number_or_null(settings.output_tokens))
-        .raw("max_tool_calls", &parameters::number_or_null(extras.max_tool_calls))
+        .raw("max_output_tokens", &number_or_null(settings.output_tokens))
+        .raw("max_tool_calls", &number_or_null(extras.max_tool_calls))
         .text("truncation", if extras.truncate { "auto" } else { "disabled" })
         .plain("store", extras.store)
         .raw("service_tier", given::service_tier(settings))
@@ -159,12 +159,16 @@ fn incomplete(ending: Option<&Ending>) -> &'static str {
     }
 }
 
+fn number_or_null(number: Option<u64>) -> String {
+    number.map_or_else(|| "null".to_owned(), |number| number.to_string())
+}
+
 fn usage_object(ending: &Ending) -> String {
     let counted = &ending.usage;
     let mut cost = Vec::new();
     usage::write_cost(&mut cost, ending.cost, ending.source);
     let cost = format!("{{{}}}", String::from_utf8(cost).unwrap_or_default());
-    Object::default()
+    ObjectWriter::default()
         .plain("input_tokens", counted.input)
         // Strict clients want the second key; what upstreams write to their caches is not told apart here.
         .raw(

@@ -9,7 +9,7 @@ const KINDS_MAX: usize = 32;
 const KIND_CHARS_MAX: usize = 64;
 
 /// The hosted tools that coding agents offer with every request, by the start of their types.
-const HABITUAL: [&str; 3] = ["web_search", "local_shell", "tool_search"];
+const USUAL: [&str; 3] = ["web_search", "local_shell", "tool_search"];
 
 /// The starts of the types of items that belong to hosted tools.
 const HOSTED_ITEMS: [&str; 13] = [
@@ -37,7 +37,7 @@ pub enum HostedTools {
     /// they stand beside functions: such a client works without them. All others are refused: a client that asks for
     /// `file_search` would take an answer without it for one with it.
     #[default]
-    DropHabitual,
+    DropUsual,
     /// They are left out.
     Drop,
 }
@@ -67,7 +67,7 @@ impl Dropped {
         if !self.may_go(hosted, kind) {
             return Err(unsupported_tool(kind, param));
         }
-        if hosted == HostedTools::DropHabitual && self.only_beside.is_none() {
+        if hosted == HostedTools::DropUsual && self.only_beside.is_none() {
             self.only_beside = Some((kind.to_owned(), param.to_owned()));
         }
         self.note(kind);
@@ -90,7 +90,7 @@ impl Dropped {
         }
         match hosted {
             HostedTools::Refuse => false,
-            HostedTools::DropHabitual => HABITUAL.iter().any(|start| kind.starts_with(start)),
+            HostedTools::DropUsual => USUAL.iter().any(|start| kind.starts_with(start)),
             HostedTools::Drop => true,
         }
     }

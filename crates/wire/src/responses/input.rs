@@ -3,8 +3,8 @@
 use super::content::{self, From};
 use super::extras::Namespaced;
 use super::hosted::{Dropped, HostedTools, is_hosted_item};
-use super::parameters::{at, list, object_fields, opt_text, required_name, required_text, unknown, value};
-use crate::json::Field;
+use super::parameters::{at, text, text_required, unknown, word_required};
+use crate::object::{self, Object};
 use crate::pivot::{Item, Part, Role, ToolKind};
 use crate::request_error::RequestError;
 
@@ -21,19 +21,20 @@ pub(super) struct Input {
 
 /// Reads `input`: a text of the user, or items.
 pub(super) fn read_input(
-    raw: &str,
+    body: &Object<'_>,
     hosted: HostedTools,
     dropped: &mut Dropped,
 ) -> Result<Input, RequestError> {
     let mut input = Input::default();
+    let Some(raw) = body.raw("input") else { return Ok(input) };
     if raw.starts_with('"') {
         let parts = content::read(raw, "input", From::Client)?;
         input.items.push(Item::Message { role: Role::User, parts });
         return Ok(input);
     }
-    for (index, raw) in list("input", raw, ITEMS_MAX)?.into_iter().enumerate() {
-        let param = at("input", index);
-        match read(raw, &param, From::Client)? {
+    for (index, raw) in object::elements(raw, "input", ITEMS_MAX)?.into_iter().enumerate() {
+        let path = at("input", index);
+        match read(&Object::read(raw, path.clone())?, &path, From::Client)? {
             Found::Item { item, sealed } => {
                 let empty = matches!(&item, Item::Reasoning { text } if text.is_empty());
                 if let Some(sealed) = sealed {
@@ -44,7 +45,7 @@ pub(super) fn read_input(
                 input.items.push(item);
             }
             Found::Reference(id) => input.references.push((input.items.len(), id)),
-            Found::Hosted(kind) => dropped.item(hosted, &kind, &param)?,
+            Found::Hosted(kind) => dropped.item(hosted, &kind, &path)?,
         }
     }
     Ok(input)
@@ -55,7 +56,7 @@ pub(super) fn read_input(
 /// # Errors
 /// When it is something else.
 pub fn read_item(json: &str) -> Result<Item, RequestError> {
-    match read(json, "item", From::Store)? {
+    match read(&Object::read(json, "item".to_owned())?, "item", From::Store)? {
         Found::Item { item, .. } => Ok(item),
         Found::Reference(_) | Found::Hosted(_) => {
             Err(RequestError::new("invalid_value", "item.type", "this is no stored item"))
@@ -74,74 +75,71 @@ enum Found {
     Hosted(String),
 }
 
-fn read(raw: &str, param: &str, from: From) -> Result<Found, RequestError> {
-    let fields = object_fields(raw, param)?;
-    let kind = match opt_text(&fields, "type", param)? {
+fn read(object: &Object<'_>, path: &str, from: From) -> Result<Found, RequestError> {
+    let kind = match text(object, "type")? {
         Some(kind) => kind,
         // Messages, and references of nothing but an id, may go without it.
-        None if value(&fields, "role").is_none() && value(&fields, "id").is_some() => {
-            "item_reference".to_owned()
-        }
+        None if object.raw("role").is_none() && object.raw("id").is_some() => "item_reference".to_owned(),
         None => "message".to_owned(),
     };
     let item = match kind.as_str() {
-        "message" => message(&fields, param, from)?,
-        "function_call" => call(&fields, param, from, ToolKind::Function)?,
-        "custom_tool_call" => call(&fields, param, from, ToolKind::Custom)?,
-        "function_call_output" => output(&fields, param, from, ToolKind::Function)?,
-        "custom_tool_call_output" => output(&fields, param, from, ToolKind::Custom)?,
+        "message" => message(object, from)?,
+        "function_call" => call(object, from, ToolKind::Function)?,
+        "custom_tool_call" => call(object, from, ToolKind::Custom)?,
+        "function_call_output" => output(object, from, ToolKind::Function)?,
+        "custom_tool_call_output" => output(object, from, ToolKind::Custom)?,
         "reasoning" => {
-            let sealed = opt_text(&fields, "encrypted_content", param)?;
-            return Ok(Found::Item { item: reasoning(&fields, param)?, sealed });
+            let sealed = text(object, "encrypted_content")?;
+            return Ok(Found::Item { item: reasoning(object)?, sealed });
         }
-        "item_reference" => return Ok(Found::Reference(required_name(&fields, "id", param)?)),
+        "item_reference" => return Ok(Found::Reference(word_required(object, "id")?)),
         "compaction" => {
             let message =
-                format!("'{param}' is a compaction, which this gateway did not make and cannot read");
-            return Err(RequestError::new("unsupported_item", param, message));
+                format!("'{path}' is a compaction, which this gateway did not make and cannot read");
+            return Err(RequestError::new("unsupported_item", path, message));
         }
         kind if is_hosted_item(kind) => return Ok(Found::Hosted(kind.to_owned())),
-        kind => return Err(unknown(&format!("{param}.type"), kind, "an item")),
+        kind => return Err(unknown(object, "type", kind, "an item")),
     };
     Ok(Found::Item { item, sealed: None })
 }
 
-fn message(fields: &[Field<'_>], param: &str, from: From) -> Result<Item, RequestError> {
-    let word = required_text(fields, "role", param)?;
-    let role = content::role(&word).ok_or_else(|| {
-        RequestError::wrong_value(&format!("{param}.role"), "'user', 'assistant', 'system' or 'developer'")
+fn message(object: &Object<'_>, from: From) -> Result<Item, RequestError> {
+    let role = content::role(&text_required(object, "role")?).ok_or_else(|| {
+        let expected = "'user', 'assistant', 'system' or 'developer'";
+        RequestError::wrong_value(&object.path_of("role"), expected)
     })?;
-    Ok(Item::Message { role, parts: parts(fields, "content", param, from)? })
+    Ok(Item::Message { role, parts: parts(object, "content", from)? })
 }
 
-fn call(fields: &[Field<'_>], param: &str, from: From, kind: ToolKind) -> Result<Item, RequestError> {
-    let name = read_name(fields, "name", param, from)?;
-    let name = match opt_text(fields, "namespace", param)? {
+fn call(object: &Object<'_>, from: From, kind: ToolKind) -> Result<Item, RequestError> {
+    let name = read_name(object, "name", from)?;
+    let name = match text(object, "namespace")? {
         Some(namespace) if kind == ToolKind::Function => Namespaced { namespace, name }.flat(),
         _ => name,
     };
     let arguments = match kind {
-        ToolKind::Function => required_text(fields, "arguments", param)?,
-        ToolKind::Custom => required_text(fields, "input", param)?,
+        ToolKind::Function => text_required(object, "arguments")?,
+        ToolKind::Custom => text_required(object, "input")?,
     };
-    Ok(Item::Call { call_id: read_name(fields, "call_id", param, from)?, name, arguments, kind })
+    Ok(Item::Call { call_id: read_name(object, "call_id", from)?, name, arguments, kind })
 }
 
-fn output(fields: &[Field<'_>], param: &str, from: From, kind: ToolKind) -> Result<Item, RequestError> {
+fn output(object: &Object<'_>, from: From, kind: ToolKind) -> Result<Item, RequestError> {
     Ok(Item::Output {
-        call_id: read_name(fields, "call_id", param, from)?,
-        parts: parts(fields, "output", param, from)?,
+        call_id: read_name(object, "call_id", from)?,
+        parts: parts(object, "output", from)?,
         kind,
-        failed: opt_text(fields, "status", param)?.as_deref() == Some("incomplete"),
+        failed: text(object, "status")?.as_deref() == Some("incomplete"),
     })
 }
 
 /// The thoughts themselves; where there are none, their summary.
-fn reasoning(fields: &[Field<'_>], param: &str) -> Result<Item, RequestError> {
+fn reasoning(object: &Object<'_>) -> Result<Item, RequestError> {
     let mut told = String::new();
     for key in ["content", "summary"] {
-        if told.is_empty() && value(fields, key).is_some() {
-            let texts: Vec<String> = parts(fields, key, param, From::Client)?
+        if told.is_empty() && object.raw(key).is_some() {
+            let texts: Vec<String> = parts(object, key, From::Client)?
                 .into_iter()
                 .filter_map(|part| if let Part::Text(text) = part { Some(text) } else { None })
                 .collect();
@@ -152,15 +150,15 @@ fn reasoning(fields: &[Field<'_>], param: &str) -> Result<Item, RequestError> {
 }
 
 /// A name, which a client must give. What is stored is as the model wrote it.
-fn read_name(fields: &[Field<'_>], key: &str, param: &str, from: From) -> Result<String, RequestError> {
+fn read_name(object: &Object<'_>, key: &str, from: From) -> Result<String, RequestError> {
     match from {
-        From::Client => required_name(fields, key, param),
-        From::Store => required_text(fields, key, param),
+        From::Client => word_required(object, key),
+        From::Store => text_required(object, key),
     }
 }
 
-fn parts(fields: &[Field<'_>], key: &str, param: &str, from: From) -> Result<Vec<Part>, RequestError> {
-    let param = format!("{param}.{key}");
-    let raw = value(fields, key).ok_or_else(|| RequestError::missing(&param))?;
-    content::read(raw, &param, from)
+fn parts(object: &Object<'_>, key: &str, from: From) -> Result<Vec<Part>, RequestError> {
+    let path = object.path_of(key);
+    let raw = object.raw(key).ok_or_else(|| RequestError::missing(&path))?;
+    content::read(raw, &path, from)
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::content;
 use super::extras::Namespaced;
-use super::object::Object;
+use super::object_writer::ObjectWriter;
 use super::status::ItemStatus;
 use crate::pivot::{Item, Part, ToolKind};
 
@@ -80,7 +80,7 @@ impl Dress {
         }
     }
 
-    fn reasoning(&self, text: &str, begun: Object, sealed: Option<&str>) -> String {
+    fn reasoning(&self, text: &str, begun: ObjectWriter, sealed: Option<&str>) -> String {
         let kind = if self.summary { "summary_text" } else { "reasoning_text" };
         let told = if text.is_empty() {
             Cow::Borrowed("[]")
@@ -96,8 +96,8 @@ impl Dress {
     }
 }
 
-fn begun(kind: &str, id: &str, status: ItemStatus) -> Object {
-    Object::of_type(kind).text("id", id).text("status", status.as_str())
+fn begun(kind: &str, id: &str, status: ItemStatus) -> ObjectWriter {
+    ObjectWriter::of_type(kind).text("id", id).text("status", status.as_str())
 }
 
 /// What a tool gave back is whole; the word for one that failed is `incomplete`.

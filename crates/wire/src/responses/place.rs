@@ -1,7 +1,7 @@
 //! Where in a stream an item's text stands, and what its events are called.
 
 use super::content;
-use super::object::Object;
+use super::object_writer::ObjectWriter;
 use crate::pivot::{Item, Part, ToolKind};
 
 /// The place of an item's text.
@@ -84,7 +84,7 @@ impl Shape {
 
 impl Place {
     /// Adds to an event where it belongs.
-    pub(super) fn fill(&self, event: Object) -> Object {
+    pub(super) fn fill(&self, event: ObjectWriter) -> ObjectWriter {
         let event = event.text("item_id", &self.item_id).plain("output_index", self.index);
         match self.shape {
             Shape::Text | Shape::Refusal | Shape::Thoughts => event.raw("content_index", "0"),

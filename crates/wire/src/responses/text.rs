@@ -1,7 +1,7 @@
 //! The parameter `text`: the form of the answer and how much it says.
 
-use super::parameters::{object_fields, opt_text, required_name, value};
-use crate::chat::parameters::boolean;
+use super::parameters::{text, word_required};
+use crate::object::Object;
 use crate::pivot::Format;
 use crate::request_error::RequestError;
 
@@ -13,35 +13,33 @@ pub(super) struct Text {
 }
 
 impl Text {
-    pub(super) fn read(raw: &str) -> Result<Text, RequestError> {
-        let fields = object_fields(raw, "text")?;
-        let format = match value(&fields, "format") {
-            Some(raw) => format(raw)?,
+    pub(super) fn read(body: &Object<'_>) -> Result<Text, RequestError> {
+        let Some(told) = body.object("text")? else { return Ok(Text::default()) };
+        let format = match told.object("format")? {
+            Some(told) => format(&told)?,
             None => None,
         };
-        Ok(Text { format, verbosity: opt_text(&fields, "verbosity", "text")? })
+        Ok(Text { format, verbosity: text(&told, "verbosity")? })
     }
 }
 
-fn format(raw: &str) -> Result<Option<Format>, RequestError> {
-    let param = "text.format";
-    let fields = object_fields(raw, param)?;
-    match required_name(&fields, "type", param)?.as_str() {
+fn format(told: &Object<'_>) -> Result<Option<Format>, RequestError> {
+    match word_required(told, "type")?.as_str() {
         "text" => Ok(None),
         "json_object" => Ok(Some(Format::JsonObject)),
         "json_schema" => {
-            let schema =
-                value(&fields, "schema").ok_or_else(|| RequestError::missing("text.format.schema"))?;
-            if !schema.starts_with('{') {
-                return Err(RequestError::wrong_type("text.format.schema", "an object"));
-            }
+            let schema = told.raw_object("schema")?;
+            let schema = schema.ok_or_else(|| RequestError::missing(&told.path_of("schema")))?;
             Ok(Some(Format::JsonSchema {
-                name: required_name(&fields, "name", param)?,
-                description: opt_text(&fields, "description", param)?,
+                name: word_required(told, "name")?,
+                description: text(told, "description")?,
                 schema: schema.to_owned(),
-                strict: value(&fields, "strict").map(|raw| boolean("text.format.strict", raw)).transpose()?,
+                strict: told.boolean("strict")?,
             }))
         }
-        _ => Err(RequestError::wrong_value("text.format.type", "'text', 'json_object' or 'json_schema'")),
+        _ => {
+            let expected = "'text', 'json_object' or 'json_schema'";
+            Err(RequestError::wrong_value(&told.path_of("type"), expected))
+        }
     }
 }

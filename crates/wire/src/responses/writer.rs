@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::event::Events;
 use super::head::{Head, whole_object};
-use super::object::Object;
+use super::object_writer::ObjectWriter;
 use super::place::{Edge, Place, Shape};
 use super::status::{ItemStatus, Status};
 use crate::error::ErrorBody;
@@ -129,7 +129,7 @@ fn said_nothing(role: Role) -> Item {
 }
 
 /// Events of texts must have the key; there are no log probabilities.
-fn with_logprobs(event: Object, shape: Shape) -> Object {
+fn with_logprobs(event: ObjectWriter, shape: Shape) -> ObjectWriter {
     if shape == Shape::Text { event.raw("logprobs", "[]") } else { event }
 }
 

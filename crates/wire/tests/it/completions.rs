@@ -53,6 +53,7 @@ fn what_cannot_be_done_is_refused_with_its_place() {
         (value!({"suffix": "end"}), "unsupported_parameter", "suffix"),
         (value!({"echo": true}), "unsupported_parameter", "echo"),
         (value!({"logprobs": 1}), "unsupported_parameter", "logprobs"),
+        (value!({"top_logprobs": 1}), "unsupported_parameter", "top_logprobs"),
         (value!({"n": 2}), "unsupported_parameter", "n"),
         (value!({"best_of": 2}), "unsupported_parameter", "best_of"),
         (value!({"messages": []}), "unsupported_parameter", "messages"),

@@ -37,6 +37,7 @@ mod request_size;
 #[cfg(test)]
 mod responses;
 #[cfg(test)]
+mod session;
 mod sse;
 #[cfg(test)]
 mod stream_rules;

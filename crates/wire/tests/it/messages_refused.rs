@@ -21,8 +21,6 @@ fn what_cannot_be_done_is_refused_with_its_place() {
         (json!({"messages": [{"role": "user", "content": 7}]}), "invalid_type", "messages[0].content"),
         (json!({"system": [{"type": "image"}]}), "unsupported_content", "system[0].type"),
         (json!({"metadata": {"user_id": "x".repeat(513)}}), "invalid_value", "metadata.user_id"),
-        (json!({"session_id": "a b"}), "invalid_value", "session_id"),
-        (json!({"session_id": "x".repeat(129)}), "invalid_value", "session_id"),
         (json!({"temperature": "hot"}), "invalid_type", "temperature"),
         (json!({"stop_sequences": [7]}), "invalid_type", "stop_sequences[0]"),
         (json!({"thinking": {"type": "often"}}), "invalid_value", "thinking.type"),
@@ -34,6 +32,8 @@ fn what_cannot_be_done_is_refused_with_its_place() {
         // Fields of chat that this dialect says otherwise.
         (json!({"n": 2}), "unsupported_parameter", "n"),
         (json!({"stop": "a"}), "unsupported_parameter", "stop"),
+        (json!({"logprobs": true}), "unsupported_parameter", "logprobs"),
+        (json!({"top_logprobs": 2}), "unsupported_parameter", "top_logprobs"),
         (json!({"max_completion_tokens": 1}), "unsupported_parameter", "max_completion_tokens"),
         (json!({"previous_response_id": "resp_1"}), "unsupported_parameter", "previous_response_id"),
         (
@@ -51,6 +51,13 @@ fn what_cannot_be_done_is_refused_with_its_place() {
             "tools[1].name",
         ),
         (json!({"tool_choice": {"type": "tool"}}), "missing_required_parameter", "tool_choice.name"),
+        (json!({"tool_choice": {"type": "tool", "name": "f"}}), "invalid_value", "tool_choice.name"),
+        (
+            json!({"tools": [{"name": "f", "input_schema": {}}], "tool_choice": {"type": "tool", "name": "g"}}),
+            "invalid_value",
+            "tool_choice.name",
+        ),
+        (json!({"tool_choice": {"type": "any"}}), "invalid_value", "tool_choice.type"),
         (json!({"tool_choice": "auto"}), "invalid_type", "tool_choice"),
     ] {
         let error = request(fields.clone()).unwrap_err();

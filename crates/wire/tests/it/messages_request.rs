@@ -227,7 +227,10 @@ fn a_budget_says_how_much_to_think() {
         assert_eq!(read.ask.settings.effort.as_deref(), effort, "{thinking}");
     }
     for (choice, told) in [("auto", Choice::Auto), ("any", Choice::Required), ("none", Choice::None)] {
-        let read = request(json!({"tool_choice": {"type": choice}})).unwrap();
+        let read = request(json!({
+            "tools": [{"name": "f", "input_schema": {}}], "tool_choice": {"type": choice},
+        }))
+        .unwrap();
         assert_eq!(read.ask.settings.choice, Some(told));
     }
 }

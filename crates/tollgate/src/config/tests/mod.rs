@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use domain::{Price, Pricing};
+use wire::responses::HostedTools;
 
 use super::{
     AbortPolicy, ApiKey, BaseUrl, CatalogueKind, Config, Env, LogFormat, LogLevel, Overrides, Sources,
@@ -29,6 +30,7 @@ fn nothing_at_all_is_a_configuration() {
     assert_eq!(config.server.drain, Duration::from_secs(30));
     assert_eq!(config.server.keep_alive, Duration::from_secs(10));
     assert_eq!(config.server.idle, Duration::from_secs(75));
+    assert_eq!(config.server.hosted_tools, HostedTools::DropUsual);
     assert_eq!(config.store.path, Path::new("tollgate.db"));
     assert!(config.server.workers >= 1 && config.admin.key.is_none());
 
@@ -195,6 +197,10 @@ const MISTAKES: &[(&str, &str)] = &[
     (
         "[signup]\nverifier = \"oidc\"\n[signup.oidc]\njwks_url = \"https://id.example/keys\"\nemail_verified = true",
         "t.toml: [signup] oidc: is missing: verifier = \"oidc\" needs [signup.oidc] with an issuer",
+    ),
+    (
+        "[server]\nhosted_tools = \"all\"",
+        "t.toml: [server] hosted_tools: must be usual, refuse or drop, not `all`",
     ),
     (
         "[server]\ntrusted_proxies = [\"10.0.0.1/8\"]",

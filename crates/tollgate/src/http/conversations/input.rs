@@ -1,7 +1,5 @@
 //! What clients send of conversations: items and metadata.
 
-use std::collections::BTreeMap;
-
 use axum::extract::Request;
 use bytes::Bytes;
 use domain::{AccountId, ConversationId};
@@ -10,7 +8,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
-use wire::responses::{input_item, item_id, read_item};
+use wire::chat::RequestError;
+use wire::responses::{check_metadata, input_item, item_id, read_item};
 
 use crate::gateway::Gateway;
 use crate::http::ApiError;
@@ -23,39 +22,25 @@ use crate::sessions::SessionRefusal;
 /// Items of one request, as at OpenAI.
 const ITEMS_MAX: usize = 20;
 
-/// Pairs of metadata, and the characters of their keys and values, as at OpenAI.
-const PAIRS_MAX: usize = 16;
-const KEY_CHARS_MAX: usize = 64;
-const VALUE_CHARS_MAX: usize = 512;
-
 /// What a client notes of a conversation: up to 16 pairs of texts.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
-#[serde(try_from = "Option<BTreeMap<String, String>>")]
+#[serde(try_from = "Option<Box<RawValue>>")]
 #[schema(value_type = Option<BTreeMap<String, String>>)]
-pub(super) struct Metadata(BTreeMap<String, String>);
+pub(super) struct Metadata(Option<Box<RawValue>>);
 
 impl Metadata {
     /// As it is stored.
     pub(super) fn into_json(self) -> String {
-        serde_json::to_string(&self.0).unwrap_or_else(|_| "{}".to_owned())
+        self.0.map_or_else(|| "{}".to_owned(), |pairs| pairs.get().to_owned())
     }
 }
 
-impl TryFrom<Option<BTreeMap<String, String>>> for Metadata {
-    type Error = String;
+impl TryFrom<Option<Box<RawValue>>> for Metadata {
+    type Error = RequestError;
 
-    fn try_from(pairs: Option<BTreeMap<String, String>>) -> Result<Metadata, String> {
-        let pairs = pairs.unwrap_or_default();
-        let fits = |(key, value): (&String, &String)| {
-            (1..=KEY_CHARS_MAX).contains(&key.chars().count()) && value.chars().count() <= VALUE_CHARS_MAX
-        };
-        if pairs.len() <= PAIRS_MAX && pairs.iter().all(fits) {
-            return Ok(Metadata(pairs));
-        }
-        Err(format!(
-            "must have at most {PAIRS_MAX} pairs, with keys of 1 to {KEY_CHARS_MAX} characters and values of at \
-             most {VALUE_CHARS_MAX}"
-        ))
+    fn try_from(pairs: Option<Box<RawValue>>) -> Result<Metadata, RequestError> {
+        pairs.as_ref().map(|pairs| check_metadata(pairs.get())).transpose()?;
+        Ok(Metadata(pairs))
     }
 }
 

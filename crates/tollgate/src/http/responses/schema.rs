@@ -19,7 +19,8 @@ pub(in crate::http) struct ResponseBody {
     previous_response_id: Option<String>,
     /// The conversation to go on in: its id, or an object with it.
     conversation: Option<Value>,
-    /// Your own name of a conversation to go on in, which is made when it is not there.
+    /// Your own name of a conversation to go on in, which is made when it is not there: visible ASCII characters, which
+    /// may have spaces between them.
     #[schema(min_length = 1, max_length = 128)]
     session_id: Option<String>,
     /// Whether the response is stored. It is, unless this is false.

@@ -93,6 +93,12 @@ fn tools_that_cannot_be_had_are_refused() {
         (json!({"tool_choice": {"type": "function", "name": "f"}}), "invalid_value", "tool_choice.name"),
         (json!({"tool_choice": {"type": "web_search"}}), "unsupported_tool", "tool_choice.type"),
         (json!({"tool_choice": "required"}), "invalid_value", "tool_choice"),
+        (
+            json!({"tool_choice": {"type": "file_search"}, "tools": [
+                {"type": "function", "name": "f"}, {"type": "web_search"}]}),
+            "unsupported_tool",
+            "tool_choice.type",
+        ),
     ]);
 }
 
@@ -114,15 +120,17 @@ fn parameters_are_checked() {
         (json!({"top_logprobs": 3}), "unsupported_parameter", "top_logprobs"),
         (json!({"include": ["message.output_text.logprobs"]}), "unsupported_parameter", "include[0]"),
         (json!({"max_output_tokens": 0}), "invalid_value", "max_output_tokens"),
-        (json!({"max_tokens": 5}), "unknown_parameter", "max_tokens"),
-        (json!({"n": 2}), "unknown_parameter", "n"),
-        (json!({"messages": []}), "unknown_parameter", "messages"),
+        (json!({"max_tokens": 5}), "unsupported_parameter", "max_tokens"),
+        (json!({"n": 2}), "unsupported_parameter", "n"),
+        (json!({"messages": []}), "unsupported_parameter", "messages"),
+        (json!({"logprobs": true}), "unsupported_parameter", "logprobs"),
         (json!({"Input": "x"}), "invalid_value", "Input"),
         (json!({"num_predict": 5}), "unsupported_parameter", "num_predict"),
         (json!({"metadata": pairs}), "invalid_value", "metadata"),
         (json!({"metadata": {"k": 1}}), "invalid_type", "metadata.k"),
         (json!({"metadata": {"k": "v".repeat(513)}}), "invalid_value", "metadata.k"),
         (json!({"metadata": {"k".repeat(65): "v"}}), "invalid_value", "metadata"),
+        (json!({"metadata": {"": "v"}}), "invalid_value", "metadata"),
         (json!({"truncation": "some"}), "invalid_value", "truncation"),
         (json!({"text": {"format": {"type": "xml"}}}), "invalid_value", "text.format.type"),
         (
@@ -132,7 +140,6 @@ fn parameters_are_checked() {
         ),
         (json!({"reasoning": {"effort": 1}}), "invalid_type", "reasoning.effort"),
         (json!({"temperature": "hot"}), "invalid_type", "temperature"),
-        (json!({"session_id": "two words"}), "invalid_value", "session_id"),
         (json!({"conversation": {}}), "missing_required_parameter", "conversation.id"),
         (json!({"stream": 1}), "invalid_type", "stream"),
         (json!({"provider": {"order": []}}), "invalid_type", "provider"),

@@ -25,7 +25,8 @@ fn a_text_is_what_the_user_says() {
     assert_eq!(request.ask.instructions.as_deref(), Some("Be brief."));
     assert!(request.ask.stream);
     assert_eq!(request.ask.settings, Settings::default());
-    assert!(request.store && !request.background && !request.truncate && !request.include_sealed);
+    let extras = &request.extras;
+    assert!(extras.store && !extras.background && !extras.truncate && !request.include_sealed);
 }
 
 #[test]
@@ -39,7 +40,7 @@ fn a_turn_of_codex_is_read_whole() {
         request.extras.namespaced[0],
         Namespaced { namespace: "multi_agent_v1".to_owned(), name: "close_agent".to_owned() }
     );
-    assert!(!request.store && request.include_sealed);
+    assert!(!request.extras.store && request.include_sealed);
     assert_eq!(request.extras.summary.as_deref(), Some("auto"));
     assert!(request.ask.settings.passing.is_empty(), "{:?}", request.ask.settings.passing);
     assert_eq!(request.ask.settings.choice, Some(Choice::Auto));
@@ -174,7 +175,7 @@ fn settings_keep_their_meaning() {
     settings.passing.sort();
     assert_eq!(settings, expected);
     assert_eq!(request.extras.summary, None);
-    assert!(request.truncate);
+    assert!(request.extras.truncate);
 }
 
 #[test]
@@ -185,6 +186,23 @@ fn only_allowed_tools_are_offered() {
     assert_eq!(request.ask.settings.tools.len(), 1);
     assert_eq!(request.ask.settings.tools[0].name, "g");
     assert_eq!(request.ask.settings.choice, Some(Choice::Required));
+}
+
+#[test]
+fn the_choice_of_a_tool_that_is_left_out_is_left_out() {
+    let (function, search) = (json!({"type": "function", "name": "f"}), json!({"type": "web_search"}));
+    let allowed = |tools: Value| json!({"type": "allowed_tools", "mode": "required", "tools": tools});
+    for (choice, offered, read) in [
+        (search.clone(), 1, Some(Choice::Auto)),
+        (allowed(json!([search, function])), 1, Some(Choice::Required)),
+        (allowed(json!([search])), 0, None),
+    ] {
+        let request = parse(&json!({"model": "m", "input": "x", "tools": [function, search],
+            "tool_choice": choice}));
+        let settings = request.ask.settings;
+        assert_eq!((settings.tools.len(), settings.choice), (offered, read), "{choice}");
+        assert_eq!(request.dropped, ["web_search"]);
+    }
 }
 
 #[test]
@@ -206,7 +224,7 @@ fn state_is_read() {
     assert_eq!(from(json!({"conversation": "conv_1"})).conversation.as_deref(), Some("conv_1"));
     assert_eq!(from(json!({"conversation": {"id": "conv_1"}})).conversation.as_deref(), Some("conv_1"));
     assert_eq!(from(json!({"session_id": "my-chat"})).session_id.as_deref(), Some("my-chat"));
-    assert!(from(json!({"input": "x", "background": true})).background);
+    assert!(from(json!({"input": "x", "background": true})).extras.background);
     assert_eq!(from(json!({"input": "x", "provider": "hf"})).ask.provider.as_deref(), Some("hf"));
 }
 
@@ -220,11 +238,11 @@ fn hosted_tools_follow_the_policy() {
             .map(|read| read.dropped)
             .map_err(|error| error.code)
     };
-    let (refuse, habitual, leave) = (HostedTools::Refuse, HostedTools::DropHabitual, HostedTools::Drop);
+    let (refuse, usual, leave) = (HostedTools::Refuse, HostedTools::DropUsual, HostedTools::Drop);
     assert_eq!(kinds(json!([search, function]), refuse), Err("unsupported_tool"));
-    assert_eq!(kinds(json!([search, function]), habitual), Ok(vec!["web_search_preview".to_owned()]));
-    assert_eq!(kinds(json!([search]), habitual), Err("unsupported_tool"));
-    assert_eq!(kinds(json!([files, function]), habitual), Err("unsupported_tool"));
+    assert_eq!(kinds(json!([search, function]), usual), Ok(vec!["web_search_preview".to_owned()]));
+    assert_eq!(kinds(json!([search]), usual), Err("unsupported_tool"));
+    assert_eq!(kinds(json!([files, function]), usual), Err("unsupported_tool"));
     assert_eq!(
         kinds(json!([files, search, search]), leave),
         Ok(vec!["file_search".to_owned(), "web_search_preview".to_owned()])

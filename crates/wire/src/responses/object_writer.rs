@@ -4,23 +4,23 @@ use crate::json;
 
 /// A JSON object that is being written.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Object(Vec<u8>);
+pub(super) struct ObjectWriter(Vec<u8>);
 
-impl Object {
+impl ObjectWriter {
     /// An object whose first field is `type`.
-    pub(super) fn of_type(kind: &str) -> Object {
-        Object::default().text("type", kind)
+    pub(super) fn of_type(kind: &str) -> ObjectWriter {
+        ObjectWriter::default().text("type", kind)
     }
 
     /// Adds a string.
-    pub(super) fn text(mut self, key: &str, text: &str) -> Object {
+    pub(super) fn text(mut self, key: &str, text: &str) -> ObjectWriter {
         self.key(key);
         json::write_string(&mut self.0, text);
         self
     }
 
     /// Adds a string or `null`.
-    pub(super) fn text_or_null(self, key: &str, text: Option<&str>) -> Object {
+    pub(super) fn text_or_null(self, key: &str, text: Option<&str>) -> ObjectWriter {
         match text {
             Some(text) => self.text(key, text),
             None => self.raw(key, "null"),
@@ -28,19 +28,19 @@ impl Object {
     }
 
     /// Adds a value that is JSON already.
-    pub(super) fn raw(mut self, key: &str, value: &str) -> Object {
+    pub(super) fn raw(mut self, key: &str, value: &str) -> ObjectWriter {
         self.key(key);
         self.0.extend_from_slice(value.as_bytes());
         self
     }
 
     /// Adds what displays itself as JSON: a number, a boolean.
-    pub(super) fn plain(self, key: &str, value: impl std::fmt::Display) -> Object {
+    pub(super) fn plain(self, key: &str, value: impl std::fmt::Display) -> ObjectWriter {
         self.raw(key, &value.to_string())
     }
 
     /// Adds the fields of `object`, which is JSON.
-    pub(super) fn fields_of(mut self, object: &str) -> Object {
+    pub(super) fn fields_of(mut self, object: &str) -> ObjectWriter {
         let inside = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
         if !inside.is_empty() {
             self.separate();
