@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use domain::CallId;
-use hyper::header::{HeaderMap, HeaderValue};
+use hyper::header::{HeaderMap, HeaderValue, UPGRADE};
 use hyper::{Method, StatusCode, Uri};
 
 use super::{ApiError, anthropic};
@@ -46,8 +46,13 @@ pub(super) async fn no_such_route(uri: Uri) -> ApiError {
     ApiError::invalid(StatusCode::NOT_FOUND, "not_found", format!("There is no route {path}.{hint}"))
 }
 
-pub(super) async fn no_such_method(method: Method, uri: Uri) -> ApiError {
+pub(super) async fn no_such_method(method: Method, uri: Uri, headers: HeaderMap) -> ApiError {
     let path: String = uri.path().chars().take(200).collect();
+    // Clients that would rather have a WebSocket go on without one at this status, and try again at another.
+    if headers.get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket")) {
+        let message = format!("{path} speaks no WebSocket. Send requests by POST.");
+        return ApiError::invalid(StatusCode::UPGRADE_REQUIRED, "no_websocket", message);
+    }
     ApiError::invalid(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",

@@ -14,6 +14,7 @@ use tracing::{error, warn};
 use wire::chat::{ChatReply, ChatStream, ReplyFault};
 use wire::embeddings::Form;
 use wire::error::UpstreamError;
+use wire::pivot::Finish;
 
 use super::outgoing::{Sending, Whole};
 use super::record::Record;
@@ -124,7 +125,7 @@ async fn ask(
     if prepared.request.stream() {
         open_stream(worker, upstream, record, prepared, response, deadline).await
     } else {
-        read_whole(prepared, form, response).await
+        read_whole(record, prepared, form, response).await
     }
 }
 
@@ -152,13 +153,18 @@ async fn open_stream(
     Ok(Answer::Stream(Box::new(relay)))
 }
 
+/// An end that nobody knows is none for a client that is told it in words of its own dialect.
 async fn read_whole(
+    record: &Record,
     prepared: &Prepared,
     form: Form,
     response: Response<Incoming>,
 ) -> Result<Answer, Failure> {
     let body = collect(response, prepared.request.answer_bytes_max()).await?;
     match prepared.request.read(form, body) {
+        Ok(reply) if record.names_the_end() && reply.finish() == Finish::Unsaid => {
+            Err(Failure::Malformed("its finish_reason is unknown".to_owned()))
+        }
         Ok(reply) => Ok(Answer::Whole(reply)),
         Err(ReplyFault::Error(error)) => Err(Failure::InBand(error)),
         Err(ReplyFault::Malformed(why)) => Err(Failure::Malformed(why.to_owned())),

@@ -6,6 +6,7 @@ use domain::{CallBound, ModelKind, Money, Offer, Route, Usage, UsageSource};
 use hyper::Uri;
 use wire::chat::{ChatReply, ChatRequest, Forward, ReplyFault, Tally};
 use wire::embeddings::{EmbeddingsReply, EmbeddingsRequest, Form};
+use wire::pivot::Finish;
 
 use super::asked::What;
 use super::{Failure, Refusal};
@@ -136,6 +137,11 @@ impl Whole {
             Whole::Chat(reply) => reply.tally(),
             Whole::Embeddings(reply) => reply.tally(),
         }
+    }
+
+    /// Why it ended, as far as the upstream said.
+    pub(super) fn finish(&self) -> Finish {
+        Finish::read(self.tally().finish_reason.as_deref())
     }
 
     /// The text of a chat answer, for who tells it in another dialect.

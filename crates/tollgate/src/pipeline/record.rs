@@ -17,7 +17,7 @@ use super::dialect::Dialect;
 use super::outgoing::Outgoing;
 use super::reply::Head;
 use super::tape::Tape;
-use super::voice::{Turn, Voice};
+use super::voice::{Form, Turn, Voice};
 use super::{Failure, Principal, Refusal};
 use crate::catalog::Snapshot;
 use crate::clock::Clock;
@@ -207,6 +207,11 @@ impl Record {
     /// What tells an answer, from its begin; `None` where the upstream's bytes pass and nothing is kept.
     pub(super) fn telling(&self) -> Option<Box<Telling>> {
         self.voice.as_ref().map(|voice| Box::new(voice.telling()))
+    }
+
+    /// Whether the client is told why the answer ended, in words that the gateway chooses.
+    pub(super) fn names_the_end(&self) -> bool {
+        self.voice.as_ref().is_some_and(|voice| !matches!(voice.form, Form::Chat))
     }
 
     pub(super) fn routed(&mut self, route: &Route) {

@@ -147,22 +147,38 @@ fn same_bill(receipt: &Receipt, expected: &Receipt, name: &str) {
 /// Words with which no stream that broke may end.
 const CLEAN: [&str; 4] = ["[DONE]", "message_stop", "response.completed", "response.incomplete"];
 
+/// The finish reasons that say nothing: none, and one that nobody knows.
 #[tokio::test]
 async fn an_end_that_nobody_explains_is_success_in_no_dialect_that_has_to_name_it() {
     let gateway = Gateway::start().await;
-    let chat = Dialect::Chat.question(&gateway.client, "Hello [[sim tokens=8 finish=none]]", true).await;
-    assert!(chat.complete, "a chat client sees what the upstream said: {}", chat.raw);
-    let expected = gateway.books().receipt(&chat.call).await;
-    for dialect in [Dialect::Responses, Dialect::Messages, Dialect::Completions] {
-        let seen = dialect.question(&gateway.client, "Hello [[sim tokens=8 finish=none]]", true).await;
-        assert!(!seen.complete && !seen.error.is_empty(), "{dialect:?}: {}", seen.raw);
-        assert!(CLEAN.iter().all(|mark| !seen.raw.contains(mark)), "{dialect:?}: {}", seen.raw);
-        same_bill(&gateway.books().receipt(&seen.call).await, &expected, dialect.word());
-        let kept = stored(&gateway.client, &seen.response()).await;
-        let status = if dialect == Dialect::Responses { "failed" } else { "" };
-        let found = if kept.status == 404 { String::new() } else { kept.json()["status"].to_string() };
-        assert_eq!(found.trim_matches('"'), status, "{dialect:?}");
+    for script in ["tokens=8 finish=none", "tokens=8 finish=abort"] {
+        let question = format!("Hello [[sim {script}]]");
+        let chat = Dialect::Chat.question(&gateway.client, &question, true).await;
+        assert!(chat.complete, "a chat client sees what the upstream said: {}", chat.raw);
+        let expected = gateway.books().receipt(&chat.call).await;
+        for dialect in [Dialect::Responses, Dialect::Messages, Dialect::Completions] {
+            let name = format!("{dialect:?} {script}");
+            let seen = dialect.question(&gateway.client, &question, true).await;
+            assert!(!seen.complete && !seen.error.is_empty(), "{name}: {}", seen.raw);
+            assert!(CLEAN.iter().all(|mark| !seen.raw.contains(mark)), "{name}: {}", seen.raw);
+            same_bill(&gateway.books().receipt(&seen.call).await, &expected, &name);
+            let kept = stored(&gateway.client, &seen.response()).await;
+            let status = if dialect == Dialect::Responses { "failed" } else { "" };
+            let found = if kept.status == 404 { String::new() } else { kept.json()["status"].to_string() };
+            assert_eq!(found.trim_matches('"'), status, "{name}");
+
+            // In one piece, nothing of it has reached the client: it has failed like an answer that is no answer, and is free.
+            let seen = dialect.question(&gateway.client, &question, false).await;
+            let says = if dialect == Dialect::Messages { "api_error" } else { "upstream_malformed" };
+            assert_eq!((seen.status, seen.error.as_str()), (502, says), "{name}: {}", seen.raw);
+            let receipt = gateway.books().receipt(&seen.call).await;
+            assert_eq!(receipt.ending(), ("upstream_error", "nothing_generated", "none"), "{name}");
+            assert!(receipt.charge.is_zero(), "{name}: {receipt:?}");
+            assert_eq!(stored(&gateway.client, &seen.response()).await.status, 404, "{name}");
+        }
     }
+    let chat = Dialect::Chat.question(&gateway.client, "Hello [[sim tokens=8 finish=abort]]", false).await;
+    assert!(chat.complete, "a chat client sees what the upstream said: {}", chat.raw);
     gateway.books().check().await;
     assert!(gateway.finish().await);
 }

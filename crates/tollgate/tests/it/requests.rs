@@ -289,6 +289,12 @@ async fn other_methods_and_routes_get_the_same_shape_of_error() {
         assert_eq!((reply.status.as_u16(), reply.code().as_str()), (status, code), "{name}: {reply:?}");
         assert_is_openai_error(&name, &reply);
     }
+    // Agents that ask for a WebSocket first go on with requests at this status.
+    let upgrade = [("connection", "Upgrade"), ("upgrade", "WebSocket")];
+    let response = gateway.client.send_with(Method::GET, "/v1/responses", &upgrade, Bytes::new()).await;
+    let reply = Reply::read(response).await;
+    assert_eq!((reply.status.as_u16(), reply.code().as_str()), (426, "no_websocket"), "{reply:?}");
+    assert_is_openai_error("a WebSocket", &reply);
     assert!(gateway.finish().await);
 }
 
