@@ -1,5 +1,6 @@
 //! Between resolve and admit: what is sent is what is new behind its history, in chat, and how the answer is told.
 
+use bytes::Bytes;
 use domain::{AccountId, CallId, Route};
 use wire::chat::ChatRequest;
 use wire::completions::CompletionsRequest;
@@ -12,11 +13,17 @@ use super::asked::{Asked, What};
 use super::outgoing::Outgoing;
 use super::voice::{Form, Turn, Voice};
 use crate::gateway::Gateway;
-use crate::ledger::sessions::{self as store, Place};
-use crate::sessions::{Fit, Past, Sealer, SessionRefusal, Wish, digits, fit, recall, response_id, weigh};
+use crate::ledger::sessions::{self as store, Place, SessionError};
+use crate::sessions::{
+    Fit, HISTORY, Past, Sealer, SessionRefusal, Wish, digits, estimate_new, fit, recall, response_id, weigh,
+};
 
 /// The part of a context that is left to an answer without an output limit, when a history is cut: a quarter.
 const ANSWER_SHARE: u64 = 4;
+
+/// Bytes of a body that is put together from a request, a history and stored items, unless a client's own may be larger:
+/// far more than any model's context, and a few of them still fit into memory.
+const COMPOSED_BYTES_MAX: usize = 64 << 20;
 
 /// Who words a request, and when.
 #[derive(Clone, Copy, Debug)]
@@ -104,8 +111,7 @@ impl Composer<'_> {
         let tokens = (request.prompt_tokens_estimate(), request.bound().output_tokens);
         let history = self.fitting(past.items, past.is_whole, &input, tokens).await?;
         let body = with_history(body, &history);
-        let body = body.ok_or(Refusal::Session(SessionRefusal::TooLong))?;
-        let request = ChatRequest::parse(body).map_err(Refusal::Request)?;
+        let request = self.parsed(body.ok_or(Refusal::Session(SessionRefusal::TooLong))?)?;
         let head = self.head(&ask, &Extras::default(), past.place);
         let turn = self.turn(past.place, past.lock, head, &input);
         let (offered, custom) = (Vec::new(), Vec::new());
@@ -164,13 +170,20 @@ impl Composer<'_> {
         history: Vec<Item>,
         is_whole: bool,
     ) -> Result<ChatRequest, Refusal> {
-        let alone = ChatRequest::parse(to_chat(ask, &[])).map_err(Refusal::Request)?;
-        if history.is_empty() && is_whole {
-            return Ok(alone);
+        let tokens = (estimate_new(ask), ask.settings.output_tokens);
+        let history = match history.is_empty() && is_whole {
+            true => history,
+            false => self.fitting(history, is_whole, &ask.input, tokens).await?,
+        };
+        self.parsed(to_chat(ask, &history))
+    }
+
+    /// The chat request of a body that was put together.
+    fn parsed(&self, body: Bytes) -> Result<ChatRequest, Refusal> {
+        if body.len() > COMPOSED_BYTES_MAX.max(self.gateway.config.server.body_bytes_max) {
+            return Err(Refusal::Session(SessionRefusal::TooLong));
         }
-        let tokens = (alone.prompt_tokens_estimate(), ask.settings.output_tokens);
-        let history = self.fitting(history, is_whole, &ask.input, tokens).await?;
-        ChatRequest::parse(to_chat(ask, &history)).map_err(Refusal::Request)
+        ChatRequest::parse(body).map_err(Refusal::Request)
     }
 
     /// As much of `history` as fits beside the tokens of what is new and those of the answer, if it has a limit.
@@ -252,15 +265,29 @@ impl Composer<'_> {
     async fn resolve_references(&self, request: &mut ResponsesRequest) -> Result<(), Refusal> {
         let account = self.by.account;
         let references = std::mem::take(&mut request.references);
-        // From the end, so that the places before stay what they are.
-        for (index, id) in references.into_iter().rev() {
-            let found = self.gateway.ledger.item(account, &id).await;
-            let found = found.map_err(|error| Refusal::Session(error.into()))?;
-            let item = found.and_then(|item| read_item(&item.body).ok());
-            let item = item.ok_or(Refusal::Session(SessionRefusal::NoItem(id)))?;
-            let place = index.min(request.ask.input.len());
-            request.ask.input.insert(place, item);
+        if references.is_empty() {
+            return Ok(());
         }
+        let names = references.iter().map(|(_, id)| id.clone()).collect();
+        let read = |item: store::Item| read_item(&item.body).ok();
+        let found = self.gateway.ledger.items(account, names, HISTORY, read).await;
+        let found = found.map_err(|error| {
+            Refusal::Session(match error {
+                SessionError::Ledger(error) => error.into(),
+                // What is not there is no error of items.
+                _ => SessionRefusal::TooLong,
+            })
+        })?;
+        let mut given = std::mem::take(&mut request.ask.input).into_iter();
+        let mut input = Vec::with_capacity(given.len() + references.len());
+        let mut taken = 0;
+        for ((index, id), item) in references.into_iter().zip(found) {
+            input.extend(given.by_ref().take(index.saturating_sub(taken)));
+            taken = index;
+            input.push(item.flatten().ok_or(Refusal::Session(SessionRefusal::NoItem(id)))?);
+        }
+        input.extend(given);
+        request.ask.input = input;
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use domain::Offer;
 use domain::usage::estimate_tokens;
 use wire::chat::{IMAGE_TOKENS_ESTIMATED, MESSAGE_TOKENS};
-use wire::pivot::{Item, Part};
+use wire::pivot::{Item, Part, Request};
 
 use crate::tokens::{CountSource, Tokenizers};
 
@@ -33,6 +33,16 @@ pub(crate) async fn weigh(
 /// The tokens that an item is taken for without a tokenizer.
 pub(crate) fn estimate(item: &Item) -> u64 {
     Weight::of(item).estimate()
+}
+
+/// The tokens that all that is new in a request is taken for without a tokenizer: its items, its instructions and tools.
+pub(crate) fn estimate_new(ask: &Request) -> u64 {
+    let tools = ask.settings.tools.iter().map(|tool| {
+        let texts = [&tool.description, &tool.parameters].into_iter().flatten();
+        tool.name.len() + texts.map(String::len).sum::<usize>()
+    });
+    let around = ask.instructions.as_ref().map_or(0, String::len) + tools.sum::<usize>();
+    ask.input.iter().map(estimate).sum::<u64>() + estimate_tokens(around as u64)
 }
 
 /// The text of an item, and the tokens of all else in it.

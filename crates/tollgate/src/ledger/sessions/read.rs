@@ -118,6 +118,35 @@ impl Ledger {
         self.read_sessions(move |connection| Ok(sessions::item(connection, account, &item)?)).await
     }
 
+    /// The newest items of those names in all sessions of the account, in the order of the names: each as `read` takes
+    /// it, on the reader's thread. One that is named several times is there, and counts, as often.
+    ///
+    /// [`SessionError::TooLong`] where they are more than the bounds allow.
+    pub async fn items<T: Send + 'static>(
+        &self,
+        account: AccountId,
+        names: Vec<String>,
+        bounds: Bounds,
+        mut read: impl FnMut(Item) -> T + Send + 'static,
+    ) -> Result<Vec<Option<T>>, SessionError> {
+        if names.len() > bounds.items_max {
+            return Err(SessionError::TooLong);
+        }
+        self.read_sessions(move |connection| {
+            let (mut items, mut bytes) = (Vec::with_capacity(names.len()), 0_u64);
+            for name in &names {
+                let found = sessions::item(connection, account, name)?;
+                bytes = bytes.saturating_add(found.as_ref().map_or(0, |item| item.body.len() as u64));
+                if bytes > bounds.bytes_max {
+                    return Ok(Err(SessionError::TooLong));
+                }
+                items.push(found.map(&mut read));
+            }
+            Ok(Ok(items))
+        })
+        .await?
+    }
+
     async fn read_sessions<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, LedgerError> + Send + 'static,
