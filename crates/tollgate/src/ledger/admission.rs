@@ -127,7 +127,7 @@ impl Admission {
             claim,
             patience: Arc::clone(&patience),
             trace: self.trace.take(),
-            _lock: self.lock.take(),
+            lock: self.lock.take(),
             ack: Some(ack),
         };
         if let Some(place) = self.place.take() {
@@ -157,7 +157,7 @@ pub(super) struct Waiting {
     pub(super) patience: Arc<Patience>,
     pub(super) trace: Option<Box<CallTrace>>,
     /// Let go of after the commit.
-    pub(super) _lock: Option<Lock>,
+    pub(super) lock: Option<Lock>,
     /// Gone once the caller was left without an answer.
     pub(super) ack: Option<oneshot::Sender<Charged>>,
 }

@@ -226,6 +226,8 @@ impl Writer {
         if let Some(claim) = waits.claim.filter(|_| booked.kept) {
             claim.keep(Some(waits.call), booked.at_ms);
         }
+        // Before the answer, so that whoever has it may go on at once.
+        drop(waits.lock);
         if let Some(ack) = waits.ack {
             // A client that left does not wait for the answer; the settlement stands.
             let _ = ack.send(Charged { charge, uncollected, committed_at_ms: booked.at_ms });
