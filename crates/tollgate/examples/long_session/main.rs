@@ -133,6 +133,7 @@ impl Session {
             Item { id, body }
         };
         let turn = NewTurn {
+            name_if_new: None,
             call,
             account: self.account.id,
             created_at_ms: self.clock.now_ms(),

@@ -12,6 +12,7 @@ use utoipa::IntoParams;
 
 use super::{ApiError, flow};
 use crate::gateway::{Gateway, Worker};
+use crate::limits::set_rate_limits;
 use crate::pipeline::{self, BodyLimit, Dialect, Principal, read_body};
 
 /// The header that says who counted tokens: `tokenizer` or `bound`.
@@ -75,11 +76,14 @@ pub(super) async fn counted<T: Serialize>(
     request: Request,
     told: impl FnOnce(u64) -> T,
 ) -> Result<Response, ApiError> {
+    let standing = pipeline::take_request(gateway, principal)?;
     let limit = BodyLimit::of_call(gateway.config.server.body_bytes_max);
     let (head, body) = request.into_parts();
     let body = read_body(&head.headers, body, limit).await?;
     let count = pipeline::count(gateway, principal, dialect, &head, body).await?;
     let mut response = Json(told(count.tokens)).into_response();
+    set_rate_limits(response.headers_mut(), &standing);
+    response.extensions_mut().insert(standing);
     response.headers_mut().insert(TOKEN_COUNT, HeaderValue::from_static(count.source.as_str()));
     Ok(response)
 }

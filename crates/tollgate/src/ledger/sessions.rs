@@ -78,6 +78,17 @@ pub enum Place {
     In(ConversationId),
 }
 
+impl Place {
+    /// The same, without becoming part of a conversation.
+    #[must_use]
+    pub fn apart(self) -> Place {
+        match self {
+            Place::In(_) => Place::Root,
+            place => place,
+        }
+    }
+}
+
 /// How far a turn has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TurnStatus {
@@ -143,6 +154,9 @@ pub struct NewTurn {
     pub created_at_ms: i64,
     /// What it goes on from. Where that is gone meanwhile, the turn is stored as a root.
     pub place: Place,
+    /// Where its place is a conversation that is not there yet: the name that it is made with. One that the account
+    /// has of that name takes its place.
+    pub name_if_new: Option<String>,
     /// How far it has come.
     pub status: TurnStatus,
     /// Whether it runs in the background. Such a turn is opened before it runs; its settlement says how it ended, and

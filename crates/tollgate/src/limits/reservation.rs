@@ -70,6 +70,24 @@ impl Reservation {
         }
     }
 
+    /// Which limit would refuse a call that asks for nothing, and so any call. Nothing is taken.
+    pub fn peek(
+        account: &SharedMeter,
+        key: &SharedMeter,
+        limits: &CallLimits,
+        now: Now,
+    ) -> Result<(), Limited> {
+        for (by, meter, limits) in
+            [(LimitedBy::Account, account, &limits.account), (LimitedBy::Key, key, &limits.key)]
+        {
+            let mut meter = meter.lock();
+            let taken = meter.admit(limits, Ask::default(), now);
+            let taken = taken.map_err(|exceeded| Limited { by, exceeded })?;
+            meter.cancel(taken, now);
+        }
+        Ok(())
+    }
+
     /// When the call started, for the periods that it counts in: milliseconds since the Unix epoch.
     #[must_use]
     pub fn started_ms(&self) -> i64 {

@@ -51,6 +51,18 @@ pub(super) fn admit(record: &mut Record, request: &Outgoing, route: &Route) -> R
     Err(refused.unwrap_or(Refusal::Busy))
 }
 
+/// Refuses early what [`admit`] would refuse whatever the request is put together from, before anything is read for it:
+/// where a rate, the open calls or a quota leave no room for any call, or no money is left for one that costs.
+pub(super) fn peek(record: &Record, route: &Route) -> Result<(), Refusal> {
+    record.peek().map_err(Refusal::Limited)?;
+    let Some(price) = price(record, route)? else { return Ok(()) };
+    if record.budget() != Some(Money::ZERO) {
+        return Ok(());
+    }
+    let least = CallBound { input_tokens: 1, output_tokens: Some(1), n: 1 };
+    quote_within(record, route, &price, &least).map(drop)
+}
+
 /// What the call may come to at most: with the output limit of its caller, or else one that the money and the tokens that
 /// are left pay for.
 fn quote(
@@ -60,17 +72,7 @@ fn quote(
     price: &Price,
     bound: &CallBound,
 ) -> Result<Quote, Refusal> {
-    let budget = record.budget();
-    let at_most = |bound: &CallBound| {
-        bound.quote(price, route.context_length(), budget).map_err(|unaffordable| {
-            Refusal::NoCredit(NoCredit {
-                needed: unaffordable.needed,
-                available: budget.unwrap_or(Money::MAX),
-                cap: record.cap_below(unaffordable.needed),
-                affordable_output_tokens: unaffordable.affordable_output_tokens,
-            })
-        })
-    };
+    let at_most = |bound: &CallBound| quote_within(record, route, price, bound);
     let quote = at_most(bound)?;
     let Some(left) = record.tokens_left().filter(|_| quote.clamped) else { return Ok(quote) };
     let left = left.saturating_sub(request.prompt_tokens_estimate()) / u64::from(bound.n.max(1));
@@ -78,6 +80,19 @@ fn quote(
     let most = left.max(OUTPUT_TOKENS_FLOOR).min(quote.output_tokens);
     let quote = at_most(&CallBound { output_tokens: Some(most), ..*bound })?;
     Ok(Quote { clamped: true, ..quote })
+}
+
+/// A quote that the money that is left pays for.
+fn quote_within(record: &Record, route: &Route, price: &Price, bound: &CallBound) -> Result<Quote, Refusal> {
+    let budget = record.budget();
+    bound.quote(price, route.context_length(), budget).map_err(|unaffordable| {
+        Refusal::NoCredit(NoCredit {
+            needed: unaffordable.needed,
+            available: budget.unwrap_or(Money::MAX),
+            cap: record.cap_below(unaffordable.needed),
+            affordable_output_tokens: unaffordable.affordable_output_tokens,
+        })
+    })
 }
 
 /// Takes the call's share of the limits: in the worst case, but of the rate of tokens as expected.

@@ -70,6 +70,13 @@ impl Asked {
         Ok(asked)
     }
 
+    /// Whether stored sessions are read to put the request together.
+    pub(super) fn reads_sessions(&self) -> bool {
+        let Wish { previous, conversation, name, store: _ } = &self.wish;
+        let refers = matches!(&self.what, What::Responses(request) if !request.references.is_empty());
+        refers || [previous, conversation, name].into_iter().any(Option::is_some)
+    }
+
     fn named(what: What, head: &Parts) -> Result<Asked, Refusal> {
         let name = session_id(head, what.session_id()).map_err(Refusal::Session)?;
         let wish = match &what {

@@ -15,7 +15,8 @@ use super::voice::{Form, Turn, Voice};
 use crate::gateway::Gateway;
 use crate::ledger::sessions::{self as store, Place, SessionError};
 use crate::sessions::{
-    Fit, HISTORY, Past, Sealer, SessionRefusal, Wish, digits, estimate_new, fit, recall, response_id, weigh,
+    Fit, HISTORY, Lock, Past, Sealer, SessionRefusal, Wish, digits, estimate_new, fit, recall, response_id,
+    weigh,
 };
 
 /// The part of a context that is left to an answer without an output limit, when a history is cut: a quarter.
@@ -113,7 +114,7 @@ impl Composer<'_> {
         let body = with_history(body, &history);
         let request = self.parsed(body.ok_or(Refusal::Session(SessionRefusal::TooLong))?)?;
         let head = self.head(&ask, &Extras::default(), past.place);
-        let turn = self.turn(past.place, past.lock, head, &input);
+        let turn = self.turn((past.place, past.name_if_new), past.lock, head, &input);
         let (offered, custom) = (Vec::new(), Vec::new());
         let voice = Voice { names: self.names, form: Form::Chat, custom, offered, turn: Some(turn) };
         Ok(Composed { request: Outgoing::Chat(request), voice: Some(voice) })
@@ -129,11 +130,11 @@ impl Composer<'_> {
         }
         let past = self.recall().await?;
         let chat = self.worded(&request.ask, past.items, past.is_whole).await?;
-        let (place, lock) = (past.place, past.lock);
+        let (place, name_if_new, lock) = (past.place, past.name_if_new, past.lock);
         let head = self.head(&request.ask, &request.extras, place);
         let turn = request.extras.store.then(|| Turn {
             background: request.extras.background,
-            ..self.turn(place, lock, head.clone(), &request.ask.input)
+            ..self.turn((place, name_if_new), lock, head.clone(), &request.ask.input)
         });
         let sealer = request.include_sealed.then_some(sealer);
         Ok(self.spoken(chat, &request.ask, Form::Responses(Box::new(head), sealer), turn))
@@ -142,8 +143,7 @@ impl Composer<'_> {
     async fn messages(self, request: MessagesRequest) -> Result<Composed, Refusal> {
         let past = self.recall().await?;
         let chat = self.worded(&request.ask, past.items, past.is_whole).await?;
-        let (place, lock) = (past.place, past.lock);
-        let turn = self.kept(&request.ask, place, lock);
+        let turn = self.kept(&request.ask, (past.place, past.name_if_new), past.lock);
         let form = Form::Messages(chat.prompt_tokens_estimate());
         Ok(self.spoken(chat, &request.ask, form, turn))
     }
@@ -151,8 +151,7 @@ impl Composer<'_> {
     async fn completions(self, request: CompletionsRequest) -> Result<Composed, Refusal> {
         let past = self.recall().await?;
         let chat = self.worded(&request.ask, past.items, past.is_whole).await?;
-        let (place, lock) = (past.place, past.lock);
-        let turn = self.kept(&request.ask, place, lock);
+        let turn = self.kept(&request.ask, (past.place, past.name_if_new), past.lock);
         let form = Form::Completions(request.usage_asked);
         Ok(self.spoken(chat, &request.ask, form, turn))
     }
@@ -215,14 +214,25 @@ impl Composer<'_> {
     }
 
     /// The turn of a call in another dialect than responses, where its client named a session.
-    fn kept(&self, ask: &pivot::Request, place: Place, lock: Option<crate::sessions::Lock>) -> Option<Turn> {
+    fn kept(
+        &self,
+        ask: &pivot::Request,
+        (place, name_if_new): (Place, Option<String>),
+        lock: Option<Lock>,
+    ) -> Option<Turn> {
         self.wish.store.then(|| {
             let head = self.head(ask, &Extras::default(), place);
-            self.turn(place, lock, head, &ask.input)
+            self.turn((place, name_if_new), lock, head, &ask.input)
         })
     }
 
-    fn turn(&self, place: Place, lock: Option<crate::sessions::Lock>, head: Head, input: &[Item]) -> Turn {
+    fn turn(
+        &self,
+        (place, name_if_new): (Place, Option<String>),
+        lock: Option<Lock>,
+        head: Head,
+        input: &[Item],
+    ) -> Turn {
         // Apart from the ids of the answer's items, which are made from the same digits.
         let call = format!("{}i", self.names.call);
         let input = input.iter().enumerate().map(|(index, item)| {
@@ -234,6 +244,7 @@ impl Composer<'_> {
             account: self.by.account,
             created_at_ms: self.by.at_ms,
             place,
+            name_if_new,
             background: false,
             head,
             input: input.collect(),

@@ -1,16 +1,26 @@
 //! What a call may do by its account's plan and its key: whether it may be made at all, with which models, and how much.
 
-use domain::{Models, Route};
+use domain::{Ask, Models, Money, Route, Standing, Used};
 
 use super::{Principal, Refusal};
 use crate::catalog::Snapshot;
 use crate::gateway::Gateway;
 use crate::keys::Key;
-use crate::limits::Allowance;
+use crate::limits::{Allowance, Reservation};
 
 /// The allowance of a call that begins now. An account whose plan is gone has none.
 pub(super) fn allowance(gateway: &Gateway, principal: &Principal) -> Result<Allowance, Refusal> {
     gateway.plans.allowance(&principal.account, &principal.key).map_err(|missing| Refusal::NoPlan(missing.0))
+}
+
+/// Takes one request from the rates of a caller, for what costs work and is no call. Says where they stand.
+pub fn take_request(gateway: &Gateway, principal: &Principal) -> Result<Standing, Refusal> {
+    let limits = allowance(gateway, principal)?.limits;
+    let (account, key, clock) = (&principal.account.meter, &principal.key.meter, &gateway.clock);
+    let taken = Reservation::take(account, key, &limits.rates(), Ask::default(), clock.now(), clock);
+    // The rate keeps the request; no period counts it.
+    taken.map_err(Refusal::Limited)?.end(Used { tokens: 0, spend: Money::ZERO, counted: false });
+    Ok(limits.standing(account, key, clock))
 }
 
 /// Refuses models that the plan or the key does not allow.

@@ -44,7 +44,7 @@ pub use authenticate::{Principal, authenticate, credential};
 pub(crate) use background::resumed as background_events;
 pub use count::count;
 pub use dialect::Dialect;
-pub use limit::callable_models;
+pub use limit::{callable_models, take_request};
 pub use refusal::{Failure, NoCredit, Refusal};
 
 use crate::config::AbortPolicy;
@@ -174,6 +174,9 @@ async fn prepare(
     record.routed(&route);
     limit::check_model(record.allowance(), record.key(), model, &route)?;
     suit(gateway, &asked.what, &mut route)?;
+    if asked.reads_sessions() {
+        admit::peek(record, &route)?;
+    }
     let by = By { call: record.call(), account: record.account(), at_ms: record.started_at_ms() };
     let Composed { request, voice } = compose(gateway, by, asked, &route).await?;
     let output_limit = admit::admit(record, &request, &route)?;

@@ -44,6 +44,8 @@ pub(super) struct Turn {
     pub(super) account: AccountId,
     pub(super) created_at_ms: i64,
     pub(super) place: Place,
+    /// The name of the conversation that is made for it, where there is none yet.
+    pub(super) name_if_new: Option<String>,
     pub(super) background: bool,
     pub(super) head: Head,
     pub(super) input: Vec<sessions::Item>,
@@ -126,7 +128,11 @@ impl Turn {
             let body = self.head.output_item(item, index, status.of_item(index, items.len()));
             sessions::Item { id: self.head.item_id(item, index), body }
         });
-        let new = self.stored(status_word(status), head, output.collect());
+        let mut new = self.stored(status_word(status), head, output.collect());
+        if !matches!(told, Told::Whole(_)) && !self.background {
+            // Whoever tries again says the same again.
+            (new.place, new.name_if_new) = (new.place.apart(), None);
+        }
         (new, self.lock)
     }
 
@@ -136,6 +142,7 @@ impl Turn {
             account: self.account,
             created_at_ms: self.created_at_ms,
             place: self.place,
+            name_if_new: self.name_if_new.clone(),
             status,
             background: self.background,
             head,

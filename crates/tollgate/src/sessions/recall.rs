@@ -31,6 +31,8 @@ pub(crate) struct Wish {
 pub(crate) struct Past {
     /// Where the turn belongs.
     pub(crate) place: Place,
+    /// The name with which the conversation is made, where it is not there yet.
+    pub(crate) name_if_new: Option<String>,
     /// The history, oldest first.
     pub(crate) items: Vec<Item>,
     /// Whether that is all of it.
@@ -102,25 +104,33 @@ pub(crate) async fn recall(
     if wish.store && memory.ledger.session_bytes(account) >= bytes_max {
         return Err(SessionRefusal::Full(bytes_max));
     }
-    let place = place(memory, account, wish).await?;
-    let lock = match place {
-        Place::In(conversation) if wish.store => {
-            Some(memory.locks.take(conversation).ok_or(SessionRefusal::Busy)?)
-        }
-        _ => None,
-    };
+    let (spot, lock) = place(memory, account, wish).await?;
+    let Spot { place, name_if_new } = spot;
     // After the lock: whoever had it before has stored its turn.
     let Recent { items, is_whole } = match place {
+        _ if name_if_new.is_some() => Recent { items: Vec::new(), is_whole: true },
         Place::Root => Recent { items: Vec::new(), is_whole: true },
         place => {
             history(memory.ledger, account, place, tokens_max).await.map_err(|error| unread(error, wish))?
         }
     };
     let items = items.iter().filter_map(|item| read_item(&item.body).ok()).collect();
-    Ok(Past { place, items, is_whole, lock })
+    Ok(Past { place, name_if_new, items, is_whole, lock })
 }
 
-async fn place(memory: Memory<'_>, account: AccountId, wish: &Wish) -> Result<Place, SessionRefusal> {
+/// Where a turn belongs.
+struct Spot {
+    place: Place,
+    /// The name of the conversation of the place, where it is not there yet.
+    name_if_new: Option<String>,
+}
+
+async fn place(
+    memory: Memory<'_>,
+    account: AccountId,
+    wish: &Wish,
+) -> Result<(Spot, Option<Lock>), SessionRefusal> {
+    let alone = |place| (Spot { place, name_if_new: None }, None);
     if let Some(previous) = &wish.previous {
         let unknown = || SessionRefusal::NoResponse(previous.clone());
         let call = ids::call_of(previous).ok_or_else(unknown)?;
@@ -128,22 +138,39 @@ async fn place(memory: Memory<'_>, account: AccountId, wish: &Wish) -> Result<Pl
         if !turn.status.is_final() {
             return Err(SessionRefusal::Unfinished(previous.clone()));
         }
-        return Ok(Place::After(call));
+        return Ok(alone(Place::After(call)));
     }
     if let Some(conversation) = &wish.conversation {
         let unknown = || SessionRefusal::NoConversation(conversation.clone());
         let id: ConversationId = conversation.parse().map_err(|_| unknown())?;
         memory.ledger.conversation(account, id).await?.ok_or_else(unknown)?;
-        return Ok(Place::In(id));
+        let (spot, _) = alone(Place::In(id));
+        let lock = wish.store.then(|| memory.locks.take(id).ok_or(SessionRefusal::Busy));
+        return Ok((spot, lock.transpose()?));
     }
-    let Some(name) = &wish.name else { return Ok(Place::Root) };
-    if !wish.store {
-        let known = memory.ledger.conversation_by_name(account, name).await?;
-        return Ok(known.map_or(Place::Root, |conversation| Place::In(conversation.id)));
+    match &wish.name {
+        None => Ok(alone(Place::Root)),
+        Some(name) if wish.store => named(memory, account, name).await,
+        Some(name) => {
+            let known = memory.ledger.conversation_by_name(account, name).await?;
+            Ok(alone(known.map_or(Place::Root, |conversation| Place::In(conversation.id))))
+        }
     }
-    let fresh = conversation_id(memory.ledger.clock());
-    let conversation = memory.ledger.conversation_named(account, name, fresh).await?;
-    Ok(Place::In(conversation.id))
+}
+
+/// The place in the conversation of that name. Where there is none, it is made with the turn, and only then.
+async fn named(
+    memory: Memory<'_>,
+    account: AccountId,
+    name: &str,
+) -> Result<(Spot, Option<Lock>), SessionRefusal> {
+    // Before the look, so that two first calls do not both find none.
+    let lock = memory.locks.take_name(account, name).ok_or(SessionRefusal::Busy)?;
+    let known = memory.ledger.conversation_by_name(account, name).await?;
+    let name_if_new = known.is_none().then(|| name.to_owned());
+    let id = known.map_or_else(|| conversation_id(memory.ledger.clock()), |conversation| conversation.id);
+    let lock = lock.with(id).ok_or(SessionRefusal::Busy)?;
+    Ok((Spot { place: Place::In(id), name_if_new }, Some(lock)))
 }
 
 async fn history(
@@ -193,6 +220,7 @@ mod tests {
             id,
         };
         NewTurn {
+            name_if_new: None,
             call: CallId::from_bits(call),
             account,
             created_at_ms: 0,

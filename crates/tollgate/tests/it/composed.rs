@@ -78,3 +78,63 @@ async fn a_history_can_be_asked_without_a_new_message() {
     gateway.settled().await;
     assert!(gateway.finish().await);
 }
+
+/// A question in a conversation whose stream breaks off.
+fn broken(session: &str) -> Value {
+    let mut body = Dialect::Responses.ask("Once [[sim tokens=20 reasoning=0 cut_after=8]]");
+    (body["stream"], body["session_id"]) = (json!(true), json!(session));
+    body
+}
+
+#[tokio::test]
+async fn a_try_that_fails_is_no_part_of_the_conversation() {
+    let gateway = Gateway::start().await;
+    for _ in 0..2 {
+        let failed = Dialect::Responses.call(&gateway.client, &broken("mine")).await;
+        assert_eq!((failed.status, failed.complete), (200, false), "{}", failed.raw);
+        let kept = gateway.client.get(&format!("/v1/responses/{}", failed.response())).await.json();
+        assert_eq!(kept["status"], "failed");
+    }
+    let mut good = Dialect::Responses.ask("Once");
+    good["session_id"] = json!("mine");
+    let seen = Dialect::Responses.call(&gateway.client, &good).await;
+    assert_eq!((seen.status, gateway.heard()), (200, vec!["user: Once".to_owned()]), "{}", seen.raw);
+    let kept = gateway.client.get(&format!("/v1/responses/{}", seen.response())).await.json();
+    let id = kept["conversation"]["id"].as_str().expect("a conversation").to_owned();
+    assert_eq!(
+        items(&gateway.client, &id).await,
+        ["user: Once".to_owned(), format!("assistant: {}", seen.text)]
+    );
+    gateway.settled().await;
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
+async fn what_the_rate_refuses_reads_and_makes_no_conversation() {
+    let plans = "[plans.slow]\nrequests_per_minute = 60\nrequests_burst = 1\n";
+    let (gateway, time) = crate::limited::gateway(plans).await;
+    let member = gateway.member("slow").await;
+    let mut body = Dialect::Responses.ask("Hello");
+    body["session_id"] = json!("mine");
+    let count = json!({"model": MODEL, "input": "Hello"}).to_string();
+    assert_eq!(member.client.post("/v1/responses/input_tokens", count.clone()).await.status, 200);
+    body["previous_response_id"] = json!("resp_none");
+    body["session_id"] = json!(null);
+    for (path, body) in [
+        ("/v1/responses/input_tokens", count),
+        // It would be a 404, if anybody looked.
+        ("/v1/responses", body.to_string()),
+        ("/v1/conversations", "{}".to_owned()),
+    ] {
+        let refused = member.client.post(path, body).await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.code().as_str()),
+            (429, "rate_limit_exceeded"),
+            "{path}"
+        );
+    }
+    time.pass_ms(60_000);
+    assert_eq!(member.client.post("/v1/conversations", "{}").await.status, 200);
+    gateway.settled().await;
+    assert!(gateway.finish().await);
+}

@@ -13,8 +13,7 @@ use crate::gateway::Worker;
 use crate::http::item_page::{Items, ItemsPage};
 use crate::http::{ApiError, Caller, Key, Named, PathId};
 use crate::ledger::sessions::ItemList;
-use crate::pipeline::Refusal;
-use crate::sessions::SessionRefusal;
+use crate::pipeline::take_request;
 
 /// Items to add.
 #[derive(Deserialize, ToSchema)]
@@ -43,14 +42,13 @@ pub(in crate::http) async fn add(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (gateway, account) = (&worker.gateway, principal.account.id);
+    take_request(gateway, &principal)?;
     input::check_room(gateway, account)?;
     let body: ItemsBody = input::read(gateway, request).await?;
     let items = body.items.read(gateway)?;
     super::find(gateway, account, id).await?;
-    let busy = || ApiError::from(Refusal::Session(SessionRefusal::Busy));
-    let lock = gateway.locks.take(id).ok_or_else(busy)?;
+    let _lock = super::lock(gateway, id)?;
     let added = gateway.ledger.add_items(account, id, items.clone()).await?;
-    drop(lock);
     if !added {
         return Err(ConversationId::unknown());
     }

@@ -13,6 +13,7 @@ use super::schema::ConversationView;
 use crate::gateway::Worker;
 use crate::http::{ApiError, Caller, Key};
 use crate::ledger::sessions::NewConversation;
+use crate::pipeline::take_request;
 
 /// A conversation to begin.
 #[derive(Deserialize, ToSchema)]
@@ -41,6 +42,7 @@ pub(in crate::http) async fn create(
     request: Request,
 ) -> Result<Json<ConversationView>, ApiError> {
     let (gateway, account) = (&worker.gateway, principal.account.id);
+    take_request(gateway, &principal)?;
     input::check_room(gateway, account)?;
     let body: ConversationBody = input::read(gateway, request).await?;
     let id = input::new_id(gateway);

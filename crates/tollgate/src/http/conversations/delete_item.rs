@@ -13,7 +13,7 @@ use crate::http::{ApiError, Caller, Key};
 
 /// Delete an item of a conversation
 ///
-/// A stored response that brought it keeps it. Answers with the conversation.
+/// A stored response that brought it keeps it. While a call is under way in the conversation, nothing is deleted. Answers with the conversation.
 #[utoipa::path(
     delete,
     path = "/v1/conversations/{conversation}/items/{item}",
@@ -22,7 +22,7 @@ use crate::http::{ApiError, Caller, Key};
         ("conversation" = String, Path, description = "The conversation's id."),
         ("item" = String, Path, description = "The item's id."),
     ),
-    responses((status = 200, body = ConversationView), (status = 503))
+    responses((status = 200, body = ConversationView), (status = 409), (status = 503))
 )]
 pub(in crate::http) async fn delete(
     Caller(principal): Caller<Key>,
@@ -31,6 +31,7 @@ pub(in crate::http) async fn delete(
 ) -> Result<Json<ConversationView>, ApiError> {
     let (gateway, account) = (&worker.gateway, principal.account.id);
     let conversation = find(gateway, account, id).await?;
+    let _lock = super::lock(gateway, id)?;
     if !gateway.ledger.delete_item(account, id, &item).await? {
         return Err(no_item());
     }

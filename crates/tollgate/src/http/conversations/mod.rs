@@ -18,6 +18,13 @@ use super::ApiError;
 use super::input::Named;
 use crate::gateway::Gateway;
 use crate::ledger::sessions::Conversation;
+use crate::pipeline::Refusal;
+use crate::sessions::{Lock, SessionRefusal};
+
+/// The right to change what calls go on from, which no call under way has.
+fn lock(gateway: &Gateway, id: ConversationId) -> Result<Lock, ApiError> {
+    gateway.locks.take(id).ok_or_else(|| Refusal::Session(SessionRefusal::Busy).into())
+}
 
 async fn find(gateway: &Gateway, account: AccountId, id: ConversationId) -> Result<Conversation, ApiError> {
     gateway.ledger.conversation(account, id).await?.ok_or_else(ConversationId::unknown)

@@ -13,6 +13,7 @@ use super::input::Metadata;
 use super::schema::ConversationView;
 use crate::gateway::Worker;
 use crate::http::{ApiError, Caller, JsonBody, Key, Named, PathId};
+use crate::pipeline::take_request;
 
 /// What changes of a conversation.
 #[derive(Deserialize, ToSchema)]
@@ -39,6 +40,7 @@ pub(in crate::http) async fn update(
     JsonBody(changes): JsonBody<ConversationChanges>,
 ) -> Result<Json<ConversationView>, ApiError> {
     let (gateway, account) = (&worker.gateway, principal.account.id);
+    take_request(gateway, &principal)?;
     if !gateway.ledger.update_conversation(account, id, changes.metadata.into_json()).await? {
         return Err(ConversationId::unknown());
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::{AccountId, CallId, ConversationId};
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{Conversation, Item, NewConversation, NewTurn, SessionPolicy};
+use super::{Item, NewConversation, NewTurn, SessionPolicy};
 use crate::ledger::deed::{Deed, Written};
 use crate::ledger::keeper::Task;
 use crate::ledger::sqlite::sessions;
@@ -48,29 +48,6 @@ impl Ledger {
         let at_ms = self.clock().now_ms();
         self.write_sessions(account, move |connection| {
             sessions::create_conversation(connection, account, &new, at_ms)
-        })
-        .await
-    }
-
-    /// The conversation of that name, which is made where there is none, with `id` and empty.
-    pub async fn conversation_named(
-        &self,
-        account: AccountId,
-        name: &str,
-        id_if_new: ConversationId,
-    ) -> Result<Conversation, LedgerError> {
-        if let Some(found) = self.conversation_by_name(account, name).await? {
-            return Ok(found);
-        }
-        let at_ms = self.clock().now_ms();
-        let new = NewConversation {
-            id: id_if_new,
-            name: Some(name.to_owned()),
-            metadata: "{}".to_owned(),
-            items: Vec::new(),
-        };
-        self.write_sessions(account, move |connection| {
-            sessions::conversation_named(connection, account, &new, at_ms)
         })
         .await
     }

@@ -75,6 +75,7 @@ impl Desk {
     /// A turn of the account with items of these names.
     fn turn(&self, call: u128, place: Place, input: &[&str], output: &[&str]) -> NewTurn {
         NewTurn {
+            name_if_new: None,
             call: CallId::from_bits(call),
             account: self.ada.id,
             created_at_ms: self.now_ms.load(Ordering::Relaxed),

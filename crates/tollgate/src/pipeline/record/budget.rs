@@ -73,6 +73,12 @@ impl Record {
         Ok(())
     }
 
+    /// Which limit would refuse the call now, whatever it takes.
+    pub(in crate::pipeline) fn peek(&self) -> Result<(), Limited> {
+        let account = &self.admission.account().meter;
+        Reservation::peek(account, &self.key.meter, &self.allowance.limits, self.accepted())
+    }
+
     /// Takes one request from the rates, for what is answered without a call: a refusal, or an answer given again.
     pub(in crate::pipeline) fn take_request(&self) -> Result<Standing, Limited> {
         let limits = self.allowance.limits.rates();

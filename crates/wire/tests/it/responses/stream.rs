@@ -288,13 +288,13 @@ fn the_error_event_is_flat() {
 /// The end that was told never left, so a client that counts sees no gap.
 #[test]
 fn a_failure_in_the_place_of_an_end_that_was_not_sent_has_its_number() {
-    let mut telling = Telling::new(CALL, false, Vec::new(), Some(Box::new(writer(&Extras::default()))));
+    let mut telling = Telling::new(CALL, Vec::new(), Vec::new(), Some(Box::new(writer(&Extras::default()))));
     let mut sent = Vec::new();
     for content in ["Hel", "lo"] {
         let chunk = json!({"choices": [{"index": 0, "delta": {"content": content}, "finish_reason": null}]});
         sent.extend_from_slice(&telling.chunk(chunk.to_string().as_bytes()));
     }
-    let unsent = telling.finish(&ending(Finish::Stop));
+    let (unsent, _) = telling.finish(ending);
     assert!(str::from_utf8(&unsent).unwrap().matches("sequence_number").count() > 1, "{unsent:?}");
     sent.extend_from_slice(&telling.fail(&cut()));
     // All that arrived is numbered without a gap.

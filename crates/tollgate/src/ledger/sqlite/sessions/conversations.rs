@@ -1,14 +1,14 @@
 //! Conversations: made, changed, deleted.
 
 use domain::{AccountId, ConversationId};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     Part, SessionRow, conversation_by_name, count, doom, find_conversation, grow, has_turns, insert_items,
     row_bytes, use_session,
 };
 use crate::ledger::LedgerError;
-use crate::ledger::sessions::{COPIES_MAX, Conversation, Item, NewConversation, ROW_BYTES};
+use crate::ledger::sessions::{COPIES_MAX, Item, NewConversation, ROW_BYTES};
 use crate::ledger::sqlite::columns::ColumnId;
 
 /// Stores a conversation with its first items; `false` when the name is taken.
@@ -24,6 +24,43 @@ pub(crate) fn create_conversation(
     {
         return Ok(false);
     }
+    insert_conversation(connection, account, new, at_ms)?;
+    Ok(true)
+}
+
+/// The session of that name, which is made with `id_if_new` where there is none.
+pub(super) fn named_session(
+    connection: &Connection,
+    account: AccountId,
+    name: &str,
+    id_if_new: ConversationId,
+    at_ms: i64,
+) -> rusqlite::Result<SessionRow> {
+    let found = connection
+        .prepare_cached("SELECT id FROM sessions WHERE account = ?1 AND name = ?2")?
+        .query_row(params![account.column(), name], |row| Ok(SessionRow(row.get(0)?)))
+        .optional()?;
+    match found {
+        Some(session) => Ok(session),
+        None => {
+            let new = NewConversation {
+                id: id_if_new,
+                name: Some(name.to_owned()),
+                metadata: "{}".to_owned(),
+                items: Vec::new(),
+            };
+            insert_conversation(connection, account, &new, at_ms)
+        }
+    }
+}
+
+fn insert_conversation(
+    connection: &Connection,
+    account: AccountId,
+    new: &NewConversation,
+    at_ms: i64,
+) -> rusqlite::Result<SessionRow> {
+    let name = new.name.as_deref();
     let sql =
         "INSERT INTO sessions (account, kind, conversation, name, metadata, created_at_ms, used_at_ms, bytes)
                VALUES (?1, 'conversation', ?2, ?3, ?4, ?5, ?5, 0)";
@@ -39,27 +76,7 @@ pub(crate) fn create_conversation(
     let bytes =
         row_bytes(&[name.unwrap_or_default(), &new.metadata]) + insert_items(connection, &part, &new.items)?;
     use_session(connection, account, session, bytes, at_ms)?;
-    Ok(true)
-}
-
-/// The conversation of the new one's name, which is stored where there is none.
-pub(crate) fn conversation_named(
-    connection: &Connection,
-    account: AccountId,
-    new: &NewConversation,
-    at_ms: i64,
-) -> Result<Conversation, LedgerError> {
-    let name = new.name.as_deref().unwrap_or_default();
-    if let Some(found) = conversation_by_name(connection, account, name)? {
-        return Ok(found);
-    }
-    create_conversation(connection, account, new, at_ms)?;
-    Ok(Conversation {
-        id: new.id,
-        name: new.name.clone(),
-        metadata: new.metadata.clone(),
-        created_at_ms: at_ms,
-    })
+    Ok(session)
 }
 
 /// Replaces the metadata of a conversation.

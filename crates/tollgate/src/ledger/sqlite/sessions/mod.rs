@@ -12,8 +12,9 @@ mod turns;
 use domain::{AccountId, CallId, ConversationId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use conversations::named_session;
 pub(crate) use conversations::{
-    add_items, conversation_named, create_conversation, delete_conversation, delete_item, update_conversation,
+    add_items, create_conversation, delete_conversation, delete_item, update_conversation,
 };
 pub(crate) use history::recent;
 pub(crate) use lists::{conversation_item, conversation_items, input_items, item, output_items};

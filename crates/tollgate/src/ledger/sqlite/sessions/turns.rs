@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 
 use super::{
     FoundTurn, Part, SessionRow, TurnRow, count, doom, find_conversation, find_turn, grow, has_turns,
-    insert_items, insert_thread, row_bytes, use_session,
+    insert_items, insert_thread, named_session, row_bytes, use_session,
 };
 use crate::ledger::LedgerError;
 use crate::ledger::sessions::{NewTurn, Place, TurnStatus};
@@ -133,6 +133,10 @@ impl Spot {
                 found.map(|found| Spot { session: found.session, parent: Some(parent), joined: false })
             }
             Place::In(id) => {
+                if let Some(name) = &turn.name_if_new {
+                    let session = named_session(connection, turn.account, name, id, at_ms)?;
+                    return Ok(Spot { session, parent: None, joined: true });
+                }
                 let session = find_conversation(connection, turn.account, id)?;
                 session.map(|session| Spot { session, parent: None, joined: true })
             }

@@ -17,8 +17,13 @@ async fn nothing_of_another_account_is_there() {
     let queued =
         NewTurn { status: TurnStatus::Queued, background: true, ..desk.turn(2, after(1), &["q2"], &[]) };
     desk.ledger().open_turn(queued.clone()).await.unwrap();
-    let named =
-        desk.ledger().conversation_named(desk.ada.id, "main", ConversationId::from_bits(8)).await.unwrap();
+    let named = |id| NewConversation {
+        id: ConversationId::from_bits(id),
+        name: Some("main".to_owned()),
+        metadata: "{}".to_owned(),
+        items: Vec::new(),
+    };
+    assert!(desk.ledger().create_conversation(desk.ada.id, named(8)).await.unwrap());
     let bytes = desk.ledger().session_bytes(desk.ada.id);
 
     let bob = account(desk.ledger(), AccountKind::Prepaid, 1_000).await;
@@ -49,8 +54,9 @@ async fn nothing_of_another_account_is_there() {
     ledger.open_turn(theirs).await.unwrap();
     assert_eq!(ledger.session_bytes(him), 0);
     // A name is an account's own.
-    let own = ledger.conversation_named(him, "main", ConversationId::from_bits(9)).await.unwrap();
-    assert_ne!(own.id, named.id);
+    assert!(ledger.create_conversation(him, named(9)).await.unwrap());
+    let own = ledger.conversation_by_name(him, "main").await.unwrap().unwrap();
+    assert_eq!(own.id, ConversationId::from_bits(9));
     let new = NewConversation {
         id: ConversationId::from_bits(10),
         name: None,

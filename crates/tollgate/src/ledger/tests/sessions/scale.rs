@@ -18,6 +18,7 @@ const IMAGE_BYTES: usize = 1 << 20;
 fn turn(call: u128) -> Settlement {
     let body = if call == 1 { "i".repeat(IMAGE_BYTES) } else { "q".repeat(100) };
     let turn = NewTurn {
+        name_if_new: None,
         call: CallId::from_bits(call),
         account: ADA,
         created_at_ms: 1,

@@ -49,6 +49,7 @@ fn store() -> (SqliteStore, Connection, tempfile::TempDir) {
 
 fn with_turn(call: u128, cost: i64, input: &[&str]) -> Settlement {
     let turn = NewTurn {
+        name_if_new: None,
         call: CallId::from_bits(call),
         account: ADA,
         created_at_ms: 1,
