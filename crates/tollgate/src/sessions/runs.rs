@@ -206,6 +206,7 @@ mod tests {
             account: AccountId::from_bits(account),
             created_at_ms: 0,
             place: Place::Root,
+            name_if_new: None,
             status: TurnStatus::Cancelled,
             background: true,
             head: String::new(),
