@@ -255,8 +255,8 @@ mod tests {
 
         let (all, is_whole) = texts(recall(memory, ada, &wish, None).await.unwrap());
         assert!(is_whole && all.len() as u128 == TURNS && all[0] == "1");
-        // An answer is taken for 8 tokens and a question for 9, so that three turns have 51.
-        for (tokens_max, questions) in [(50, 3), (59, 4), (u64::MAX, 50)] {
+        // An answer is taken for 16 tokens and a question for 17, so that three turns have 99.
+        for (tokens_max, questions) in [(98, 3), (115, 4), (u64::MAX, 50)] {
             let (newest, is_whole) = texts(recall(memory, ada, &wish, Some(tokens_max)).await.unwrap());
             assert_eq!(newest, all[all.len() - questions..], "{tokens_max} tokens");
             assert_eq!(is_whole, questions == 50);

@@ -38,6 +38,7 @@ mod request_size;
 mod responses;
 #[cfg(test)]
 mod session;
+#[cfg(test)]
 mod sse;
 #[cfg(test)]
 mod stream_rules;

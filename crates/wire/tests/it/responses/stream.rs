@@ -290,8 +290,9 @@ fn the_error_event_is_flat() {
 fn a_failure_in_the_place_of_an_end_that_was_not_sent_has_its_number() {
     let mut telling = Telling::new(CALL, Vec::new(), Vec::new(), Some(Box::new(writer(&Extras::default()))));
     let mut sent = Vec::new();
-    for content in ["Hel", "lo"] {
-        let chunk = json!({"choices": [{"index": 0, "delta": {"content": content}, "finish_reason": null}]});
+    for (content, finish_reason) in [("Hel", None), ("lo", Some("stop"))] {
+        let delta = json!({"content": content});
+        let chunk = json!({"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]});
         sent.extend_from_slice(&telling.chunk(chunk.to_string().as_bytes()));
     }
     let (unsent, _) = telling.finish(ending);
