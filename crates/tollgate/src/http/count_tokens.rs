@@ -33,6 +33,7 @@ pub(super) struct MessageTokens {
     responses(
         (status = 200, body = MessageTokens),
         (status = 404, description = "The model does not exist here."),
+        (status = 429),
         (status = 503)
     )
 )]

@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 
 use super::keeper::{Task, UsagePolicy};
 use super::usage::{Activity, Calls, Cursor, KeyCounts, Point, Rebuilt, SeriesQuery};
-use super::{Ledger, LedgerError, Page, StoredReceipt, UsageThreads, reader, sqlite};
+use super::{DatabaseThreads, Ledger, LedgerError, Page, StoredReceipt, reader, sqlite};
 
 impl Ledger {
     /// One receipt of an account.
@@ -77,7 +77,7 @@ impl Ledger {
         answered.await.map_err(|_| LedgerError::Closed)?
     }
 
-    pub(super) fn usage(&self) -> Result<&UsageThreads, LedgerError> {
-        self.shared.usage.as_ref().ok_or(LedgerError::Invalid("this store keeps no usage"))
+    pub(super) fn usage(&self) -> Result<&DatabaseThreads, LedgerError> {
+        self.shared.database.as_ref().ok_or(LedgerError::Invalid("this store keeps no usage"))
     }
 }

@@ -40,6 +40,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::{AccountId, Balance};
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use account::check_name;
@@ -98,7 +99,7 @@ struct Shared {
     commands: mpsc::Sender<Command>,
     reads: mpsc::Sender<Read<Box<dyn UsageStore + Send>>>,
     /// `None` for a store in memory.
-    usage: Option<UsageThreads>,
+    database: Option<DatabaseThreads>,
     answers: Arc<Answers>,
     session_bytes: Arc<SessionBytes>,
     failing: Arc<AtomicBool>,
@@ -106,8 +107,10 @@ struct Shared {
     clock: Clock,
 }
 
-/// The threads that keep usage and answer questions about it.
-struct UsageThreads {
+/// The threads that only a database has: they read sessions, keep usage and answer questions about it.
+struct DatabaseThreads {
+    /// Reads histories, of which one may take as long as many receipts.
+    sessions: mpsc::Sender<Read<Connection>>,
     questions: mpsc::Sender<Read<UsageReader>>,
     tasks: mpsc::Sender<Task>,
 }
@@ -160,8 +163,9 @@ impl Ledger {
         let reads = reader::start("ledger-reader", receipts)?;
         writer::start(writer)?;
         let accounts = RwLock::new(accounts);
-        let usage = match database {
-            Some(path) => Some(UsageThreads {
+        let database = match database {
+            Some(path) => Some(DatabaseThreads {
+                sessions: reader::start("session-reader", sqlite::usage::read_only(path)?)?,
                 questions: reader::start("usage-reader", UsageReader::open(path)?)?,
                 tasks: keeper::start(
                     sqlite::usage::read_only(path)?,
@@ -177,7 +181,7 @@ impl Ledger {
             endings,
             commands,
             reads,
-            usage,
+            database,
             answers,
             session_bytes,
             failing,
@@ -271,11 +275,13 @@ impl Ledger {
     /// Calls that do not end hold it up: [`Ledger::drain`] first.
     pub async fn close(self) {
         // An error says that it is closed already; here and below.
-        if let Some(usage) = &self.shared.usage {
-            let _ = usage.questions.send(Read::Close).await;
-            let _ = usage.tasks.send(Task::Close).await;
-            usage.questions.closed().await;
-            usage.tasks.closed().await;
+        if let Some(threads) = &self.shared.database {
+            let _ = threads.sessions.send(Read::Close).await;
+            let _ = threads.questions.send(Read::Close).await;
+            let _ = threads.tasks.send(Task::Close).await;
+            threads.sessions.closed().await;
+            threads.questions.closed().await;
+            threads.tasks.closed().await;
         }
         let _ = self.shared.reads.send(Read::Close).await;
         self.shared.reads.closed().await;

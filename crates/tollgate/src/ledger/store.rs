@@ -108,11 +108,6 @@ pub(crate) trait UsageStore {
 
     /// A page of an account's receipts, newest first.
     fn receipts(&mut self, account: AccountId, page: Page) -> Result<Vec<StoredReceipt>, LedgerError>;
-
-    /// The database, for what only one keeps: sessions.
-    fn database(&mut self) -> Option<&mut Connection> {
-        None
-    }
 }
 
 /// What only a database keeps: rollups of usage, and sessions.

@@ -107,14 +107,13 @@ pub(crate) async fn recall(
     let (spot, lock) = place(memory, account, wish).await?;
     let Spot { place, name_if_new } = spot;
     // After the lock: whoever had it before has stored its turn.
-    let Recent { items, is_whole } = match place {
-        _ if name_if_new.is_some() => Recent { items: Vec::new(), is_whole: true },
-        Place::Root => Recent { items: Vec::new(), is_whole: true },
+    let (items, is_whole) = match place {
+        _ if name_if_new.is_some() => (Vec::new(), true),
+        Place::Root => (Vec::new(), true),
         place => {
             history(memory.ledger, account, place, tokens_max).await.map_err(|error| unread(error, wish))?
         }
     };
-    let items = items.iter().filter_map(|item| read_item(&item.body).ok()).collect();
     Ok(Past { place, name_if_new, items, is_whole, lock })
 }
 
@@ -173,22 +172,25 @@ async fn named(
     Ok((Spot { place: Place::In(id), name_if_new }, Some(lock)))
 }
 
+/// The history, and whether that is all of it. It is parsed where it is read, and not on the worker.
 async fn history(
     ledger: &Ledger,
     account: AccountId,
     place: Place,
     tokens_max: Option<u64>,
-) -> Result<Recent, SessionError> {
-    let Some(tokens_max) = tokens_max else {
-        let items = ledger.history(account, place, HISTORY).await?;
-        return Ok(Recent { items, is_whole: true });
-    };
+) -> Result<(Vec<Item>, bool), SessionError> {
     let mut tokens = 0_u64;
     let enough = move |item: &store::Item| {
+        let Some(tokens_max) = tokens_max else { return false };
         tokens = tokens.saturating_add(read_item(&item.body).map_or(0, |item| estimate(&item)));
         tokens > tokens_max
     };
-    ledger.recent_history(account, place, HISTORY, enough).await
+    let parsed = |recent: Recent| {
+        let items = recent.items.iter().filter_map(|item| read_item(&item.body).ok());
+        (items.collect(), recent.is_whole)
+    };
+    let (items, is_whole) = ledger.recent_history(account, place, HISTORY, enough, parsed).await?;
+    if is_whole || tokens_max.is_some() { Ok((items, is_whole)) } else { Err(SessionError::TooLong) }
 }
 
 fn unread(error: SessionError, wish: &Wish) -> SessionRefusal {

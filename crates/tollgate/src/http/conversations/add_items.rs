@@ -33,7 +33,7 @@ pub(in crate::http) struct ItemsBody {
     tag = "Conversations",
     params(("conversation" = String, Path, description = "The conversation's id.")),
     request_body = ItemsBody,
-    responses((status = 200, body = Items), (status = 403), (status = 409), (status = 503))
+    responses((status = 200, body = Items), (status = 403), (status = 409), (status = 429), (status = 503))
 )]
 pub(in crate::http) async fn add(
     Caller(principal): Caller<Key>,

@@ -34,7 +34,7 @@ pub(in crate::http) struct ConversationBody {
     path = "/v1/conversations",
     tag = "Conversations",
     request_body = ConversationBody,
-    responses((status = 200, body = ConversationView), (status = 403), (status = 503))
+    responses((status = 200, body = ConversationView), (status = 403), (status = 429), (status = 503))
 )]
 pub(in crate::http) async fn create(
     Caller(principal): Caller<Key>,

@@ -31,7 +31,7 @@ pub(in crate::http) struct ConversationChanges {
     tag = "Conversations",
     params(("conversation" = String, Path, description = "The conversation's id.")),
     request_body = ConversationChanges,
-    responses((status = 200, body = ConversationView), (status = 503))
+    responses((status = 200, body = ConversationView), (status = 429), (status = 503))
 )]
 pub(in crate::http) async fn update(
     Caller(principal): Caller<Key>,

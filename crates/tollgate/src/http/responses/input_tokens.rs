@@ -35,6 +35,7 @@ pub(in crate::http) struct InputTokens {
     responses(
         (status = 200, body = InputTokens),
         (status = 404, description = "The model, or what the request goes on from, does not exist here."),
+        (status = 429),
         (status = 503)
     )
 )]

@@ -50,23 +50,26 @@ impl Ledger {
         place: Place,
         bounds: Bounds,
     ) -> Result<Vec<Item>, SessionError> {
-        let recent = self.recent_history(account, place, bounds, |_| false).await?;
+        let recent = self.recent_history(account, place, bounds, |_| false, |recent| recent).await?;
         if recent.is_whole { Ok(recent.items) } else { Err(SessionError::TooLong) }
     }
 
     /// The newest part of what a turn in that place goes on from. It is read from its newest item back, to the first of
     /// which `enough` says so or as far as the bounds allow, and what comes before is not looked at.
     ///
-    /// `enough` runs on the reader's thread, where others wait behind it.
-    pub async fn recent_history(
+    /// `enough`, and `take` which makes of it what is answered, run on the reader's thread, where others wait behind them.
+    pub async fn recent_history<T: Send + 'static>(
         &self,
         account: AccountId,
         place: Place,
         bounds: Bounds,
         enough: impl FnMut(&Item) -> bool + Send + 'static,
-    ) -> Result<Recent, SessionError> {
-        self.read_sessions(move |connection| Ok(sessions::recent(connection, account, place, bounds, enough)))
-            .await?
+        take: impl FnOnce(Recent) -> T + Send + 'static,
+    ) -> Result<T, SessionError> {
+        self.read_sessions(move |connection| {
+            Ok(sessions::recent(connection, account, place, bounds, enough).map(take))
+        })
+        .await?
     }
 
     /// A conversation.
@@ -151,8 +154,8 @@ impl Ledger {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, LedgerError> + Send + 'static,
     ) -> Result<T, LedgerError> {
-        reader::ask(&self.shared.reads, move |store| {
-            let connection = store.database().ok_or(sessions::NOT_KEPT)?;
+        let threads = self.shared.database.as_ref().ok_or(sessions::NOT_KEPT)?;
+        reader::ask(&threads.sessions, move |connection| {
             read(&*connection.transaction_with_behavior(TransactionBehavior::Deferred)?)
         })
         .await

@@ -130,10 +130,6 @@ impl UsageStore for SqliteReceipts {
         let rows = statement.query_map(params![account.column(), before, limit], stored_receipt)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
-
-    fn database(&mut self) -> Option<&mut Connection> {
-        Some(&mut self.connection)
-    }
 }
 
 pub(super) fn stored_receipt(row: &Row<'_>) -> rusqlite::Result<StoredReceipt> {

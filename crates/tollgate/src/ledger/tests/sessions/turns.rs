@@ -211,7 +211,11 @@ async fn the_newest_part_of_a_history_ends_with_what_is_enough_or_with_the_bound
         ] {
             let (bounds, enough) = (Bounds { items_max, bytes_max }, enough.to_owned());
             let is_enough = move |item: &Item| item.id == enough;
-            let recent = desk.ledger().recent_history(desk.ada.id, place, bounds, is_enough).await.unwrap();
+            let recent = desk
+                .ledger()
+                .recent_history(desk.ada.id, place, bounds, is_enough, |recent| recent)
+                .await
+                .unwrap();
             assert_eq!((names(&recent.items).as_str(), recent.is_whole), (expected, is_whole), "{place:?}");
         }
     }
@@ -219,7 +223,7 @@ async fn the_newest_part_of_a_history_ends_with_what_is_enough_or_with_the_bound
     assert!(desk.ledger().delete_response(desk.ada.id, CallId::from_bits(1)).await.unwrap());
     let recent = |enough: &'static str| {
         let is_enough = move |item: &Item| item.id == enough;
-        desk.ledger().recent_history(desk.ada.id, after(2), super::WIDE, is_enough)
+        desk.ledger().recent_history(desk.ada.id, after(2), super::WIDE, is_enough, |recent| recent)
     };
     assert_eq!(names(&recent("q3").await.unwrap().items), "q3 a2");
     assert!(matches!(recent("none").await, Err(SessionError::Broken)));
