@@ -31,6 +31,11 @@ base_url = "{model_url}"
 provider = "local"
 context_length = 8192
 price = {{ input = "0.10", output = "0.40" }}
+
+[models."BAAI/bge-m3"]
+provider = "huggingface"
+kind = "embeddings"
+price = {{ input = "0.10" }}
 """
 
 

@@ -9,7 +9,7 @@ import pytest
 from conftest import REAL_MODEL
 from gateway import Account
 
-EMBEDDING_MODEL = "BAAI/bge-small-en-v1.5"
+EMBEDDING_MODEL = "BAAI/bge-m3"
 
 
 def test_texts_become_vectors(client: openai.OpenAI, account: Account):
