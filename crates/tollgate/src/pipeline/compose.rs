@@ -50,6 +50,13 @@ pub(super) async fn compose(
     route: &Route,
 ) -> Result<Composed, Refusal> {
     let Asked { what, wish } = asked;
+    let what = match what {
+        // What passes as it is needs no words of ours.
+        What::Chat(request, _) if wish.name.is_none() => {
+            return Ok(Composed { request: Outgoing::Chat(request), voice: None });
+        }
+        other => other,
+    };
     let room = Room { route, truncate: truncates(&what) };
     let names = Names {
         call: digits(by.call),
@@ -58,9 +65,6 @@ pub(super) async fn compose(
     };
     let composer = Composer { gateway, by, wish, room, names };
     match what {
-        What::Chat(request, _) if composer.wish.name.is_none() => {
-            Ok(Composed { request: Outgoing::Chat(request), voice: None })
-        }
         What::Chat(request, body) => composer.chat(&request, &body).await,
         What::Responses(request) => composer.responses(*request).await,
         What::Messages(request) => composer.messages(*request).await,
