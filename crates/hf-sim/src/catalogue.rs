@@ -81,6 +81,8 @@ pub struct Traits {
     pub retired: Vec<Retired>,
     /// Models that make embeddings.
     pub embeddings: Vec<Embedder>,
+    /// Models that complete prompts.
+    pub completions: Vec<Completer>,
     /// Models whose repository has no tokenizer.
     pub no_tokenizer: Vec<String>,
     /// Models whose files are not at the Hub itself: it answers with where they are.
@@ -96,6 +98,17 @@ pub struct Embedder {
     pub provider: String,
     /// Numbers of a vector.
     pub dimensions: usize,
+}
+
+/// A model that completes prompts at a provider.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Completer {
+    /// Its name at the provider, which is the Hub id at some.
+    pub model: String,
+    /// The provider id.
+    pub provider: String,
+    /// Tokens of the longest prompt.
+    pub context_length: Option<u64>,
 }
 
 /// A model that a provider no longer serves.

@@ -8,6 +8,12 @@
 //! `/together/v1/embeddings`, `/scaleway/v1/embeddings` and `/deepinfra/v1/openai/embeddings`. There is no
 //! `/v1/embeddings`. A vector depends on the seed, the model and the text; directives stand in the last text.
 //!
+//! Prompts are completed where the router has it: `POST /hf-inference/models/{org}/{model}/v1/completions`,
+//! `/together/v1/completions`, `/featherless-ai/v1/completions`, `/novita/v3/openai/completions` and
+//! `/deepinfra/v1/openai/completions`, by the base models under the catalogue's `sim.completions`. There is no
+//! `/v1/completions`. A text depends on the seed, the model, the prompt and the suffix; directives stand in the last
+//! prompt, and those about reasoning, roles and tools change nothing.
+//!
 //! It is also the part of the Hub that has tokenizers: `GET /{org}/{model}/resolve/main/{file}` serves one small
 //! tokenizer with a chat template for every model, but for those whose [`Traits`] say otherwise.
 //!
@@ -30,9 +36,10 @@
 //! (which the answer quotes). The routing model `katanemo/Arch-Router-1.5B` picks a route from the routing prompt.
 //!
 //! A token is one emitted piece: a word with its leading blank, at most eight characters where text was given. Prompt
-//! tokens are the bytes of all text, divided by four and rounded up, plus 3 per message and 300 per image. A prompt of
-//! 1024 tokens and more is remembered; what a later one at the same provider shares with it is reported as cached.
-//! Tokens are billed as they are sent, so a call that breaks off costs what was sent.
+//! tokens are the bytes of all text, divided by four and rounded up, plus 3 per message and 300 per image; a prompt
+//! that is given as tokens has as many, and one that is given back is no output. A chat of 1024 tokens and more is
+//! remembered; what a later one at the same provider shares with it is reported as cached. Tokens are billed as they
+//! are sent, so a call that breaks off costs what was sent.
 //!
 //! # Tokens and organisations
 //!
@@ -123,6 +130,7 @@
 mod answer;
 mod auth;
 mod catalogue;
+mod completion;
 mod config;
 mod dialect;
 mod dice;
@@ -133,6 +141,7 @@ mod playback;
 mod policy;
 mod prompt;
 mod prompt_cache;
+mod provided;
 mod record;
 mod refusal;
 mod reply;
@@ -144,10 +153,11 @@ mod scripted;
 mod server;
 mod sim;
 mod state;
+mod texts;
 mod usage;
 mod vocabulary;
 
-pub use catalogue::{Catalogue, CatalogueError, Embedder, Retired, Status, Traits};
+pub use catalogue::{Catalogue, CatalogueError, Completer, Embedder, Retired, Status, Traits};
 pub use config::{Latency, SimConfig, UnmappedError};
 pub use dialect::DialectName;
 pub use record::RecordedRequest;

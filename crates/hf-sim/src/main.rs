@@ -13,7 +13,8 @@ use tokio::signal::unix::{SignalKind, signal};
 /// A faithful local simulator of the Hugging Face Inference router.
 ///
 /// It serves /v1/models and /v1/chat/completions as the real router does: model suffixes, provider dialects, token
-/// classes and error bodies included. Any token that begins with hf_ is good; hf_broke… has no credit (402) and
+/// classes and error bodies included; and the providers' own paths of embeddings and completions, such as
+/// /together/v1/completions. Any token that begins with hf_ is good; hf_broke… has no credit (402) and
 /// hf_noinference… no permission (403).
 ///
 /// Faults are scripted per request by a directive in the last user message, such as

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::refusal::Refusal;
 
 /// More choices than this are refused, so that one request cannot ask for the world.
-const CHOICES_MAX: u32 = 16;
+pub(crate) const CHOICES_MAX: u32 = 16;
 
 #[derive(Deserialize)]
 pub(crate) struct ChatRequest<'a> {
@@ -51,13 +51,13 @@ struct Part {
 }
 
 #[derive(Deserialize)]
-struct StreamOptions {
+pub(crate) struct StreamOptions {
     include_usage: Option<bool>,
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Stop {
+pub(crate) enum Stop {
     One(String),
     Many(Vec<String>),
 }
@@ -83,7 +83,7 @@ impl<'a> ChatRequest<'a> {
     }
 
     pub(crate) fn include_usage(&self) -> bool {
-        self.stream_options.as_ref().and_then(|options| options.include_usage).unwrap_or(false)
+        self.stream_options.as_ref().is_some_and(StreamOptions::include_usage)
     }
 
     pub(crate) fn choices(&self) -> u32 {
@@ -100,15 +100,26 @@ impl<'a> ChatRequest<'a> {
     }
 
     pub(crate) fn stop(&self) -> &[String] {
-        match &self.stop {
-            None => &[],
-            Some(Stop::One(text)) => std::slice::from_ref(text),
-            Some(Stop::Many(texts)) => texts,
-        }
+        stops(self.stop.as_ref())
     }
 
     pub(crate) fn wants_reasoning(&self) -> bool {
         self.reasoning_effort.as_deref() != Some("none")
+    }
+}
+
+impl StreamOptions {
+    pub(crate) fn include_usage(&self) -> bool {
+        self.include_usage.unwrap_or(false)
+    }
+}
+
+/// The stop sequences of a request.
+pub(crate) fn stops(stop: Option<&Stop>) -> &[String] {
+    match stop {
+        None => &[],
+        Some(Stop::One(text)) => std::slice::from_ref(text),
+        Some(Stop::Many(texts)) => texts,
     }
 }
 

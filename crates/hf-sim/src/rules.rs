@@ -5,8 +5,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::dice::fingerprint;
+use crate::directive;
 use crate::lock::lock;
 use crate::policy;
+use crate::refusal::Refusal;
 use crate::script::{Match, Rule, Script};
 
 /// How many `times` counters of directives are remembered; the oldest is forgotten first.
@@ -19,7 +21,7 @@ pub(crate) struct Occasion<'a> {
     pub(crate) is_call: bool,
     pub(crate) model: &'a str,
     pub(crate) provider: &'a str,
-    /// The text that carried the directives.
+    /// The text that may carry directives.
     pub(crate) message: &'a str,
 }
 
@@ -47,7 +49,8 @@ impl Rules {
     }
 
     /// The script for one request: standing ones in the order they were set, then the request's own directives.
-    pub(crate) fn script_for(&self, occasion: &Occasion<'_>, directives: Vec<Rule>) -> Script {
+    pub(crate) fn script_for(&self, occasion: &Occasion<'_>) -> Result<Script, Refusal> {
+        let directives = directive::parse(occasion.message).map_err(Refusal::BadDirective)?;
         let mut script = Script::default();
         if self.any.load(Ordering::Acquire) {
             let mut standing = lock(&self.standing);
@@ -62,7 +65,7 @@ impl Rules {
                 script = script.overlay(rule.then);
             }
         }
-        script
+        Ok(script)
     }
 
     /// Whether a directive may still apply; counts this use.

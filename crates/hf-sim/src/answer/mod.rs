@@ -1,6 +1,7 @@
 //! What a model says: decided from the prompt alone, before any dialect shapes it.
 
 mod arch_router;
+mod completion;
 mod schema;
 mod tools;
 mod words;
@@ -31,6 +32,8 @@ pub(crate) struct Answer {
 pub(crate) struct Choice {
     pub(crate) reasoning: Vec<Piece>,
     pub(crate) content: Vec<Piece>,
+    /// How many pieces of the content are the prompt, given back; they are no output.
+    pub(crate) echoed: usize,
     pub(crate) tools: Vec<ToolCall>,
     pub(crate) finish: Finish,
 }
@@ -74,8 +77,7 @@ impl Answer {
             if let Last::Begun(begun) = &prompt.last {
                 choice.go_on(begun);
             }
-            choice.stop_at(request.stop());
-            choice.limit(max.min(ANSWER_TOKENS_MAX));
+            choice.cut(request.stop(), max);
             choice
         });
         Self { choices: choices.collect() }
@@ -95,9 +97,16 @@ impl Choice {
         Self { content: words::pieces(text), ..Self::default() }
     }
 
+    /// `begun`, then prose up to the length that the script or the dice say.
+    fn prose(mut begun: Vec<Piece>, script: &Script, dice: &mut Dice) -> Self {
+        let length = script.tokens.unwrap_or_else(|| 16 + dice.below(33)).min(ANSWER_TOKENS_MAX);
+        begun.append(&mut words::sentence(dice, length.saturating_sub(begun.len())));
+        Self { content: begun, ..Self::default() }
+    }
+
     fn tokens(&self) -> u64 {
         let tools: u64 = self.tools.iter().map(ToolCall::tokens).sum();
-        (self.reasoning.len() + self.content.len()) as u64 + tools
+        (self.reasoning.len() + self.content.len() - self.echoed) as u64 + tools
     }
 
     /// Leaves out what was already said, the thoughts before it included. A beginning that is not this answer's is
@@ -107,6 +116,12 @@ impl Choice {
             self.content = words::pieces(rest);
             self.reasoning.clear();
         }
+    }
+
+    /// Ends the answer before the first stop sequence, and after `max` tokens.
+    fn cut(&mut self, stops: &[String], max: usize) {
+        self.stop_at(stops);
+        self.limit(max.min(ANSWER_TOKENS_MAX));
     }
 
     /// Ends the content before the first stop sequence.
@@ -176,9 +191,7 @@ fn choice(
         let shown: String = result.chars().take(200).collect();
         content = words::pieces(&format!("The tool says: {shown} —"));
     }
-    let length = script.tokens.unwrap_or_else(|| 16 + dice.below(33)).min(ANSWER_TOKENS_MAX);
-    content.append(&mut words::sentence(dice, length.saturating_sub(content.len())));
-    Choice { content, ..Choice::default() }
+    Choice::prose(content, script, dice)
 }
 
 /// The schema that a `response_format` asks for, in any provider's spelling.

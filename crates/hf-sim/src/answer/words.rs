@@ -108,6 +108,12 @@ const WORDS: [&str; 96] = [
     " again",
 ];
 
+/// The word that a token of a prompt stands for.
+pub(super) fn word(token: u64) -> Piece {
+    let at = token % WORDS.len() as u64;
+    Piece::Borrowed(WORDS[usize::try_from(at).unwrap_or(0)])
+}
+
 /// Exactly `tokens` tokens of prose.
 pub(super) fn sentence(dice: &mut Dice, tokens: usize) -> Vec<Piece> {
     let mut pieces = Vec::with_capacity(tokens);

@@ -1,4 +1,4 @@
-//! The `logprobs` member of a choice.
+//! The `logprobs` member of a choice, in a chat.
 
 use super::Frame;
 use super::json::{raw, string};
@@ -6,8 +6,8 @@ use crate::answer::Piece;
 
 /// Appends `,"logprobs":…`: the tokens' when asked for, else `null` where the dialect writes nulls.
 pub(super) fn logprobs(out: &mut Vec<u8>, frame: &Frame<'_>, pieces: &[Piece]) {
-    if !frame.logprobs || pieces.is_empty() {
-        if frame.dialect.nulls || frame.logprobs {
+    if frame.logprobs.is_none() || pieces.is_empty() {
+        if frame.dialect.nulls || frame.logprobs.is_some() {
             raw(out, ",\"logprobs\":null");
         }
         return;

@@ -7,6 +7,7 @@ pub(crate) mod json;
 mod logprobs;
 mod stream;
 mod table;
+mod text;
 mod tools;
 mod usage;
 mod whole;
@@ -189,15 +190,26 @@ impl Dialect {
     }
 }
 
+/// What an answer is an answer to, which decides how its choices are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// A chat: messages and their deltas.
+    Chat,
+    /// A prompt to be completed: bare text.
+    Completion,
+}
+
 /// What an answer's frame says, apart from the answer.
 pub(crate) struct Frame<'a> {
     pub(crate) dialect: &'static Dialect,
+    pub(crate) shape: Shape,
     /// The Hub id, without suffix.
     pub(crate) model: &'a str,
     /// Everything that varies is derived from this.
     pub(crate) hash: u64,
     pub(crate) include_usage: bool,
-    pub(crate) logprobs: bool,
+    /// Whether log probabilities are told, and of how many of the likeliest tokens in a completion.
+    pub(crate) logprobs: Option<usize>,
     pub(crate) usage: Usage,
     pub(crate) script: &'a Script,
 }
@@ -208,7 +220,11 @@ const CREATED_UNIX_SECONDS: u64 = 1_795_000_000;
 impl Frame<'_> {
     /// Begins the JSON of a chunk or a whole answer, up to the first choice.
     fn open(&self, out: &mut Vec<u8>, object: &str) {
-        let id = self.dialect.id_prefix.map(|prefix| format!("{prefix}{:016x}", self.hash));
+        let prefix = self.dialect.id_prefix.map(|prefix| match self.shape {
+            Shape::Chat => prefix,
+            Shape::Completion => prefix.strip_prefix("chat").unwrap_or(prefix),
+        });
+        let id = prefix.map(|prefix| format!("{prefix}{:016x}", self.hash));
         json::raw(out, "{\"id\":");
         json::string(out, id.as_deref().unwrap_or_default());
         json::member(out, "object", object);

@@ -6,7 +6,7 @@ use super::json::{raw, string};
 use super::logprobs::logprobs;
 use super::tools::{self, Part};
 use super::usage::usage_json;
-use super::{Frame, Role, Thoughts, UsagePlace, extras};
+use super::{Frame, Role, Shape, Thoughts, UsagePlace, extras, text};
 use crate::answer::{Answer, Choice, Finish, Piece};
 use crate::usage::Usage;
 use crate::vocabulary::UsageFault;
@@ -20,17 +20,10 @@ pub(crate) struct Event {
 
 /// All events of an answer, `[DONE]` included where the provider sends it.
 pub(crate) fn stream(frame: &Frame<'_>, answer: &Answer) -> Vec<Event> {
-    let choices: Vec<Vec<Delta<'_>>> = answer.choices.iter().map(|choice| deltas(frame, choice)).collect();
-    let longest = choices.iter().map(Vec::len).max().unwrap_or(0);
-    let mut writer = Writer::new(frame, longest * choices.len());
-    // Choices take turns, as they do when a provider generates them side by side.
-    for at in 0..longest {
-        for (index, deltas) in choices.iter().enumerate() {
-            if let Some(delta) = deltas.get(at) {
-                writer.chunk(index, delta);
-            }
-        }
-    }
+    let mut writer = match frame.shape {
+        Shape::Chat => chunks(frame, "chat.completion.chunk", answer, deltas, message_delta),
+        Shape::Completion => chunks(frame, text::OBJECT, answer, text::deltas, text::delta),
+    };
     if frame.usage_place() == UsagePlace::Separate {
         writer.usage_chunk(&frame.usage);
         if frame.script.usage == Some(UsageFault::Twice) {
@@ -45,7 +38,37 @@ pub(crate) fn stream(frame: &Frame<'_>, answer: &Answer) -> Vec<Event> {
     writer.events()
 }
 
-/// What one chunk adds.
+/// Writes the chunks of all choices. `split` makes what the chunks of one choice add, and `members` writes one of that.
+fn chunks<'a, D>(
+    frame: &'a Frame<'a>,
+    object: &str,
+    answer: &'a Answer,
+    split: impl Fn(&Frame<'_>, &'a Choice) -> Vec<D>,
+    members: impl Fn(&mut Vec<u8>, &Frame<'_>, &D) -> Added,
+) -> Writer<'a> {
+    let choices: Vec<Vec<D>> = answer.choices.iter().map(|choice| split(frame, choice)).collect();
+    let longest = choices.iter().map(Vec::len).max().unwrap_or(0);
+    let mut writer = Writer::new(frame, object, longest * choices.len());
+    // Choices take turns, as they do when a provider generates them side by side.
+    for at in 0..longest {
+        for (index, deltas) in choices.iter().enumerate() {
+            if let Some(delta) = deltas.get(at) {
+                writer.chunk(index, |out| members(out, frame, delta));
+            }
+        }
+    }
+    writer
+}
+
+/// What a chunk has added to its choice.
+pub(super) struct Added {
+    /// Output tokens.
+    pub(super) tokens: u32,
+    /// In the last chunk of a choice, why it ends.
+    pub(super) finish: Option<Finish>,
+}
+
+/// What one chunk of a chat adds.
 enum Delta<'a> {
     Role,
     Reasoning(&'static str, &'a Piece),
@@ -95,14 +118,14 @@ struct Writer<'a> {
 const CHUNK_BYTES: usize = 256;
 
 impl<'a> Writer<'a> {
-    fn new(frame: &'a Frame<'a>, chunks: usize) -> Self {
+    fn new(frame: &'a Frame<'a>, object: &str, chunks: usize) -> Self {
         let mut head = b"data: ".to_vec();
-        frame.open(&mut head, "chat.completion.chunk");
+        frame.open(&mut head, object);
         let out = Vec::with_capacity((chunks + 2) * CHUNK_BYTES);
         Self { frame, head, out, ends: Vec::with_capacity(chunks + 2), tokens_sent: 0 }
     }
 
-    fn chunk(&mut self, index: usize, delta: &Delta<'_>) {
+    fn chunk(&mut self, index: usize, members: impl FnOnce(&mut Vec<u8>) -> Added) {
         let frame = self.frame;
         let out = &mut self.out;
         out.extend_from_slice(&self.head);
@@ -112,15 +135,9 @@ impl<'a> Writer<'a> {
             Ok(digit) if digit < 10 => out.push(b'0' + digit),
             _ => raw(out, &index.to_string()),
         }
-        raw(out, ",\"delta\":{");
-        let (tokens, reason) = delta_members(out, frame, delta);
-        raw(out, "}");
-        match delta {
-            Delta::Content(piece) => logprobs(out, frame, std::slice::from_ref(*piece)),
-            _ => logprobs(out, frame, &[]),
-        }
+        let Added { tokens, finish } = members(out);
         raw(out, ",\"finish_reason\":");
-        match reason.and_then(|reason| frame.finish(reason).map(|word| (reason, word))) {
+        match finish.and_then(|reason| frame.finish(reason).map(|word| (reason, word))) {
             None => raw(out, "null"),
             Some((reason, word)) => {
                 string(out, &word);
@@ -128,7 +145,7 @@ impl<'a> Writer<'a> {
             }
         }
         self.tokens_sent += u64::from(tokens);
-        self.close_chunk(reason.is_some());
+        self.close_chunk(finish.is_some());
         self.end(tokens);
     }
 
@@ -190,6 +207,17 @@ impl<'a> Writer<'a> {
         });
         cut.collect()
     }
+}
+
+fn message_delta(out: &mut Vec<u8>, frame: &Frame<'_>, delta: &Delta<'_>) -> Added {
+    raw(out, ",\"delta\":{");
+    let (tokens, finish) = delta_members(out, frame, delta);
+    raw(out, "}");
+    match delta {
+        Delta::Content(piece) => logprobs(out, frame, std::slice::from_ref(*piece)),
+        _ => logprobs(out, frame, &[]),
+    }
+    Added { tokens, finish }
 }
 
 /// Writes a delta's members; gives its output tokens and, for the last of a choice, why it ends.

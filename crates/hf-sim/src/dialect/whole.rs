@@ -2,25 +2,30 @@
 
 use super::json::{member, raw, string};
 use super::logprobs::logprobs;
+use super::text::{self, Run};
 use super::usage::usage_json;
-use super::{Frame, Thoughts, UsagePlace, extras, tools};
+use super::{Frame, Shape, Thoughts, UsagePlace, extras, tools};
 use crate::answer::{Answer, Choice};
 use crate::vocabulary::UsageFault;
 
 /// The JSON body of an answer that is not streamed.
 pub(crate) fn whole(frame: &Frame<'_>, answer: &Answer) -> Vec<u8> {
     let mut out = Vec::with_capacity(1024);
-    frame.open(&mut out, "chat.completion");
+    let object = match frame.shape {
+        Shape::Chat => "chat.completion",
+        Shape::Completion => text::OBJECT,
+    };
+    frame.open(&mut out, object);
     let usage = usage_json(frame.dialect, &frame.usage, frame.script.usage);
     let untold = frame.script.usage == Some(UsageFault::None);
     let in_choice = frame.usage_place() == UsagePlace::Choice;
     for (index, choice) in answer.choices.iter().enumerate() {
         raw(&mut out, if index == 0 { "{\"index\":" } else { ",{\"index\":" });
         raw(&mut out, &index.to_string());
-        raw(&mut out, ",\"message\":{\"role\":\"assistant\"");
-        message_members(&mut out, frame, choice);
-        raw(&mut out, "}");
-        logprobs(&mut out, frame, &choice.content);
+        match frame.shape {
+            Shape::Chat => message(&mut out, frame, choice),
+            Shape::Completion => text::members(&mut out, frame, &Run::whole(choice)),
+        }
         raw(&mut out, ",\"finish_reason\":");
         match frame.finish(choice.finish) {
             Some(word) => string(&mut out, &word),
@@ -41,6 +46,14 @@ pub(crate) fn whole(frame: &Frame<'_>, answer: &Answer) -> Vec<u8> {
     raw(&mut out, &extras::last(frame));
     raw(&mut out, "}");
     out
+}
+
+/// The members of a chat's choice that hold what was said.
+fn message(out: &mut Vec<u8>, frame: &Frame<'_>, choice: &Choice) {
+    raw(out, ",\"message\":{\"role\":\"assistant\"");
+    message_members(out, frame, choice);
+    raw(out, "}");
+    logprobs(out, frame, &choice.content);
 }
 
 fn message_members(out: &mut Vec<u8>, frame: &Frame<'_>, choice: &Choice) {

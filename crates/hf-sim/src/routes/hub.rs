@@ -26,7 +26,7 @@ pub(super) fn file(state: &State, path: &str) -> Result<Reply, Refusal> {
     };
     let id = format!("{org}/{name}");
     let reply = reply(state, &id, *place == ELSEWHERE, file);
-    Ok(follow_script(state, path, reply))
+    follow_script(state, path, reply)
 }
 
 fn reply(state: &State, id: &str, here: bool, file: &str) -> Reply {

@@ -1,10 +1,12 @@
 //! The routes of the router, and the simulator's own under `/_sim`.
 
 mod chat;
+mod completions;
 mod control;
 mod embeddings;
 mod hub;
 mod models;
+mod task;
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -38,8 +40,11 @@ pub(crate) async fn reply(state: &State, request: Request<Incoming>, ticket: &mu
     let get = head.method == Method::GET;
     let decided = match path {
         CHAT if post => chat::complete(state, &head.headers, &body, ticket),
-        _ if post && embeddings::is_route(path) => {
-            embeddings::embed(state, &head.headers, path, &body, ticket)
+        _ if post && let Some(place) = embeddings::TASK.place(path) => {
+            embeddings::embed(state, &head.headers, &place, &body, ticket)
+        }
+        _ if post && let Some(place) = completions::TASK.place(path) => {
+            completions::complete(state, &head.headers, &place, &body, ticket)
         }
         "/v1/models" if get => models::list(state),
         _ if path.starts_with("/v1/models/") && get => models::one(state, path),

@@ -11,7 +11,7 @@ use crate::state::State;
 
 pub(super) fn list(state: &State) -> Result<Reply, Refusal> {
     let reply = Reply::json(StatusCode::OK, state.listing().list_json.clone());
-    Ok(follow_script(state, "/v1/models", reply))
+    follow_script(state, "/v1/models", reply)
 }
 
 pub(super) fn one(state: &State, path: &str) -> Result<Reply, Refusal> {
@@ -19,13 +19,13 @@ pub(super) fn one(state: &State, path: &str) -> Result<Reply, Refusal> {
     let listing = state.listing();
     let model = listing.model(&id).ok_or(Refusal::ModelNotFound(id))?;
     let json = serde_json::to_vec(model).unwrap_or_default();
-    Ok(follow_script(state, path, Reply::json(StatusCode::OK, json)))
+    follow_script(state, path, Reply::json(StatusCode::OK, json))
 }
 
-pub(super) fn follow_script(state: &State, path: &str, reply: Reply) -> Reply {
+pub(super) fn follow_script(state: &State, path: &str, reply: Reply) -> Result<Reply, Refusal> {
     let occasion = Occasion { path, is_call: false, model: "", provider: "", message: "" };
-    let script = state.rules.script_for(&occasion, Vec::new());
+    let script = state.rules.script_for(&occasion)?;
     let nobody = Pair { model: "", provider: "" };
     let reply = scripted::refusal(&script, dialect(DialectName::Groq), &nobody).unwrap_or(reply);
-    scripted::surround(reply, &script)
+    Ok(scripted::surround(reply, &script))
 }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod client;
+mod completions;
 mod control;
 mod delivery;
 mod dialects;
