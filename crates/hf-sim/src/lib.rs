@@ -12,7 +12,7 @@
 //! `/together/v1/completions`, `/featherless-ai/v1/completions`, `/novita/v3/openai/completions` and
 //! `/deepinfra/v1/openai/completions`, by the base models under the catalogue's `sim.completions`. There is no
 //! `/v1/completions`. A text depends on the seed, the model, the prompt and the suffix; directives stand in the last
-//! prompt, and those about reasoning, roles and tools change nothing.
+//! prompt, and those about reasoning, roles, tools and `none_filler` change nothing.
 //!
 //! It is also the part of the Hub that has tokenizers: `GET /{org}/{model}/resolve/main/{file}` serves one small
 //! tokenizer with a chat template for every model, but for those whose [`Traits`] say otherwise.

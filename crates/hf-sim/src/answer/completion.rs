@@ -17,7 +17,7 @@ impl Answer {
                 let mut dice = Dice::new(hash.wrapping_add(at));
                 let mut choice = match &script.text {
                     Some(text) => Choice::text(text),
-                    None => Choice::prose(Vec::new(), script, &mut dice),
+                    None => Choice::prose(Vec::new(), script, &mut dice).going_on(),
                 };
                 choice.cut(request.stop(), max);
                 if request.echo() {
@@ -31,6 +31,14 @@ impl Answer {
 }
 
 impl Choice {
+    /// The same, as it follows the last word of a prompt.
+    fn going_on(mut self) -> Self {
+        if let Some(first) = self.content.first_mut() {
+            first.to_mut().insert(0, ' ');
+        }
+        self
+    }
+
     /// Gives the prompt back before what was said.
     fn echo(&mut self, prompt: &Text) {
         let mut content = match prompt {

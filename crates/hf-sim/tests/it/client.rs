@@ -117,6 +117,11 @@ pub(crate) async fn call(
     read(send(sim, method, path, headers, body).await.expect("a reply")).await
 }
 
+/// Posts JSON with a good token.
+pub(crate) async fn post(sim: &HfSim, path: &str, body: &Value) -> Reply {
+    call(sim, "POST", path, GOOD, &body.to_string()).await
+}
+
 pub(crate) async fn get(sim: &HfSim, path: &str) -> Reply {
     call(sim, "GET", path, &[], "").await
 }

@@ -3,26 +3,22 @@
 use hf_sim::{Match, Script, UsageFault};
 use serde_json::{Value, json};
 
-use crate::client::{Reply, ask, call, chat, sim};
+use crate::client::{ask, call, chat, post, sim};
 
 const TASK: &str = "/hf-inference/models/BAAI/bge-m3/pipeline/feature-extraction";
 const DEEPINFRA: &str = "/deepinfra/v1/openai/embeddings";
 
-async fn post(sim: &hf_sim::HfSim, path: &str, body: Value) -> Reply {
-    call(sim, "POST", path, &[("authorization", "Bearer hf_good")], &body.to_string()).await
-}
-
 #[tokio::test]
 async fn the_same_text_has_the_same_vector_in_both_shapes() {
     let sim = sim();
-    let bare = post(&sim, TASK, json!({"inputs": ["A cat.", "A dog."]})).await.json();
-    let listed = post(&sim, DEEPINFRA, json!({"model": "BAAI/bge-m3", "input": ["A dog."]})).await.json();
+    let bare = post(&sim, TASK, &json!({"inputs": ["A cat.", "A dog."]})).await.json();
+    let listed = post(&sim, DEEPINFRA, &json!({"model": "BAAI/bge-m3", "input": ["A dog."]})).await.json();
     assert_eq!(bare[0].as_array().map(Vec::len), Some(1024));
     assert_ne!(bare[0], bare[1]);
     assert_eq!(listed["data"][0]["embedding"], bare[1]);
     assert_eq!(listed["usage"], json!({"prompt_tokens": 4, "total_tokens": 4}));
     let short = json!({"model": "BAAI/bge-m3", "input": [[1, 2], [3]], "dimensions": 8});
-    let short = post(&sim, DEEPINFRA, short).await.json();
+    let short = post(&sim, DEEPINFRA, &short).await.json();
     assert_eq!(short["data"][1]["embedding"].as_array().map(Vec::len), Some(8));
     assert_eq!(short["usage"]["prompt_tokens"], 7);
     assert_eq!(sim.total_usage().prompt_tokens, 8 + 4 + 7);
@@ -44,7 +40,7 @@ async fn what_nobody_serves_is_refused() {
         (TASK, json!({"inputs": "a"}), 200),
         ("/hf-inference/models/a/b/pipeline/feature-extraction", json!({"inputs": "a"}), 400),
     ] {
-        let reply = post(&sim, path, body.clone()).await;
+        let reply = post(&sim, path, &body.clone()).await;
         assert_eq!(reply.status, status, "{path} {body}: {}", reply.text());
     }
     assert_eq!(call(&sim, "POST", TASK, &[], "{}").await.status, 401);
@@ -56,11 +52,11 @@ async fn faults_are_scripted_as_for_chat() {
     let sim = sim();
     sim.script(Match::provider("deepinfra").times(1), Script { status: Some(429), ..Script::default() });
     let body = |text: &str| json!({"model": "BAAI/bge-m3", "input": ["a", text]});
-    assert_eq!(post(&sim, DEEPINFRA, body("b")).await.status, 429);
-    assert_eq!(post(&sim, DEEPINFRA, body("b")).await.status, 200);
-    assert_eq!(post(&sim, DEEPINFRA, body("[[sim status=503]]")).await.status, 503);
-    assert!(post(&sim, DEEPINFRA, body("[[sim cut_after=1]]")).await.broken);
+    assert_eq!(post(&sim, DEEPINFRA, &body("b")).await.status, 429);
+    assert_eq!(post(&sim, DEEPINFRA, &body("b")).await.status, 200);
+    assert_eq!(post(&sim, DEEPINFRA, &body("[[sim status=503]]")).await.status, 503);
+    assert!(post(&sim, DEEPINFRA, &body("[[sim cut_after=1]]")).await.broken);
     let script = Script { usage: Some(UsageFault::None), ..Script::default() };
     sim.script(Match::path(DEEPINFRA), script);
-    assert_eq!(post(&sim, DEEPINFRA, body("b")).await.json()["usage"], Value::Null);
+    assert_eq!(post(&sim, DEEPINFRA, &body("b")).await.json()["usage"], Value::Null);
 }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod client;
+mod completion_refusals;
 mod completions;
 mod control;
 mod delivery;
