@@ -20,6 +20,8 @@ pub struct Abilities {
 pub enum ModelKind {
     /// Text that answers text.
     Chat,
+    /// Text that goes on from a text, and nothing else: a base model.
+    Completions,
     /// Vectors, one for each text.
     Embeddings,
 }
@@ -30,6 +32,7 @@ impl ModelKind {
     pub fn as_str(self) -> &'static str {
         match self {
             ModelKind::Chat => "chat",
+            ModelKind::Completions => "completions",
             ModelKind::Embeddings => "embeddings",
         }
     }

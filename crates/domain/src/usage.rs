@@ -70,8 +70,11 @@ impl UsageSource {
     }
 }
 
-/// Tokens that a text of `bytes` bytes has, by the rule of thumb of four bytes each, rounded up.
+/// Bytes of text that a token is taken for where nobody counts them: a rule of thumb.
+pub const BYTES_PER_TOKEN: u64 = 4;
+
+/// Tokens that a text of `bytes` bytes is taken for, at [`BYTES_PER_TOKEN`] each, rounded up.
 #[must_use]
 pub fn estimate_tokens(bytes: u64) -> u64 {
-    bytes.div_ceil(4)
+    bytes.div_ceil(BYTES_PER_TOKEN)
 }

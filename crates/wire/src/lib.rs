@@ -8,6 +8,7 @@ pub mod chat;
 pub mod completions;
 pub mod embeddings;
 pub mod error;
+mod forward;
 mod json;
 pub mod messages;
 mod object;
@@ -18,4 +19,7 @@ pub mod responses;
 mod scrub;
 pub mod session;
 pub mod sse;
+mod texts;
 mod upstream_error;
+
+pub use forward::Forward;

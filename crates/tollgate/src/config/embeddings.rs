@@ -1,14 +1,9 @@
 //! Where a provider makes embeddings: at OpenAI's address, or where Hugging Face's own providers do.
 
-use std::fmt::Write;
-
-use axum::http::Uri;
 use wire::embeddings::Form;
 
 use super::base_url::BaseUrl;
-
-/// Who makes the embeddings of a Hugging Face model without a suffix.
-const INFERENCE_PROVIDER_DEFAULT: &str = "hf-inference";
+use super::place::{INFERENCE_PROVIDER_DEFAULT, Place, split};
 
 /// Hugging Face's own providers that make embeddings, each with its path and form. `{model}` stands for the model.
 /// The router has no `/v1/embeddings`; the providers are reached by paths of their own (fact sheet of the router, 1.1).
@@ -28,19 +23,6 @@ pub enum EmbeddingsKind {
     HuggingFace,
 }
 
-/// Where one model's embeddings are made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EmbeddingsPlace<'a> {
-    /// The address.
-    pub uri: Uri,
-    /// How texts are taken and vectors given there.
-    pub form: Form,
-    /// The model's name there.
-    pub model: &'a str,
-    /// Which of Hugging Face's own providers it is.
-    pub inference_provider: Option<&'static str>,
-}
-
 impl EmbeddingsKind {
     /// The word in the configuration.
     #[must_use]
@@ -51,48 +33,22 @@ impl EmbeddingsKind {
         }
     }
 
-    /// Where the embeddings of `upstream_model` are made at the provider of that address; `None` when nowhere.
+    /// Where the embeddings of `upstream_model` are made at the provider of that address, and how texts are taken and
+    /// vectors given there; `None` when nowhere.
     #[must_use]
-    pub fn place<'a>(self, base_url: &BaseUrl, upstream_model: &'a str) -> Option<EmbeddingsPlace<'a>> {
+    pub fn place<'a>(self, base_url: &BaseUrl, upstream_model: &'a str) -> Option<(Place<'a>, Form)> {
         if self == EmbeddingsKind::OpenAi {
-            let uri = base_url.join("/embeddings")?;
-            return Some(EmbeddingsPlace {
-                uri,
-                form: Form::OpenAi,
-                model: upstream_model,
-                inference_provider: None,
-            });
+            return Some((Place::below(base_url, "/embeddings", upstream_model)?, Form::OpenAi));
         }
-        let (model, suffix) = match upstream_model.rsplit_once(':') {
-            Some((model, suffix)) if !suffix.contains('/') => (model, suffix),
-            _ => (upstream_model, INFERENCE_PROVIDER_DEFAULT),
-        };
+        let (model, suffix) = split(upstream_model);
         let &(name, path, form) = INFERENCE_PROVIDERS.iter().find(|(name, ..)| *name == suffix)?;
-        let uri = base_url.join_above_v1(&path.replace("{model}", &in_path(model)?))?;
-        Some(EmbeddingsPlace { uri, form, model, inference_provider: Some(name) })
+        Some((Place::of_inference_provider(base_url, (name, path), model)?, form))
     }
 }
 
 /// Hugging Face's own providers that make embeddings.
 pub(super) fn inference_providers() -> String {
     INFERENCE_PROVIDERS.map(|(name, ..)| name).join(", ")
-}
-
-/// A model's name as a part of a path; `None` when it would lead elsewhere.
-fn in_path(model: &str) -> Option<String> {
-    if model.split('/').any(|part| matches!(part, "" | "." | "..")) {
-        return None;
-    }
-    let mut path = String::with_capacity(model.len());
-    for byte in model.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/') {
-            path.push(char::from(byte));
-        } else {
-            // Writing to memory cannot fail.
-            let _ = write!(path, "%{byte:02X}");
-        }
-    }
-    Some(path)
 }
 
 pub(super) fn parse_embeddings(word: &str) -> Result<EmbeddingsKind, String> {
@@ -157,7 +113,7 @@ mod tests {
         ] {
             let base = BaseUrl::parse(base).unwrap();
             let found = kind.place(&base, asked);
-            let found = found.as_ref().map(|place| (place.uri.to_string(), place.model, place.form));
+            let found = found.as_ref().map(|(place, form)| (place.uri.to_string(), place.model, *form));
             assert_eq!(found, place.map(|(uri, model, form)| (uri.to_owned(), model, form)), "{asked}");
         }
     }

@@ -5,11 +5,13 @@
 //! has a default. Everything is optional. This module alone reads the environment.
 
 mod base_url;
+mod completions;
 mod embeddings;
 mod env;
 mod error;
 mod log;
 mod model;
+mod place;
 mod plan;
 mod policy;
 mod provider;
@@ -33,11 +35,13 @@ use domain::Plan;
 use toml::Table;
 
 pub use base_url::BaseUrl;
-pub use embeddings::{EmbeddingsKind, EmbeddingsPlace};
+pub use completions::CompletionsKind;
+pub use embeddings::EmbeddingsKind;
 pub use env::Env;
 pub use error::ConfigError;
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use model::ModelConfig;
+pub use place::Place;
 pub use policy::{AbortPolicy, CatalogueKind, Timeouts};
 pub use provider::ProviderConfig;
 pub use route::{OfferRef, RouteConfig, RouteStrategy};

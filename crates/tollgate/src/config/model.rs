@@ -69,10 +69,7 @@ fn read_model(
     }
     let kind = section.parsed("kind", parse_kind)?.unwrap_or(ModelKind::Chat);
     let served_by = providers.iter().find(|row| row.id == provider);
-    let nowhere = served_by.is_some_and(|row| row.embeddings_place(&upstream_model).is_none());
-    if kind == ModelKind::Embeddings && nowhere {
-        let message =
-            format!("is served by none of Hugging Face's makers of embeddings: {}", inference_providers());
+    if let Some(message) = served_by.and_then(|row| served_nowhere(row, kind, &upstream_model)) {
         return Err(section.wrong("upstream_model", message));
     }
     let model = ModelConfig {
@@ -91,6 +88,20 @@ fn read_model(
     };
     section.finish()?;
     Ok(model)
+}
+
+/// Why a provider cannot do with a model what it is there for; `None` where it can.
+fn served_nowhere(provider: &ProviderConfig, kind: ModelKind, upstream_model: &str) -> Option<String> {
+    match kind {
+        ModelKind::Chat => None,
+        ModelKind::Completions => {
+            let place = provider.completions_place(upstream_model, Some(kind));
+            place.is_none().then(|| provider.completions.needs())
+        }
+        ModelKind::Embeddings => provider.embeddings_place(upstream_model).is_none().then(|| {
+            format!("is served by none of Hugging Face's makers of embeddings: {}", inference_providers())
+        }),
+    }
 }
 
 /// The id of the provider with that id or alias.
@@ -112,9 +123,9 @@ pub(super) fn provider_id(name: &str, providers: &[ProviderConfig]) -> Result<Ar
 }
 
 fn parse_kind(word: &str) -> Result<ModelKind, String> {
-    let kinds = [ModelKind::Chat, ModelKind::Embeddings];
+    let kinds = [ModelKind::Chat, ModelKind::Completions, ModelKind::Embeddings];
     let known = kinds.into_iter().find(|kind| kind.as_str() == word);
-    known.ok_or_else(|| format!("must be chat or embeddings, not `{word}`"))
+    known.ok_or_else(|| format!("must be chat, completions or embeddings, not `{word}`"))
 }
 
 /// `price` with both rates, `free = true`, or neither: then the model is unpriced, and refused to accounts that pay.
@@ -126,7 +137,7 @@ fn read_pricing(section: &mut Section, kind: ModelKind) -> Result<Pricing, Confi
     let output = rates.parsed("output", parse_rate)?;
     let cached_input = rates.parsed("cached_input", parse_rate)?;
     let output = match (kind, output) {
-        (ModelKind::Chat, output) => output,
+        (ModelKind::Chat | ModelKind::Completions, output) => output,
         (ModelKind::Embeddings, None) => input.map(|_| Rate::ZERO),
         (ModelKind::Embeddings, Some(_)) => return Err(rates.wrong("output", "embeddings have no output")),
     };

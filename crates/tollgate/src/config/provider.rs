@@ -5,12 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue, header};
+use domain::ModelKind;
 use toml::{Table, Value};
+use wire::embeddings::Form;
 
 use super::base_url::BaseUrl;
-use super::embeddings::{EmbeddingsKind, EmbeddingsPlace, parse_embeddings};
+use super::completions::{CompletionsKind, parse_completions};
+use super::embeddings::{EmbeddingsKind, parse_embeddings};
 use super::env::Env;
 use super::error::ConfigError;
+use super::place::Place;
 use super::policy::{AbortPolicy, CatalogueKind, Timeouts, parse_abort, parse_catalogue, read_timeouts};
 use super::secret::ApiKey;
 use super::section::Section;
@@ -65,6 +69,8 @@ pub struct ProviderConfig {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Where it makes embeddings.
     pub embeddings: EmbeddingsKind,
+    /// Where it completes texts.
+    pub completions: CompletionsKind,
     /// How its models are learnt.
     pub catalogue: CatalogueKind,
     /// How often they are read anew.
@@ -78,10 +84,20 @@ pub struct ProviderConfig {
 }
 
 impl ProviderConfig {
-    /// Where it makes the embeddings of `upstream_model`; `None` when nowhere.
+    /// Where it makes the embeddings of `upstream_model`, and in what form; `None` when nowhere.
     #[must_use]
-    pub fn embeddings_place<'a>(&self, upstream_model: &'a str) -> Option<EmbeddingsPlace<'a>> {
+    pub fn embeddings_place<'a>(&self, upstream_model: &'a str) -> Option<(Place<'a>, Form)> {
         self.embeddings.place(&self.base_url, upstream_model)
+    }
+
+    /// Where it completes texts with `upstream_model`, which is of that kind; `None` when nowhere.
+    #[must_use]
+    pub fn completions_place<'a>(
+        &self,
+        upstream_model: &'a str,
+        kind: Option<ModelKind>,
+    ) -> Option<Place<'a>> {
+        self.completions.place(&self.base_url, upstream_model, kind)
     }
 }
 
@@ -136,6 +152,7 @@ fn read_provider(
         bill_to: section.parsed("bill_to", header_value)?,
         headers: read_headers(&section.section("headers")?)?,
         embeddings: section.parsed("embeddings", parse_embeddings)?.unwrap_or(EmbeddingsKind::OpenAi),
+        completions: section.parsed("completions", parse_completions)?.unwrap_or(CompletionsKind::Chat),
         catalogue: section.parsed("catalogue", parse_catalogue)?.unwrap_or(CatalogueKind::OpenAi),
         refresh: section
             .number("refresh_ms", REFRESH_MS_MIN..=DEADLINE_MS_MAX)?

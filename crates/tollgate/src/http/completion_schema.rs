@@ -11,15 +11,25 @@ pub(super) struct CompletionBody {
     /// A model of `GET /v1/models`.
     #[schema(min_length = 1, max_length = 256)]
     model: String,
-    /// The text to go on from, or an array of one.
+    /// The text to go on from. Where the provider completes texts also an array of texts, of tokens, or of such arrays.
     prompt: Value,
+    /// The text that is to follow, where the provider completes texts.
+    suffix: Option<String>,
+    /// Whether the answer begins with its prompt, where the provider completes texts.
+    echo: Option<bool>,
+    /// Of how many tokens the probabilities are told, where the provider completes texts.
+    #[schema(minimum = 0, maximum = 20)]
+    logprobs: Option<u64>,
+    /// Completions of each prompt, where the provider completes texts: at most 128 of all prompts.
+    #[schema(minimum = 1, maximum = 128)]
+    n: Option<u32>,
     /// The provider to use, by its name at the gateway.
     #[schema(max_length = 64)]
     provider: Option<String>,
     /// Whether to stream the answer.
     stream: Option<bool>,
-    /// The most tokens.
-    #[schema(minimum = 1, maximum = 2147483647)]
+    /// The most tokens of each completion; 16 when not set. 0 is for who only wants the prompt back.
+    #[schema(minimum = 0, maximum = 2147483647)]
     max_tokens: Option<u64>,
     /// The name of a conversation that is kept: visible ASCII characters, which may have spaces between them.
     #[schema(min_length = 1, max_length = 128)]

@@ -14,7 +14,9 @@ use crate::pipeline::Dialect;
 
 /// Completion (legacy)
 ///
-/// OpenAI's older request. The prompt is sent as the one message of a user, so every chat model serves it.
+/// OpenAI's older request. Where the provider completes texts, it goes there as it is, and so does its answer. Where it
+/// only chats, the prompt is sent as the one message of a user, so every chat model serves it; what a chat cannot do is
+/// refused then. A session is kept as a chat.
 #[utoipa::path(
     post,
     path = "/v1/completions",

@@ -1,10 +1,9 @@
 //! Step 3, parse: a request in its client's dialect.
 
 use bytes::Bytes;
-use domain::ModelKind;
 use hyper::http::request::Parts;
 use wire::chat::{ChatRequest, RequestError};
-use wire::completions::CompletionsRequest;
+use wire::completions::{CompletionsRequest, TextRequest};
 use wire::embeddings::EmbeddingsRequest;
 use wire::messages::MessagesRequest;
 use wire::responses::{HostedTools, ResponsesRequest};
@@ -35,6 +34,8 @@ pub(super) enum What {
     Responses(Box<ResponsesRequest>),
     Messages(Box<MessagesRequest>),
     Completions(Box<CompletionsRequest>),
+    /// A completion that goes as it is to who completes texts.
+    Text(Box<TextRequest>),
     Embeddings(Box<EmbeddingsRequest>),
 }
 
@@ -111,16 +112,9 @@ impl What {
             What::Chat(request, _) => request.model(),
             What::Responses(request) => &request.ask.model,
             What::Messages(request) => &request.ask.model,
-            What::Completions(request) => &request.ask.model,
+            What::Completions(request) => request.text.model(),
+            What::Text(request) => request.model(),
             What::Embeddings(request) => request.model(),
-        }
-    }
-
-    /// What a model has to make, to be asked for it.
-    pub(super) fn kind(&self) -> ModelKind {
-        match self {
-            What::Embeddings(_) => ModelKind::Embeddings,
-            _ => ModelKind::Chat,
         }
     }
 
@@ -130,7 +124,8 @@ impl What {
             What::Chat(request, _) => request.provider(),
             What::Responses(request) => request.ask.provider.as_deref(),
             What::Messages(request) => request.ask.provider.as_deref(),
-            What::Completions(request) => request.ask.provider.as_deref(),
+            What::Completions(request) => request.text.provider(),
+            What::Text(request) => request.provider(),
             What::Embeddings(request) => request.provider(),
         }
     }
@@ -141,7 +136,8 @@ impl What {
             What::Chat(request, _) => request.stream(),
             What::Responses(request) => request.ask.stream,
             What::Messages(request) => request.ask.stream,
-            What::Completions(request) => request.ask.stream,
+            What::Completions(request) => request.text.stream(),
+            What::Text(request) => request.stream(),
             What::Embeddings(_) => false,
         }
     }
@@ -159,7 +155,8 @@ impl What {
             What::Chat(request, _) => request.session_id(),
             What::Responses(request) => request.session_id.as_deref(),
             What::Messages(request) => request.session_id.as_deref(),
-            What::Completions(request) => request.session_id.as_deref(),
+            What::Completions(request) => request.text.session_id(),
+            What::Text(request) => request.session_id(),
             What::Embeddings(request) => request.session_id(),
         }
     }

@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, warn};
-use wire::chat::{ChatReply, ChatStream, ReplyFault};
+use wire::chat::{ChatReply, ReplyFault};
 use wire::embeddings::Form;
 use wire::error::UpstreamError;
 use wire::pivot::Finish;
@@ -146,8 +146,8 @@ async fn open_stream(
             _ => Failure::Malformed("it is no event stream".to_owned()),
         });
     }
-    let chat = ChatStream::new(prepared.request.usage_asked(), prepared.request.bound().n);
     let keep_alive = worker.gateway.config.server.keep_alive;
+    let chat = prepared.request.answer_stream();
     let mut relay = Relay::new(response.into_body(), chat, record.telling(), upstream, keep_alive, deadline);
     relay.read_first(upstream.config.timeouts.first_byte).await?;
     Ok(Answer::Stream(Box::new(relay)))

@@ -69,6 +69,7 @@ pub(super) async fn compose(
         What::Responses(request) => composer.responses(*request).await,
         What::Messages(request) => composer.messages(*request).await,
         What::Completions(request) => composer.completions(*request).await,
+        What::Text(request) => Ok(Composed { request: Outgoing::Text(*request), voice: None }),
         What::Embeddings(request) => Ok(Composed { request: Outgoing::Embeddings(*request), voice: None }),
     }
 }
@@ -153,11 +154,12 @@ impl Composer<'_> {
     }
 
     async fn completions(self, request: CompletionsRequest) -> Result<Composed, Refusal> {
+        let ask = request.chat.map_err(Refusal::Request)?;
         let past = self.recall().await?;
-        let chat = self.worded(&request.ask, past.items, past.is_whole).await?;
-        let turn = self.kept(&request.ask, (past.place, past.name_if_new), past.lock);
-        let form = Form::Completions(request.usage_asked);
-        Ok(self.spoken(chat, &request.ask, form, turn))
+        let chat = self.worded(&ask, past.items, past.is_whole).await?;
+        let turn = self.kept(&ask, (past.place, past.name_if_new), past.lock);
+        let form = Form::Completions(request.text.usage_asked());
+        Ok(self.spoken(chat, &ask, form, turn))
     }
 
     async fn recall(&self) -> Result<Past, Refusal> {

@@ -5,7 +5,8 @@ use hyper::http::request::Parts;
 
 use super::asked::Asked;
 use super::compose::{By, Composed, compose};
-use super::outgoing::{Outgoing, suit};
+use super::outgoing::Outgoing;
+use super::suit::suit;
 use super::{Dialect, Principal, Refusal, limit, named_provider};
 use crate::gateway::Gateway;
 use crate::tokens::Count;
@@ -26,7 +27,7 @@ pub async fn count(
     let mut route = snapshot.resolve(asked.what.model(), provider).map_err(Refusal::Route)?;
     let allowance = limit::allowance(gateway, principal)?;
     limit::check_model(&allowance, &principal.key, asked.what.model(), &route)?;
-    suit(gateway, &asked.what, &mut route)?;
+    let asked = suit(gateway, asked, &mut route)?;
     let by =
         By { call: gateway.next_call_id(), account: principal.account.id, at_ms: gateway.clock.now_ms() };
     let Composed { request, .. } = compose(gateway, by, asked, &route).await?;

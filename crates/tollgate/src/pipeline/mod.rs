@@ -20,6 +20,7 @@ mod refusal;
 mod relay;
 mod repeat;
 mod reply;
+mod suit;
 mod tags;
 mod tape;
 mod voice;
@@ -56,9 +57,10 @@ use attempt::{Answer, attempt};
 use body::MeteredBody;
 use compose::{By, Composed, compose};
 use domain::{Route, Standing};
-use outgoing::{Outgoing, suit};
+use outgoing::Outgoing;
 use record::Record;
 use reply::Reply;
+use suit::suit;
 use tags::{LABEL_HEADER, session_tag, tag};
 
 /// The request header that names a provider, for clients that cannot add a body field.
@@ -173,7 +175,7 @@ async fn prepare(
     let mut route = record.snapshot().resolve(model, provider).map_err(Refusal::Route)?;
     record.routed(&route);
     limit::check_model(record.allowance(), record.key(), model, &route)?;
-    suit(gateway, &asked.what, &mut route)?;
+    let asked = suit(gateway, asked, &mut route)?;
     if asked.reads_sessions() {
         admit::peek(record, &route)?;
     }

@@ -2,16 +2,16 @@
 //! a call asks which it is.
 
 use bytes::Bytes;
-use domain::{CallBound, ModelKind, Money, Offer, Route, Usage, UsageSource};
+use domain::{CallBound, Money, Offer, Route, Usage, UsageSource};
 use hyper::Uri;
-use wire::chat::{ChatReply, ChatRequest, Forward, ReplyFault, Tally};
+use wire::Forward;
+use wire::chat::{ChatReply, ChatRequest, ChatStream, ReplyFault, Tally};
+use wire::completions::TextRequest;
 use wire::embeddings::{EmbeddingsReply, EmbeddingsRequest, Form};
 use wire::pivot::Finish;
 
-use super::asked::What;
-use super::{Failure, Refusal};
-use crate::catalog::ResolveError;
-use crate::gateway::Gateway;
+use super::Failure;
+use crate::config::Place;
 use crate::upstream::Upstream;
 
 /// The largest whole answer in text that is read: far above any model's longest output.
@@ -25,6 +25,8 @@ const VECTORS_BYTES_MAX: usize = 192 << 20;
 pub(super) enum Outgoing {
     /// A chat, whatever its client's dialect.
     Chat(ChatRequest),
+    /// Texts to go on from.
+    Text(TextRequest),
     /// Texts to be made vectors.
     Embeddings(EmbeddingsRequest),
 }
@@ -52,14 +54,7 @@ impl Outgoing {
     pub(super) fn stream(&self) -> bool {
         match self {
             Outgoing::Chat(request) => request.stream(),
-            Outgoing::Embeddings(_) => false,
-        }
-    }
-
-    /// Whether the caller of a stream asked for its usage.
-    pub(super) fn usage_asked(&self) -> bool {
-        match self {
-            Outgoing::Chat(request) => request.usage_asked(),
+            Outgoing::Text(request) => request.stream(),
             Outgoing::Embeddings(_) => false,
         }
     }
@@ -68,6 +63,7 @@ impl Outgoing {
     pub(super) fn bound(&self) -> CallBound {
         match self {
             Outgoing::Chat(request) => request.bound(),
+            Outgoing::Text(request) => request.bound(),
             Outgoing::Embeddings(request) => request.bound(),
         }
     }
@@ -76,6 +72,7 @@ impl Outgoing {
     pub(super) fn bound_on(&self, route: &Route) -> CallBound {
         let prompts = match self {
             Outgoing::Chat(_) => 1,
+            Outgoing::Text(request) => request.prompts(),
             Outgoing::Embeddings(request) => request.texts(),
         };
         self.bound().with_prompt_within(route.prompt_tokens_max().map(|most| most.saturating_mul(prompts)))
@@ -85,6 +82,7 @@ impl Outgoing {
     pub(super) fn prompt_tokens_estimate(&self) -> u64 {
         match self {
             Outgoing::Chat(request) => request.prompt_tokens_estimate(),
+            Outgoing::Text(request) => request.prompt_tokens_estimate(),
             Outgoing::Embeddings(request) => request.prompt_tokens_estimate(),
         }
     }
@@ -102,21 +100,37 @@ impl Outgoing {
                 let (uri, body) = (upstream.chat_uri().clone(), request.forward(&forward));
                 Ok(Sending { uri, body, inference_provider: None, form: Form::OpenAi })
             }
+            Outgoing::Text(request) => {
+                let place = upstream.config.completions_place(&offer.upstream_model, offer.kind);
+                let nowhere = || Failure::Malformed(format!("{} completes no texts there", offer.provider));
+                let Place { uri, model, inference_provider } = place.ok_or_else(nowhere)?;
+                Ok(Sending { uri, body: request.forward(model), inference_provider, form: Form::OpenAi })
+            }
             Outgoing::Embeddings(request) => {
                 let place = upstream.config.embeddings_place(&offer.upstream_model);
-                let nowhere = || format!("{} makes no embeddings there", offer.provider);
-                let place = place.ok_or_else(|| Failure::Malformed(nowhere()))?;
-                let body = request.forward(place.form, place.model);
-                let inference_provider = place.inference_provider;
-                Ok(Sending { uri: place.uri, body, inference_provider, form: place.form })
+                let nowhere = || Failure::Malformed(format!("{} makes no embeddings there", offer.provider));
+                let (Place { uri, model, inference_provider }, form) = place.ok_or_else(nowhere)?;
+                Ok(Sending { uri, body: request.forward(form, model), inference_provider, form })
             }
+        }
+    }
+
+    /// What reads the answer as a stream.
+    pub(super) fn answer_stream(&self) -> ChatStream {
+        match self {
+            Outgoing::Chat(request) => ChatStream::new(request.usage_asked(), request.bound().n),
+            Outgoing::Text(request) => {
+                ChatStream::of_text(request.usage_asked(), request.bound().n, request.echoed_bytes())
+            }
+            // They do not stream, so nothing is read by it.
+            Outgoing::Embeddings(_) => ChatStream::new(false, 1),
         }
     }
 
     /// The most bytes of a whole answer that are read.
     pub(super) fn answer_bytes_max(&self) -> usize {
         match self {
-            Outgoing::Chat(_) => TEXT_BYTES_MAX,
+            Outgoing::Chat(_) | Outgoing::Text(_) => TEXT_BYTES_MAX,
             Outgoing::Embeddings(_) => VECTORS_BYTES_MAX,
         }
     }
@@ -125,6 +139,7 @@ impl Outgoing {
     pub(super) fn read(&self, form: Form, body: Bytes) -> Result<Whole, ReplyFault> {
         Ok(match self {
             Outgoing::Chat(_) => Whole::Chat(ChatReply::parse(body)?),
+            Outgoing::Text(request) => Whole::Chat(ChatReply::parse_text(body, request.echoed_bytes())?),
             Outgoing::Embeddings(request) => Whole::Embeddings(EmbeddingsReply::parse(&body, form, request)?),
         })
     }
@@ -159,46 +174,4 @@ impl Whole {
             Whole::Embeddings(reply) => reply.with_usage(usage, cost, source),
         }
     }
-}
-
-/// Leaves those offers in the route that can do what is asked for.
-///
-/// Refuses the call where none can.
-pub(super) fn suit(gateway: &Gateway, what: &What, route: &mut Route) -> Result<(), Refusal> {
-    let kind = what.kind();
-    let mut why = None;
-    let mut can = |offer: &Offer| {
-        let of_kind = offer.kind.is_none_or(|known| known == kind);
-        match what {
-            What::Embeddings(request) if of_kind => {
-                let suits = suits(gateway, request, offer);
-                suits.map_err(|refusal| why = Some(refusal)).is_ok()
-            }
-            _ => of_kind,
-        }
-    };
-    route.offers.retain(&mut can);
-    if route.offers.is_empty() { Err(why.unwrap_or_else(|| not_of_kind(what))) } else { Ok(()) }
-}
-
-fn suits(gateway: &Gateway, request: &EmbeddingsRequest, offer: &Offer) -> Result<(), Refusal> {
-    let provider = gateway.config.providers.iter().find(|provider| provider.id == offer.provider);
-    let place = provider.and_then(|provider| provider.embeddings_place(&offer.upstream_model));
-    let place = place.ok_or_else(|| {
-        let message =
-            format!("The provider '{}' makes no embeddings with '{}'.", offer.provider, offer.model);
-        Refusal::Route(ResolveError::NotServed(message))
-    })?;
-    request.suits(place.form).map_err(Refusal::Request)
-}
-
-fn not_of_kind(what: &What) -> Refusal {
-    let model = what.model();
-    let message = match what.kind() {
-        ModelKind::Chat => {
-            format!("The model '{model}' makes embeddings and no answers. Send texts to /v1/embeddings.")
-        }
-        ModelKind::Embeddings => format!("The model '{model}' makes no embeddings: it is a chat model."),
-    };
-    Refusal::Route(ResolveError::NotServed(message))
 }

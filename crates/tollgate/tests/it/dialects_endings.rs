@@ -12,9 +12,9 @@ use crate::dialects::{DIALECTS, Dialect, Seen, stored};
 use crate::harness::{Gateway, Setup};
 
 /// How a script ends, in the words of each dialect.
-struct Row {
-    script: &'static str,
-    streamed: bool,
+pub(crate) struct Row {
+    pub(crate) script: &'static str,
+    pub(crate) streamed: bool,
     /// The status, and whether the end is a clean one.
     status: u16,
     complete: bool,
@@ -42,7 +42,7 @@ const fn refused(streamed: bool, script: &'static str, status: u16, says: [&'sta
 const UPSTREAM: [&str; 3] = ["upstream_error", "server_error", "api_error"];
 const UPSTREAM_WHOLE: [&str; 3] = ["upstream_error", "upstream_error", "api_error"];
 
-fn rows() -> Vec<Row> {
+pub(crate) fn rows() -> Vec<Row> {
     vec![
         clean(true, "tokens=8"),
         clean(false, "tokens=8"),
@@ -108,7 +108,7 @@ impl Row {
         }
     }
 
-    fn check_seen(&self, dialect: Dialect, seen: &Seen, name: &str) {
+    pub(crate) fn check_seen(&self, dialect: Dialect, seen: &Seen, name: &str) {
         let says = match dialect {
             Dialect::Chat | Dialect::Completions => self.says[0],
             Dialect::Responses => self.says[1],

@@ -12,6 +12,7 @@ mod catalogue;
 mod chat;
 mod client;
 mod collector;
+mod completions;
 mod composed;
 mod configured;
 mod conversations;

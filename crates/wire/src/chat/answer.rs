@@ -14,6 +14,15 @@ use super::pattern;
 /// The body of an error, for an answer that says no more of its end than the finish reason `error`.
 pub(crate) const FINISHED_WITH_ERROR: &str = "\"the upstream ended the answer with finish_reason error\"";
 
+/// Where the text of a choice stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// In a message, or what is added to one.
+    Chat,
+    /// In `text`, as in completions. Some servers have that beside a message as well.
+    Text,
+}
+
 /// A chunk, or a whole answer.
 #[derive(Deserialize)]
 pub(crate) struct Answer<'a> {
@@ -50,6 +59,8 @@ pub(crate) struct Choice<'a> {
     pub(crate) delta: Option<Delta<'a>>,
     #[serde(borrow)]
     pub(crate) message: Option<Delta<'a>>,
+    #[serde(borrow)]
+    pub(crate) text: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(crate) finish_reason: Option<&'a RawValue>,
     /// Moonshot puts it here.
@@ -133,11 +144,17 @@ impl<'a> Answer<'a> {
     }
 
     /// The one text that this chunk adds, when it does nothing else: one choice that does not end.
-    pub(crate) fn only_text(&self) -> Option<&'a str> {
+    pub(crate) fn only_text(&self, shape: Shape) -> Option<&'a str> {
         let mut choices = self.choices();
         let choice =
             choices.next().filter(|choice| choice.finish_reason.is_none() && choice.message.is_none())?;
-        if choices.next().is_some() { None } else { pattern::only_text(choice.delta.as_ref()?) }
+        if choices.next().is_some() {
+            return None;
+        }
+        match shape {
+            Shape::Chat => pattern::only_text(choice.delta.as_ref()?),
+            Shape::Text => choice.text.map(RawValue::get).filter(|text| text.starts_with('"')),
+        }
     }
 
     /// The usage, wherever it is.

@@ -12,9 +12,9 @@ mod tally;
 pub(crate) mod usage;
 
 pub use crate::request_error::RequestError;
-pub(crate) use prompt::MESSAGES_MAX;
 pub use prompt::{IMAGE_TOKENS_ESTIMATED, MESSAGE_TOKENS, TOOL_TOKENS};
+pub(crate) use prompt::{MESSAGES_MAX, SETTINGS};
 pub use reply::{ChatReply, ReplyFault};
-pub use request::{ChatRequest, Forward};
+pub use request::ChatRequest;
 pub use stream::{ChatStream, End, Step};
 pub use tally::Tally;

@@ -15,13 +15,13 @@ const MODEL_CHARS_MAX: usize = 256;
 const PROVIDER_CHARS_MAX: usize = 64;
 
 /// The largest output limit: what fits a signed 32-bit integer, which some upstreams parse it as.
-const OUTPUT_TOKENS_MAX: u64 = (1 << 31) - 1;
+pub(crate) const OUTPUT_TOKENS_MAX: u64 = (1 << 31) - 1;
 
 /// The most choices, as at OpenAI.
-const N_MAX: u64 = 128;
+pub(crate) const N_MAX: u64 = 128;
 
 /// The most alternatives per token, as at OpenAI.
-const TOP_LOGPROBS_MAX: u64 = 20;
+pub(crate) const TOP_LOGPROBS_MAX: u64 = 20;
 
 /// Every field that the gateway reads. Another spelling of one of them (`Max_Tokens`) is refused, because servers
 /// that match keys without regard to case would read it.
@@ -72,7 +72,7 @@ pub(crate) fn refuse_ambiguous(fields: &[Field<'_>]) -> Result<(), RequestError>
 }
 
 /// Refuses `key` when it is another server's name of a limit, in any case of its letters.
-fn refuse_alias(key: &str) -> Result<(), RequestError> {
+pub(crate) fn refuse_alias(key: &str) -> Result<(), RequestError> {
     let folded = folded(key);
     match ALIASES.iter().find(|(alias, _)| *alias == folded) {
         Some((_, standard)) => {
@@ -114,7 +114,7 @@ pub(crate) fn output_limit(param: &str, raw: &str) -> Result<u64, RequestError> 
 }
 
 /// How many choices are asked for.
-pub(super) fn choices(raw: &str) -> Result<u32, RequestError> {
+pub(crate) fn choices(raw: &str) -> Result<u32, RequestError> {
     integer("n", raw, 1, N_MAX).map(|n| u32::try_from(n).unwrap_or(u32::MAX))
 }
 
@@ -163,7 +163,7 @@ pub(crate) fn boolean(param: &str, raw: &str) -> Result<bool, RequestError> {
 }
 
 /// Whether `stream_options` ask for the usage.
-pub(super) fn usage_asked(raw: &str) -> Result<bool, RequestError> {
+pub(crate) fn usage_asked(raw: &str) -> Result<bool, RequestError> {
     if raw == "null" {
         return Ok(false);
     }
@@ -180,7 +180,7 @@ pub(super) fn usage_asked(raw: &str) -> Result<bool, RequestError> {
 }
 
 /// Refuses what changes the price of a call in a way that no rate covers.
-pub(super) fn refuse_unpriced(key: &str, raw: &str) -> Result<(), RequestError> {
+pub(crate) fn refuse_unpriced(key: &str, raw: &str) -> Result<(), RequestError> {
     let priced = match key {
         "web_search_options" | "audio" => raw == "null",
         "modalities" => {

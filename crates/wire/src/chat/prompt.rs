@@ -39,7 +39,7 @@ const IMAGE_TOKENS: u64 = 16_384;
 pub const IMAGE_TOKENS_ESTIMATED: u64 = 1_024;
 
 /// Fields that the model does not read. Every other field counts, known or not.
-const SETTINGS: [&str; 25] = [
+pub(crate) const SETTINGS: [&str; 25] = [
     "frequency_penalty",
     "logit_bias",
     "logprobs",

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use domain::{Money, Usage, UsageSource};
 use thiserror::Error;
 
-use super::answer::{Answer, FINISHED_WITH_ERROR};
+use super::answer::{Answer, FINISHED_WITH_ERROR, Shape};
 use super::tally::Tally;
 use super::{rewrite, usage};
 use crate::error::UpstreamError;
@@ -33,13 +33,25 @@ impl ChatReply {
     /// # Errors
     /// When it is an error after all, or no answer, or one that did not finish.
     pub fn parse(body: Bytes) -> Result<ChatReply, ReplyFault> {
-        let mut tally = Tally { events: 1, ..Tally::default() };
+        ChatReply::of_shape(Shape::Chat, 0, body)
+    }
+
+    /// The same for completions, which repeat `echoed_bytes` of their prompts first.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn parse_text(body: Bytes, echoed_bytes: u64) -> Result<ChatReply, ReplyFault> {
+        ChatReply::of_shape(Shape::Text, echoed_bytes, body)
+    }
+
+    fn of_shape(shape: Shape, echo_left: u64, body: Bytes) -> Result<ChatReply, ReplyFault> {
+        let mut tally = Tally { events: 1, echo_left, ..Tally::default() };
         let text = text_of(&body)?;
         let answer = Answer::read(text).ok_or(ReplyFault::Malformed("the body is no JSON of an answer"))?;
         if answer.is_error() {
             return Err(ReplyFault::Error(UpstreamError::read(200, text.as_bytes())));
         }
-        read(&answer, &mut tally)?;
+        read(shape, &answer, &mut tally)?;
         Ok(ChatReply { body, tally })
     }
 
@@ -80,16 +92,22 @@ pub(crate) fn text_of(body: &[u8]) -> Result<&str, ReplyFault> {
     Ok(text)
 }
 
-fn read(answer: &Answer<'_>, tally: &mut Tally) -> Result<(), ReplyFault> {
+fn read(shape: Shape, answer: &Answer<'_>, tally: &mut Tally) -> Result<(), ReplyFault> {
     if !answer.has_choices() {
         return Err(ReplyFault::Malformed("it has no choices"));
     }
     tally.note_names(answer.id.map(|raw| raw.get()), answer.model.map(|raw| raw.get()));
     for choice in answer.choices() {
-        if choice.message.is_none() {
-            return Err(ReplyFault::Malformed("a choice has no message"));
+        match shape {
+            Shape::Chat if choice.message.is_none() => {
+                return Err(ReplyFault::Malformed("a choice has no message"));
+            }
+            Shape::Text if choice.text.is_none() => {
+                return Err(ReplyFault::Malformed("a choice has no text"));
+            }
+            _ => {}
         }
-        match tally.note_choice(choice) {
+        match tally.note_choice(shape, choice) {
             None => return Err(ReplyFault::Malformed("a choice has no finish_reason: it is not whole")),
             Some("\"error\"") => {
                 return Err(ReplyFault::Error(UpstreamError::read(200, FINISHED_WITH_ERROR.as_bytes())));

@@ -3,13 +3,12 @@
 //! The body is parsed once, and what is priced is what is sent. Fields that the gateway reads are checked and appear
 //! once; all others pass byte for byte.
 
-use std::ops::Range;
-
 use bytes::Bytes;
 use domain::CallBound;
 
 use super::parameters;
 use super::prompt::Prompt;
+use crate::forward::{Forward, Kept, Original};
 use crate::json::{self, Field, Unreadable};
 use crate::request_error::RequestError;
 use crate::session;
@@ -20,21 +19,10 @@ const DEPTH_MAX: usize = 64;
 /// Top-level fields of a body. Real requests have about 10.
 const FIELDS_MAX: usize = 1_000;
 
-/// How to send a request on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Forward<'a> {
-    /// The model's name at the upstream.
-    pub upstream_model: &'a str,
-    /// Writes this output limit, in place of any that the caller named.
-    pub output_tokens: Option<u64>,
-}
-
 /// A checked chat request.
 #[derive(Clone, Debug)]
 pub struct ChatRequest {
-    body: Bytes,
-    /// The fields to send, in order: all but `model`, `provider` and `session_id`.
-    kept: Vec<Kept>,
+    original: Original,
     model: String,
     provider: Option<String>,
     session_id: Option<String>,
@@ -44,22 +32,6 @@ pub struct ChatRequest {
     n: u32,
     input_tokens: u64,
     prompt_tokens_estimate: u64,
-}
-
-/// One field that is sent, as it was written: from its key to the end of its value.
-#[derive(Clone, Debug)]
-struct Kept {
-    role: Role,
-    written: Range<usize>,
-    /// Where in the body the value starts.
-    value_start: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    Plain,
-    OutputLimit,
-    StreamOptions,
 }
 
 impl ChatRequest {
@@ -83,7 +55,7 @@ impl ChatRequest {
     /// The whole body, as it came.
     #[must_use]
     pub fn body(&self) -> &Bytes {
-        &self.body
+        self.original.body()
     }
 
     /// The model that was asked for; never empty.
@@ -129,51 +101,10 @@ impl ChatRequest {
         self.prompt_tokens_estimate
     }
 
-    /// The body to send: the model first, because the Hugging Face router reads it from the start of the body, then
-    /// the fields as they were written. A stream asks for its usage, so that the call can be billed.
+    /// The body to send.
     #[must_use]
     pub fn forward(&self, to: &Forward<'_>) -> Bytes {
-        let mut out = Vec::with_capacity(self.body.len() + to.upstream_model.len() + 96);
-        out.extend_from_slice(b"{\"model\":");
-        json::write_string(&mut out, to.upstream_model);
-        if let Some(limit) = to.output_tokens {
-            out.extend_from_slice(format!(",\"max_tokens\":{limit}").as_bytes());
-        }
-        let mut usage_included = !self.stream;
-        for field in &self.kept {
-            match field.role {
-                Role::OutputLimit if to.output_tokens.is_some() => continue,
-                Role::StreamOptions if self.stream => {
-                    usage_included = true;
-                    self.write_stream_options(&mut out, &self.body[field.value_start..field.written.end]);
-                }
-                _ => {
-                    out.push(b',');
-                    out.extend_from_slice(&self.body[field.written.clone()]);
-                }
-            }
-        }
-        if !usage_included {
-            self.write_stream_options(&mut out, b"null");
-        }
-        out.push(b'}');
-        out.into()
-    }
-
-    /// Writes the caller's stream options with `include_usage` set.
-    fn write_stream_options(&self, out: &mut Vec<u8>, given: &[u8]) {
-        out.extend_from_slice(b",\"stream_options\":{\"include_usage\":true");
-        // They were read before; `null` has no fields.
-        let given = str::from_utf8(given).ok().filter(|given| given.starts_with('{')).unwrap_or("{}");
-        for field in json::fields(given, FIELDS_MAX).unwrap_or_default() {
-            if field.key != "include_usage" {
-                out.push(b',');
-                out.extend_from_slice(field.raw_key.as_bytes());
-                out.push(b':');
-                out.extend_from_slice(field.value.as_bytes());
-            }
-        }
-        out.push(b'}');
+        self.original.forward(to, self.stream)
     }
 }
 
@@ -196,7 +127,6 @@ struct Draft {
 impl Draft {
     fn read(&mut self, body: &str, field: &Field<'_>) -> Result<(), RequestError> {
         let value = field.value;
-        let mut role = Role::Plain;
         match field.key.as_ref() {
             "model" => self.model = Some(parameters::model(value)?),
             "provider" => self.provider = Some(parameters::provider(value)?),
@@ -211,28 +141,21 @@ impl Draft {
                     let message = "give either 'max_tokens' or 'max_completion_tokens', not both";
                     return Err(RequestError::new("invalid_value", key, message));
                 }
-                role = Role::OutputLimit;
             }
             "n" => self.n = Some(parameters::choices(value)?),
             "top_logprobs" => {
                 parameters::top_logprobs(value)?;
             }
             "stream" => self.stream = parameters::boolean("stream", value)?,
-            "stream_options" => {
-                self.usage_asked = parameters::usage_asked(value)?;
-                role = Role::StreamOptions;
-            }
+            "stream_options" => self.usage_asked = parameters::usage_asked(value)?,
             key @ ("tools" | "functions") => self.prompt.read_tools(key, value)?,
             "input" => self.has_input = true,
             key => parameters::refuse_unpriced(key, value)?,
         }
-        if matches!(field.key.as_ref(), "model" | "provider" | "session_id") {
-            return Ok(());
+        if let Some(kept) = Kept::of(body, field) {
+            self.prompt.add_field(&field.key, kept.written_bytes());
+            self.kept.push(kept);
         }
-        let written_value = json::range_in(body, value);
-        let start = json::range_in(body, field.raw_key).start;
-        self.prompt.add_field(&field.key, written_value.end - start);
-        self.kept.push(Kept { role, written: start..written_value.end, value_start: written_value.start });
         Ok(())
     }
 
@@ -247,8 +170,7 @@ impl Draft {
             return Err(RequestError::new("missing_required_parameter", "messages", message));
         }
         Ok(ChatRequest {
-            body,
-            kept: self.kept,
+            original: Original::new(body, self.kept),
             model,
             provider: self.provider,
             session_id: self.session_id,

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use domain::{Money, Usage, UsageSource};
 
-use super::answer::{Answer, FINISHED_WITH_ERROR};
+use super::answer::{Answer, FINISHED_WITH_ERROR, Shape};
 use super::pattern::Pattern;
 use super::tally::Tally;
 use super::{rewrite, usage};
@@ -39,6 +39,7 @@ pub enum End {
 /// One streamed answer.
 #[derive(Debug)]
 pub struct ChatStream {
+    shape: Shape,
     usage_asked: bool,
     /// How many choices were asked for.
     n: u32,
@@ -57,10 +58,22 @@ impl ChatStream {
     /// A stream that has not begun, of `n` choices. `usage_asked`: the client wants the usage as a chunk of its own.
     #[must_use]
     pub fn new(usage_asked: bool, n: u32) -> ChatStream {
+        ChatStream::of_shape(Shape::Chat, usage_asked, n, Tally::default())
+    }
+
+    /// The same of `n` completions, which repeat `echoed_bytes` of their prompts first.
+    #[must_use]
+    pub fn of_text(usage_asked: bool, n: u32, echoed_bytes: u64) -> ChatStream {
+        let tally = Tally { echo_left: echoed_bytes, ..Tally::default() };
+        ChatStream::of_shape(Shape::Text, usage_asked, n, tally)
+    }
+
+    fn of_shape(shape: Shape, usage_asked: bool, n: u32, tally: Tally) -> ChatStream {
         ChatStream {
+            shape,
             usage_asked,
             n,
-            tally: Tally::default(),
+            tally,
             pattern: Pattern::default(),
             created: None,
             seen: IndexSet::default(),
@@ -90,7 +103,7 @@ impl ChatStream {
     pub fn event(&mut self, data: Bytes) -> Step {
         self.tally.events += 1;
         if let Some(text_len) = self.pattern.text_len(&data) {
-            self.tally.relayed_bytes += text_len;
+            self.tally.note_text(text_len);
             return Step::Forward(sse::frame(&data));
         }
         let Ok(text) = str::from_utf8(&data) else { return self.malformed() };
@@ -124,7 +137,7 @@ impl ChatStream {
             return self.error(FINISHED_WITH_ERROR);
         }
         if found.is_none() {
-            if let Some(part) = answer.only_text() {
+            if let Some(part) = answer.only_text(self.shape) {
                 self.pattern.learn(text, part);
             }
             return Step::Forward(sse::frame(text.as_bytes()));
@@ -165,7 +178,12 @@ impl ChatStream {
         error.write(&mut chunk);
         chunk.push(b',');
         self.write_names(&mut chunk);
-        chunk.extend_from_slice(b",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"error\"}]}");
+        let empty = match self.shape {
+            Shape::Chat => "\"delta\":{}",
+            Shape::Text => "\"text\":\"\",\"logprobs\":null",
+        };
+        let choices = format!(",\"choices\":[{{\"index\":0,{empty},\"finish_reason\":\"error\"}}]}}");
+        chunk.extend_from_slice(choices.as_bytes());
         sse::frame(&chunk)
     }
 
@@ -179,7 +197,7 @@ impl ChatStream {
         for (position, choice) in answer.choices().enumerate() {
             let index = choice.index(position);
             self.seen.insert(index);
-            if let Some(reason) = self.tally.note_choice(choice) {
+            if let Some(reason) = self.tally.note_choice(self.shape, choice) {
                 self.finished.insert(index);
                 self.failed |= reason == "\"error\"";
             }
@@ -203,7 +221,11 @@ impl ChatStream {
         out.extend_from_slice(b"\"id\":");
         json::write_string(out, self.tally.upstream_id.as_deref().unwrap_or_default());
         let created = self.created.unwrap_or(0);
-        let constant = format!(",\"object\":\"chat.completion.chunk\",\"created\":{created},\"model\":");
+        let object = match self.shape {
+            Shape::Chat => "chat.completion.chunk",
+            Shape::Text => "text_completion",
+        };
+        let constant = format!(",\"object\":\"{object}\",\"created\":{created},\"model\":");
         out.extend_from_slice(constant.as_bytes());
         json::write_string(out, self.tally.model.as_deref().unwrap_or_default());
     }

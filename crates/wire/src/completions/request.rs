@@ -1,5 +1,8 @@
 //! The body of `POST /v1/completions`.
 
+use bytes::Bytes;
+
+use super::text::TextRequest;
 use crate::json;
 use crate::object::Object;
 use crate::passing::{self, Place, passing};
@@ -7,15 +10,15 @@ use crate::pivot::{Item, Part, Request, Role, Settings};
 use crate::request_error::RequestError;
 
 /// The output limit where the client gives none, in tokens, as at OpenAI.
-const OUTPUT_TOKENS_DEFAULT: u64 = 16;
+pub(super) const OUTPUT_TOKENS_DEFAULT: u64 = 16;
 
-const HERE: Place = Place {
+pub(super) const HERE: Place = Place {
     route: "/v1/completions",
     instead: &[("input", "prompt"), ("max_completion_tokens", "max_tokens")],
 };
 
 /// Fields that are read here.
-const READ: [&str; 15] = [
+pub(super) const READ: [&str; 15] = [
     "best_of",
     "echo",
     "logprobs",
@@ -34,49 +37,42 @@ const READ: [&str; 15] = [
 ];
 
 /// A request in the legacy Completions dialect.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct CompletionsRequest {
-    /// What is asked for: the prompt is the one message of a user.
-    pub ask: Request,
-    /// The session that it goes on with.
-    pub session_id: Option<String>,
-    /// Whether the caller of a stream asked for its usage.
-    pub usage_asked: bool,
+    /// The request as it is, for an upstream that completes texts.
+    pub text: TextRequest,
+    /// The prompt as the one message of a user, for one that only chats; or what cannot be asked of a chat.
+    pub chat: Result<Request, RequestError>,
 }
 
 impl CompletionsRequest {
     /// Reads a body.
     ///
     /// # Errors
-    /// The first thing that is wrong with it.
-    pub fn parse(body: &[u8]) -> Result<CompletionsRequest, RequestError> {
-        let body = Object::body(body)?;
-        refuse_unsupported(&body)?;
-        let limit = passing::output_limit(&body, "max_tokens")?;
-        let stream = body.boolean("stream")?.unwrap_or(false);
-        let usage_asked = match body.object("stream_options")? {
-            Some(options) => options.boolean("include_usage")?.unwrap_or(false),
-            None => false,
-        };
-        let ask = Request {
-            model: passing::model(&body)?,
-            provider: passing::provider(&body)?,
-            stream,
-            instructions: None,
-            input: vec![Item::Message { role: Role::User, parts: vec![Part::Text(prompt(&body)?)] }],
-            settings: Settings {
-                output_tokens: Some(limit.unwrap_or(OUTPUT_TOKENS_DEFAULT)),
-                stop: passing::stop(&body, "stop")?,
-                passing: passed(&body)?,
-                ..Settings::default()
-            },
-        };
-        Ok(CompletionsRequest {
-            ask,
-            session_id: passing::session_id(&body)?,
-            usage_asked: stream && usage_asked,
-        })
+    /// The first thing that is wrong with it wherever it goes.
+    pub fn parse(body: &Bytes) -> Result<CompletionsRequest, RequestError> {
+        let object = Object::body(body)?;
+        let text = TextRequest::read(body, &object)?;
+        let chat = as_chat(&text, &object);
+        Ok(CompletionsRequest { text, chat })
     }
+}
+
+fn as_chat(text: &TextRequest, body: &Object<'_>) -> Result<Request, RequestError> {
+    refuse_unsupported(body)?;
+    Ok(Request {
+        model: text.model().to_owned(),
+        provider: text.provider().map(str::to_owned),
+        stream: text.stream(),
+        instructions: None,
+        input: vec![Item::Message { role: Role::User, parts: vec![Part::Text(prompt(body)?)] }],
+        settings: Settings {
+            output_tokens: text.bound().output_tokens,
+            stop: passing::stop(body, "stop")?,
+            passing: passed(body)?,
+            ..Settings::default()
+        },
+    })
 }
 
 /// The prompt: a string, or an array of one.
@@ -86,8 +82,8 @@ fn prompt(body: &Object<'_>) -> Result<String, RequestError> {
         return Ok(text.into_owned());
     }
     // One more than can be taken: whether there are two is all that matters.
-    let expected =
-        "a string, or an array of one string: several prompts and arrays of tokens are not supported";
+    let expected = "a string, or an array of one string: the provider of this model chats, and takes no several prompts and no \
+         arrays of tokens";
     match body.elements("prompt", 1).unwrap_or_default().as_deref() {
         Some([only]) => match json::string(only) {
             Some(text) => Ok(text.into_owned()),
@@ -97,7 +93,7 @@ fn prompt(body: &Object<'_>) -> Result<String, RequestError> {
     }
 }
 
-/// Refuses what a chat upstream cannot do, unless its value asks for nothing.
+/// Refuses what an upstream that only chats cannot do, unless its value asks for nothing.
 fn refuse_unsupported(body: &Object<'_>) -> Result<(), RequestError> {
     for (key, harmless, why) in [
         ("suffix", "\"\"", "text cannot be inserted before a suffix here"),
@@ -107,7 +103,8 @@ fn refuse_unsupported(body: &Object<'_>) -> Result<(), RequestError> {
         ("best_of", "1", "one answer is given per call"),
     ] {
         if body.raw(key).is_some_and(|raw| raw != harmless) {
-            let message = format!("'{key}' with this value is not supported: {why}");
+            let message =
+                format!("'{key}' with this value is not supported by the provider of this model: {why}");
             return Err(RequestError::new("unsupported_parameter", key, message));
         }
     }

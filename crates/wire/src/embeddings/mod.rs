@@ -1,6 +1,5 @@
 //! Embeddings: texts go in, one vector for each comes out.
 
-mod input;
 mod reply;
 mod request;
 mod vector;

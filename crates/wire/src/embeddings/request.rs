@@ -7,12 +7,12 @@ use domain::CallBound;
 use domain::usage::TOKENS_MAX;
 
 use super::Form;
-use super::input::{Counted, count};
 use crate::chat::parameters;
 use crate::json::{self, Field};
 use crate::object::Object;
 use crate::passing;
 use crate::request_error::RequestError;
+use crate::texts::{Counted, Empty, count};
 
 /// Numbers of one vector. Real ones have a few thousand.
 const DIMENSIONS_MAX: u64 = 1 << 20;
@@ -70,7 +70,8 @@ impl EmbeddingsRequest {
             parameters::refuse_other_spelling(&field.key, &READ, &field.key)?;
             refuse(field)?;
         }
-        let input = count(object.raw("input").ok_or_else(|| RequestError::missing("input"))?)?;
+        let input = object.raw("input").ok_or_else(|| RequestError::missing("input"))?;
+        let input = count("input", input, Empty::Refused)?;
         let dimensions = object.raw("dimensions");
         if let Some(raw) = dimensions {
             parameters::integer("dimensions", raw, 1, DIMENSIONS_MAX)?;
@@ -233,5 +234,5 @@ fn bound(input: &Counted, fields: &[Field<'_>]) -> u64 {
     let unknown = fields.iter().filter(|field| !READ.contains(&field.key.as_ref()));
     let unknown: u64 = unknown.map(|field| (field.raw_key.len() + field.value.len()) as u64).sum();
     let around = input.texts.saturating_mul(unknown.saturating_add(INPUT_TOKENS));
-    input.bytes.saturating_add(input.tokens_given).saturating_add(around).min(TOKENS_MAX)
+    input.written_bytes.saturating_add(input.tokens_given).saturating_add(around).min(TOKENS_MAX)
 }

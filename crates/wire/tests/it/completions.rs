@@ -1,19 +1,25 @@
 //! The legacy Completions dialect: requests, chunks, the whole text, and that both say the same.
 
+use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json as value};
 use wire::chat::RequestError;
 use wire::completions::{CompletionsRequest, CompletionsWriter};
 use wire::error::ErrorBody;
-use wire::pivot::{Finish, Item, Part, Role, Writer};
+use wire::pivot::{Finish, Item, Part, Request, Role, Writer};
 
 use crate::telling::{ending, events, finish, frames, json, names, stream, text, thought};
 
-fn request(fields: Value) -> Result<CompletionsRequest, RequestError> {
+pub(crate) fn request(fields: Value) -> Result<CompletionsRequest, RequestError> {
     let mut body = value!({"model": "m", "prompt": "Once"});
     let Value::Object(fields) = fields else { panic!("{fields}") };
     body.as_object_mut().unwrap().extend(fields);
-    CompletionsRequest::parse(body.to_string().as_bytes())
+    CompletionsRequest::parse(&Bytes::from(body.to_string()))
+}
+
+/// The same as a chat.
+fn chat(fields: Value) -> Result<Request, RequestError> {
+    request(fields)?.chat
 }
 
 #[test]
@@ -24,8 +30,8 @@ fn a_prompt_is_the_message_of_a_user() {
         "stream": true, "stream_options": {"include_usage": true},
     }))
     .unwrap();
-    assert_eq!((read.session_id.as_deref(), read.usage_asked), (Some("s"), true));
-    let ask = read.ask;
+    assert_eq!((read.text.session_id(), read.text.usage_asked()), (Some("s"), true));
+    let ask = read.chat.unwrap();
     assert_eq!((ask.model.as_str(), ask.provider.as_deref(), ask.stream), ("m", Some("acme"), true));
     assert_eq!(ask.input, [Item::Message { role: Role::User, parts: vec![Part::Text("Once".to_owned())] }]);
     assert_eq!((ask.settings.output_tokens, ask.settings.stop), (Some(5), vec!["\n".to_owned()]));
@@ -35,14 +41,14 @@ fn a_prompt_is_the_message_of_a_user() {
 
 #[test]
 fn one_prompt_may_stand_in_an_array_and_the_limit_is_that_of_the_dialect() {
-    let one = request(value!({"prompt": ["Once"]})).unwrap();
-    assert_eq!(one, request(value!({})).unwrap());
-    assert_eq!(one.ask.settings.output_tokens, Some(16));
-    assert!(!request(value!({"stream_options": {"include_usage": true}})).unwrap().usage_asked);
+    let one = chat(value!({"prompt": ["Once"]})).unwrap();
+    assert_eq!(one, chat(value!({})).unwrap());
+    assert_eq!(one.settings.output_tokens, Some(16));
+    assert!(!request(value!({"stream_options": {"include_usage": true}})).unwrap().text.usage_asked());
 }
 
 #[test]
-fn what_cannot_be_done_is_refused_with_its_place() {
+fn what_a_chat_cannot_do_is_refused_with_its_place() {
     for (fields, code, param) in [
         (value!({"model": null}), "missing_required_parameter", "model"),
         (value!({"prompt": null}), "missing_required_parameter", "prompt"),
@@ -60,9 +66,10 @@ fn what_cannot_be_done_is_refused_with_its_place() {
         (value!({"tools": []}), "unsupported_parameter", "tools"),
         (value!({"stop": [1]}), "invalid_type", "stop[0]"),
         (value!({"max_tokens": -1}), "invalid_type", "max_tokens"),
+        (value!({"response_format": {"type": "json_object"}}), "unsupported_parameter", "response_format"),
         (value!({"stream_options": {"include_usage": 1}}), "invalid_type", "stream_options.include_usage"),
     ] {
-        let error = request(fields.clone()).unwrap_err();
+        let error = chat(fields.clone()).unwrap_err();
         assert_eq!((error.code, error.param.as_deref()), (code, Some(param)), "{fields}");
     }
 }
@@ -142,6 +149,6 @@ proptest! {
 
     #[test]
     fn no_bytes_make_the_parser_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = CompletionsRequest::parse(&body);
+        let _ = CompletionsRequest::parse(&Bytes::from(body));
     }
 }

@@ -4,6 +4,7 @@
 mod catalogue;
 #[cfg(test)]
 mod completions;
+mod completions_text;
 #[cfg(test)]
 mod embeddings;
 #[cfg(test)]

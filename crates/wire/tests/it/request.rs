@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use domain::CallBound;
-use wire::chat::{ChatRequest, Forward, RequestError};
+use wire::Forward;
+use wire::chat::{ChatRequest, RequestError};
 
 #[test]
 fn a_plain_request_is_read() {

@@ -5,7 +5,8 @@ use domain::CallBound;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use wire::chat::{ChatRequest, Forward};
+use wire::Forward;
+use wire::chat::ChatRequest;
 
 proptest! {
     #![proptest_config(ProptestConfig { fork: false, ..ProptestConfig::default() })]

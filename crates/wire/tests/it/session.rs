@@ -1,5 +1,6 @@
 //! The client's own name of a conversation is the same in every dialect.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 use wire::chat::{ChatRequest, RequestError};
 use wire::completions::CompletionsRequest;
@@ -20,7 +21,7 @@ fn read(name: &Value) -> Vec<Result<Option<String>, RequestError>> {
         ChatRequest::parse(chat.clone().into()).map(|asks| owned(asks.session_id())),
         MessagesRequest::parse(chat.as_bytes()).map(|asks| asks.session_id),
         ResponsesRequest::parse(input.as_bytes(), HostedTools::default()).map(|asks| asks.session_id),
-        CompletionsRequest::parse(prompt.as_bytes()).map(|asks| asks.session_id),
+        CompletionsRequest::parse(&Bytes::from(prompt)).map(|asks| owned(asks.text.session_id())),
         EmbeddingsRequest::parse(input.into()).map(|asks| owned(asks.session_id())),
     ]
 }

@@ -51,7 +51,7 @@ fn the_settings_of_the_example_are_the_defaults() {
 
     let bare = resolve("[providers.local]\nbase_url = \"http://127.0.0.1:8081/v1\"", &[]).unwrap();
     assert_eq!(format!("{local:?}"), format!("{:?}", bare.providers[1]));
-    assert_eq!((example.models.len(), example.routes.len(), example.plans.len()), (3, 1, 2));
+    assert_eq!((example.models.len(), example.routes.len(), example.plans.len()), (4, 1, 2));
 
     let mut otlp = example.telemetry.otlp.unwrap();
     otlp.headers.clear();

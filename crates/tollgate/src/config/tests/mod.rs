@@ -253,10 +253,25 @@ const MISTAKES: &[(&str, &str)] = &[
         "[models.m]\nprovider = \"hf\"\nkind = \"embeddings\"\nupstream_model = \"a/b:groq\"",
         "[models.m] upstream_model: is served by none of Hugging Face's makers of embeddings: hf-inference, together",
     ),
-    ("[models.m]\nprovider = \"hf\"\nkind = \"rerank\"", "[models.m] kind: must be chat or embeddings"),
+    (
+        "[models.m]\nprovider = \"hf\"\nkind = \"rerank\"",
+        "[models.m] kind: must be chat, completions or embeddings",
+    ),
     (
         "[providers.p]\nbase_url = \"http://h\"\nembeddings = \"none\"",
         "[providers.p] embeddings: must be openai or huggingface",
+    ),
+    (
+        "[models.m]\nprovider = \"hf\"\nkind = \"completions\"\nupstream_model = \"a/b:groq\"",
+        "[models.m] upstream_model: is served by none of Hugging Face's providers that complete texts: hf-inference, deep",
+    ),
+    (
+        "[providers.p]\nbase_url = \"http://h\"\n[models.m]\nprovider = \"p\"\nkind = \"completions\"",
+        "[models.m] upstream_model: needs a provider with completions = \"openai\" or \"huggingface\"",
+    ),
+    (
+        "[providers.p]\nbase_url = \"http://h\"\ncompletions = \"none\"",
+        "[providers.p] completions: must be chat, openai or huggingface",
     ),
     ("[models.m]\nprovider = \"hf\"\nprice = {}", "[models.m.price] input: is missing"),
     (
