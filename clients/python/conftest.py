@@ -10,7 +10,7 @@ import anthropic
 import openai
 import pytest
 
-from gateway import Account, Gateway, chats_seen_by
+from gateway import Account, Gateway, calls_seen_by
 from programs import Program, path_from
 
 # A model of the simulator with several priced offers.
@@ -30,7 +30,7 @@ def gateway(tmp_path_factory):
     router = Program("hf-sim", simulator, folder)
     running = Gateway(folder, router.ready["url"], model.ready["base_url"])
     yield running
-    prompts = prompts_in(chats_seen_by(running.simulator_url))
+    prompts = prompts_in(calls_seen_by(running.simulator_url))
     exit_code = running.program.stop()
     router.stop()
     model.stop()
@@ -41,11 +41,12 @@ def gateway(tmp_path_factory):
     running.assert_log_has_none_of(prompts)
 
 
-def prompts_in(chats: list[dict]) -> set[str]:
-    """The texts of all messages, but for those too short to mean anything in a log."""
+def prompts_in(calls: list[dict]) -> set[str]:
+    """The texts of all messages and prompts, but for those too short to mean anything in a log."""
     texts = set()
-    for chat in chats:
-        contents = [message.get("content") for message in chat["messages"]]
+    for call in calls:
+        contents = [message.get("content") for message in call.get("messages", [])]
+        contents += call["prompt"] if isinstance(call.get("prompt"), list) else [call.get("prompt")]
         texts.update(text for text in contents if isinstance(text, str) and len(text) >= PROMPT_LENGTH_MIN)
     return texts
 

@@ -32,6 +32,23 @@ provider = "local"
 context_length = 8192
 price = {{ input = "0.10", output = "0.40" }}
 
+# The same server again, where it completes texts as they are.
+[providers.texts]
+base_url = "{model_url}"
+completions = "openai"
+catalogue = "none"
+
+[models."smollm2-135m-text"]
+provider = "texts"
+upstream_model = "smollm2-135m"
+context_length = 8192
+price = {{ input = "0.10", output = "0.40" }}
+
+[models."openai-community/gpt2"]
+provider = "huggingface"
+kind = "completions"
+price = {{ input = "0.10", output = "0.10" }}
+
 [models."BAAI/bge-m3"]
 provider = "huggingface"
 kind = "embeddings"
@@ -68,8 +85,8 @@ class Gateway:
         return Account(self, account_id, key)
 
     def model_saw(self, mark: str) -> list[dict]:
-        """The chat requests with this text in them, as they reached the simulator; oldest first."""
-        return [body for body in chats_seen_by(self.simulator_url) if mark in json.dumps(body)]
+        """The chats and completions with this text in them, as they reached the simulator; oldest first."""
+        return [body for body in calls_seen_by(self.simulator_url) if mark in json.dumps(body)]
 
     def assert_log_has_none_of(self, prompts: set[str]) -> None:
         """No key, no token and no prompt of the whole suite is in the log, which is at its most talkative."""
@@ -128,11 +145,11 @@ class Account:
         assert charged == balance["spent"], f"receipts say {charged}, the account says {balance}"
 
 
-def chats_seen_by(simulator_url: str) -> list[dict]:
-    """The bodies of all chat requests that reached the simulator."""
+def calls_seen_by(simulator_url: str) -> list[dict]:
+    """The bodies of all chats and completions that reached the simulator."""
     with urllib.request.urlopen(f"{simulator_url}/_sim/requests", timeout=30) as reply:
         requests = json.load(reply)["requests"]
-    return [json.loads(request["body"]) for request in requests if request["path"].endswith("/chat/completions")]
+    return [json.loads(request["body"]) for request in requests if request["path"].endswith("/completions")]
 
 
 def text_of(message: dict) -> str:

@@ -1,4 +1,4 @@
-"""`/v1/embeddings` and `/v1/completions` with the official SDK and Hugging Face's own client."""
+"""`/v1/embeddings` with the official SDK."""
 
 import base64
 import struct
@@ -6,7 +6,6 @@ import struct
 import openai
 import pytest
 
-from conftest import REAL_MODEL
 from gateway import Account
 
 EMBEDDING_MODEL = "BAAI/bge-m3"
@@ -41,21 +40,3 @@ def test_a_wrong_request_costs_nothing(hasty: openai.OpenAI, account: Account, w
     with pytest.raises(openai.BadRequestError):
         hasty.embeddings.create(**({"model": EMBEDDING_MODEL, "input": "A toll gate."} | wrong))
     assert account.balance()["spent"] == 0
-
-
-def test_the_real_model_completes_a_text(client: openai.OpenAI, account: Account):
-    answer = client.completions.create(model=REAL_MODEL, prompt="The capital of France is", max_tokens=8, temperature=0)
-    assert answer.object == "text_completion"
-    assert answer.choices[0].text and answer.choices[0].finish_reason in ("stop", "length")
-    assert answer.usage.completion_tokens <= 8
-    (receipt,) = account.settled_receipts(1)
-    assert (receipt["dialect"], receipt["outcome"]) == ("completions", "complete")
-    assert account.balance()["spent"] > 0
-
-
-def test_a_completion_streams_what_it_says_whole(client: openai.OpenAI):
-    asked = {"model": REAL_MODEL, "prompt": "The capital of France is", "max_tokens": 8, "temperature": 0, "seed": 1}
-    whole = client.completions.create(**asked)
-    chunks = list(client.completions.create(**asked, stream=True))
-    text = "".join(chunk.choices[0].text for chunk in chunks if chunk.choices)
-    assert text == whole.choices[0].text
