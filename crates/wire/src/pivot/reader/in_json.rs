@@ -66,13 +66,14 @@ impl InJson {
 
     fn read_name(&mut self, text: &str, offered: &[Callable]) -> Read {
         let (behind, behind_name) = (&text[self.at..], self.form.behind_name);
-        if let Some(len) = behind.find(behind_name).filter(|len| *len <= HEAD_BYTES_MAX) {
+        let longest = HEAD_BYTES_MAX + behind_name.len();
+        if let Some(len) = behind[..behind.floor_char_boundary(longest)].find(behind_name) {
             self.name = Some(self.at..self.at + len);
             self.at += len + behind_name.len();
             self.scanned = self.at;
             return self.read(text, offered);
         }
-        if behind.len() < HEAD_BYTES_MAX + behind_name.len() { Read::More } else { Read::Not(self.at) }
+        if behind.len() < longest { Read::More } else { Read::Not(self.at) }
     }
 }
 

@@ -152,14 +152,15 @@ impl InTags {
             return ControlFlow::Break(if begun { Read::More } else { Read::Not(at) });
         };
         let start = text.len() - behind.len();
-        let Some(len) = behind.find(self.tags.behind_key) else {
-            let long = behind.len() >= KEY_BYTES_MAX + self.tags.behind_key.len();
-            return ControlFlow::Break(if long { Read::Not(at) } else { Read::More });
+        let longest = KEY_BYTES_MAX + self.tags.behind_key.len();
+        let Some(len) = behind[..behind.floor_char_boundary(longest)].find(self.tags.behind_key) else {
+            let more = behind.len() < longest;
+            return ControlFlow::Break(if more { Read::More } else { Read::Not(at) });
         };
         let (key, known) = (start..start + len, &self.parameters);
         // Nobody can tell which of two values is meant.
         let again = known.iter().any(|other| text[other.key.clone()] == text[key.clone()]);
-        if len == 0 || len > KEY_BYTES_MAX || again || known.len() == PARAMETERS_MAX {
+        if len == 0 || again || known.len() == PARAMETERS_MAX {
             return ControlFlow::Break(Read::Not(at));
         }
         let behind = key.end + self.tags.behind_key.len();
