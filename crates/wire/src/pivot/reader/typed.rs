@@ -1,4 +1,5 @@
-//! What the raw text of an argument says, by the schema of its tool.
+//! What the raw text of an argument says, by the schema of its tool: a string is told from other types as vLLM's parser
+//! `qwen3_coder` tells it, and other types are taken as they are written.
 
 use std::borrow::Cow;
 
