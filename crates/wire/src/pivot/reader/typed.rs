@@ -1,5 +1,7 @@
-//! What the raw text of an argument says, by the schema of its tool: a string is told from other types as vLLM's parser
-//! `qwen3_coder` tells it, and other types are taken as they are written.
+//! What the raw text of an argument says, by the schema of its tool.
+//!
+//! Strings, also those that may be null, are told from other types as vLLM's parser `qwen3_coder` tells them. All else is
+//! JSON where it can be, also where the schema has no type, as with its parser for GLM.
 
 use std::borrow::Cow;
 
