@@ -1,5 +1,7 @@
 //! Between resolve and admit: what is sent is what is new behind its history, in chat, and how the answer is told.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use domain::{AccountId, CallId, Route};
 use wire::chat::ChatRequest;
@@ -120,7 +122,7 @@ impl Composer<'_> {
         let request = self.parsed(body.ok_or(Refusal::Session(SessionRefusal::TooLong))?)?;
         let head = self.head(&ask, &Extras::default(), past.place);
         let turn = self.turn((past.place, past.name_if_new), past.lock, head, &input);
-        let (offered, custom) = (Vec::new(), Vec::new());
+        let (offered, custom) = (Arc::default(), Vec::new());
         let voice = Voice { names: self.names, form: Form::Chat, custom, offered, turn: Some(turn) };
         Ok(Composed { request: Outgoing::Chat(request), voice: Some(voice) })
     }

@@ -1,10 +1,12 @@
 //! How the answer of a call is told, and what is stored of it: for every dialect but a chat that only passes.
 
+use std::sync::Arc;
+
 use domain::{AccountId, CallId};
 use wire::completions::CompletionsWriter;
 use wire::error::ErrorBody;
 use wire::messages::MessagesWriter;
-use wire::pivot::{Ending, Item, Names, Telling, Writer};
+use wire::pivot::{Callable, Ending, Item, Names, Telling, Writer};
 use wire::responses::{self, Head, ResponsesWriter, Status};
 
 use crate::ledger::Admission;
@@ -18,8 +20,8 @@ pub(super) struct Voice {
     pub(super) form: Form,
     /// The names of the request's custom tools.
     pub(super) custom: Vec<String>,
-    /// The names of the tools that the model may call.
-    pub(super) offered: Vec<String>,
+    /// The tools that the model may call.
+    pub(super) offered: Arc<[Callable]>,
     /// What is stored; `None` where nothing is.
     pub(super) turn: Option<Turn>,
 }

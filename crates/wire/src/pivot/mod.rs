@@ -23,7 +23,7 @@ pub use event::{Event, Finish};
 pub use item::{Item, Part, Role, ToolKind};
 pub use of_chat::{items_of_chat, with_history};
 pub use reader::Reader;
-pub use request::{Choice, Format, Request, Settings, Tool};
+pub use request::{Callable, Choice, Format, Request, Settings, Tool};
 pub use telling::Telling;
 pub use to_chat::to_chat;
 pub use writer::{Ending, Names, Writer};

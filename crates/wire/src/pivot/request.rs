@@ -1,5 +1,7 @@
 //! What a client asks for, in no dialect.
 
+use std::sync::Arc;
+
 use super::item::{Item, ToolKind};
 
 /// A request.
@@ -42,15 +44,33 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The names of the tools that the model may call.
+    /// The tools that the model may call.
     #[must_use]
-    pub fn callable(&self) -> Vec<String> {
+    pub fn callable(&self) -> Arc<[Callable]> {
         let may = |tool: &&Tool| match &self.choice {
             Some(Choice::None) => false,
             Some(Choice::Named(name)) => tool.name == *name,
             None | Some(Choice::Auto | Choice::Required) => true,
         };
-        self.tools.iter().filter(may).map(|tool| tool.name.clone()).collect()
+        self.tools.iter().filter(may).map(Callable::of).collect()
+    }
+}
+
+/// What is kept of a tool while its calls are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Callable {
+    /// Its name.
+    pub name: String,
+    /// The JSON schema of its arguments, as JSON; `None` where there is none. It is only read for a call whose arguments are
+    /// not JSON.
+    pub parameters: Option<String>,
+    /// Which kind the client knows it as.
+    pub kind: ToolKind,
+}
+
+impl Callable {
+    fn of(tool: &Tool) -> Callable {
+        Callable { name: tool.name.clone(), parameters: tool.parameters.clone(), kind: tool.kind }
     }
 }
 

@@ -1,11 +1,14 @@
 //! One answer on its way from chat to a client's dialect, to the store, or to both.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::collector::Collector;
 use super::event::Finish;
 use super::item::Item;
 use super::reader::Reader;
+use super::request::Callable;
 use super::writer::{Ending, Writer};
 use crate::error::ErrorBody;
 
@@ -28,11 +31,11 @@ pub struct Telling {
 
 impl Telling {
     /// An answer that has not begun. `call` is the id of the call, from which missing ids of tool calls are made; `offered`
-    /// are the names of the tools that the model may call, and `custom` those of the request's custom tools.
+    /// are the tools that the model may call, and `custom` the names of the request's custom tools.
     #[must_use]
     pub fn new(
         call: &str,
-        offered: Vec<String>,
+        offered: Arc<[Callable]>,
         custom: Vec<String>,
         writer: Option<Box<dyn Writer>>,
     ) -> Telling {

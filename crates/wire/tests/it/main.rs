@@ -26,6 +26,10 @@ mod pivot_pieces;
 #[cfg(test)]
 mod pivot_session;
 #[cfg(test)]
+mod pivot_tag_values;
+#[cfg(test)]
+mod pivot_tags;
+#[cfg(test)]
 mod relay;
 #[cfg(test)]
 mod reply;

@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use wire::chat::{ChatStream, End, Step};
 use wire::error::ErrorBody;
-use wire::pivot::{Ending, Finish, Item, Part, Progress, Telling, ToolKind, Writer};
+use wire::pivot::{Callable, Ending, Finish, Item, Part, Progress, Telling, ToolKind, Writer};
 use wire::sse::Decoder;
 
 pub(crate) const CALL: &str = "0123456789abcdef0123456789abcdef";
@@ -42,7 +43,7 @@ fn a_whole_answer_has_the_items_of_its_stream() {
         let telling = told(&[&fixture.stream]);
         let Some(body) = whole_of(telling.items()) else { continue };
         let mut whole =
-            Telling::new(CALL, Vec::new(), vec!["patch".to_owned()], Some(Box::new(Checks::default())));
+            Telling::new(CALL, Arc::default(), vec!["patch".to_owned()], Some(Box::new(Checks::default())));
         whole.read_whole(body.as_bytes());
         assert_eq!(whole.items(), telling.items(), "{}: {body}", fixture.name);
         compared += 1;
@@ -90,8 +91,15 @@ fn a_thousand_calls_that_do_not_end_are_a_thousand_items() {
 }
 
 /// The tools of the fixtures.
-pub(crate) fn offered() -> Vec<String> {
-    ["one", "two", "three", "patch"].map(str::to_owned).to_vec()
+pub(crate) fn offered() -> Arc<[Callable]> {
+    named(&["one", "two", "three", "patch"])
+}
+
+/// Tools without a schema.
+pub(crate) fn named(names: &[&str]) -> Arc<[Callable]> {
+    let tool =
+        |name: &&str| Callable { name: (*name).to_owned(), parameters: None, kind: ToolKind::Function };
+    names.iter().map(tool).collect()
 }
 
 struct Fixture {

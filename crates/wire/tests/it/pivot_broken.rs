@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 use wire::error::ErrorBody;
 use wire::pivot::{Ending, Finish, Item, Telling};
 
-use crate::pivot_answer::{Checks, ending};
+use crate::pivot_answer::{Checks, ending, named};
 
 const CALL: &str = "0123456789abcdef0123456789abcdef";
 
 fn telling() -> Telling {
-    Telling::new(CALL, vec!["one".to_owned()], Vec::new(), Some(Box::new(Checks::default())))
+    Telling::new(CALL, named(&["one"]), Vec::new(), Some(Box::new(Checks::default())))
 }
 
 fn take(telling: &mut Telling, delta: &Value, finish: Option<&str>) {

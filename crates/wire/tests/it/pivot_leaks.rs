@@ -2,13 +2,13 @@
 
 use wire::pivot::{Choice, Item, Settings, Telling, Tool, ToolKind};
 
-use crate::pivot_answer::{CALL, Checks, ending, offered, rendered};
+use crate::pivot_answer::{CALL, Checks, ending, named, offered, rendered};
 
 #[test]
 fn without_tools_no_text_is_taken_for_a_call() {
     let text = "<tool_call>{\"name\":\"one\",\"arguments\":{}}</tool_call> [TOOL_CALLS] [";
     let body = serde_json::json!({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]});
-    let mut telling = Telling::new(CALL, Vec::new(), Vec::new(), None);
+    let mut telling = Telling::new(CALL, named(&[]), Vec::new(), None);
     telling.read_whole(body.to_string().as_bytes());
     assert_eq!(rendered(&telling), format!("text {text:?}\nfinish Stop\n"));
 }
@@ -87,7 +87,7 @@ fn only_what_the_choice_allows_may_be_called() {
     ];
     for (choice, callable) in cases {
         let settings = Settings { tools: tools.clone(), choice, ..Settings::default() };
-        assert_eq!(settings.callable(), callable);
+        assert_eq!(settings.callable(), named(&callable));
     }
 }
 

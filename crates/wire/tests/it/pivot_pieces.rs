@@ -5,12 +5,12 @@ use proptest::sample::{Index, select};
 use serde_json::{Value, json};
 use wire::pivot::{Collector, Item, Reader, Telling};
 
-use crate::pivot_answer::{Checks, ending};
+use crate::pivot_answer::{Checks, ending, named};
 
 const CALL: &str = "0123456789abcdef0123456789abcdef";
 
 /// What texts are made of. Every `x` must come out again.
-const MARKUP: [&str; 28] = [
+const MARKUP: [&str; 40] = [
     "x",
     "x",
     " ",
@@ -39,6 +39,18 @@ const MARKUP: [&str; 28] = [
     "{\"name\":",
     "\"",
     "}",
+    "<function=",
+    "<function=x>",
+    "<parameter=a>",
+    "</parameter>",
+    "</function>",
+    "<tool_call>\n<function=x>\n<parameter=x>\nx</parameter>x\n</parameter>\n</function>\n</tool_call>",
+    "<function=x></function>",
+    "<tool_call>x",
+    "<arg_key>a</arg_key>",
+    "<arg_value>",
+    "</arg_value>",
+    "<tool_call>x\n<arg_key>x</arg_key>\n<arg_value>x</arg_value>\n</tool_call>",
 ];
 
 /// The fields of a delta.
@@ -73,7 +85,7 @@ proptest! {
     ) {
         let arguments: Vec<String> = calls.iter().map(|(_, text)| json!({ "a": text }).to_string()).collect();
         let mut rest: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let mut telling = Telling::new(CALL, vec!["x".to_owned()], Vec::new(), Some(Box::new(Checks::default())));
+        let mut telling = Telling::new(CALL, named(&["x"]), Vec::new(), Some(Box::new(Checks::default())));
         let mut said = String::new();
         let mut send = |index: usize, piece: Value| {
             let chunk = json!({"choices": [{"delta": {"tool_calls": [{"index": index, "function": piece}]}}]});
@@ -107,7 +119,7 @@ proptest! {
 
     #[test]
     fn no_chunk_makes_it_panic_or_breaks_the_order(chunks in proptest::collection::vec(chunk(), 0..12), noise: Vec<u8>) {
-        let mut telling = Telling::new(CALL, vec!["x".to_owned()], vec!["b".to_owned()], Some(Box::new(Checks::default())));
+        let mut telling = Telling::new(CALL, named(&["x"]), vec!["b".to_owned()], Some(Box::new(Checks::default())));
         telling.chunk(&noise);
         for chunk in chunks {
             telling.chunk(chunk.to_string().as_bytes());
@@ -119,14 +131,14 @@ proptest! {
         }).collect();
         let distinct: std::collections::HashSet<&str> = ids.iter().copied().collect();
         prop_assert!(distinct.len() == ids.len() && !distinct.contains(""));
-        let mut reader = Reader::new(CALL, vec!["x".to_owned()], Vec::new());
+        let mut reader = Reader::new(CALL, named(&["x"]), Vec::new());
         let _ = (reader.whole(&noise), reader.end());
     }
 }
 
 /// The items of a text in these pieces.
 fn items(pieces: &[impl AsRef<str>], field: &str, tools: bool) -> Vec<Item> {
-    let mut reader = Reader::new(CALL, if tools { vec!["x".to_owned()] } else { Vec::new() }, Vec::new());
+    let mut reader = Reader::new(CALL, named(if tools { &["x"] } else { &[] }), Vec::new());
     let mut collector = Collector::default();
     for piece in pieces {
         let chunk = json!({"choices": [{"index": 0, "delta": { field: piece.as_ref() }}]}).to_string();

@@ -10,17 +10,14 @@ use std::sync::Arc;
 
 use memchr::memchr2;
 
-use super::scan::Scan;
-use super::templates::{self, Leaked, Marker, Template, marker};
+use super::templates::{Behind, Leaked, Marker, Read, marker};
+use crate::pivot::request::Callable;
 
 /// Text that is held back, in bytes. A call with longer arguments stays text.
 const HELD_BYTES_MAX: usize = 64 << 10;
 
 /// White space that is held back between markup, in bytes: templates have a few, and it is looked at with every piece.
 pub(super) const WHITE_BYTES_MAX: usize = 1 << 10;
-
-/// Bytes of the name of a call that stands before its JSON: the longest name of a tool with a number behind it.
-const HEAD_BYTES_MAX: usize = 256;
 
 /// What comes out.
 #[derive(Debug)]
@@ -43,8 +40,8 @@ pub(super) enum Next {
 /// Finds the calls in one kind of text.
 #[derive(Debug)]
 pub(super) struct Leaks {
-    /// The names of the tools that may be called.
-    offered: Arc<[String]>,
+    /// The tools that may be called.
+    offered: Arc<[Callable]>,
     place: Place,
     held: String,
     found: Found,
@@ -63,32 +60,18 @@ struct Found {
 #[derive(Debug)]
 enum Place {
     Text,
-    /// Behind the marker that is held back, where the call's name stands.
-    Name(&'static Template),
-    /// Behind the marker that is held back, where the JSON stands: at `start`. `read` bytes of what is held have been
-    /// looked at.
-    Value {
-        template: &'static Template,
-        start: usize,
-        scan: Scan,
-        read: usize,
-    },
+    /// Behind a marker. All since then is held back.
+    Behind(Behind),
     /// At the start of the text or behind a call, before what may close it.
     Between {
         closers: &'static [&'static str],
     },
 }
 
-impl Place {
-    fn value(template: &'static Template, start: usize) -> Place {
-        Place::Value { template, start, scan: Scan::default(), read: start }
-    }
-}
-
 impl Leaks {
     /// Finds calls of the `offered` tools in a text that has not begun; those with which it begins only in a `text` that
     /// is no thought.
-    pub(super) fn new(offered: Arc<[String]>, text: bool) -> Leaks {
+    pub(super) fn new(offered: Arc<[Callable]>, text: bool) -> Leaks {
         let place = Place::Between { closers: &[] };
         Leaks { offered, place, held: String::new(), found: Found::default(), at_start: text }
     }
@@ -169,11 +152,7 @@ impl Leaks {
         match &mut self.place {
             Place::Text => self.find_marker(rest, tell),
             Place::Between { .. } => self.pass_closer(rest),
-            Place::Name(template) => {
-                let template = *template;
-                self.read_name(template, rest, tell)
-            }
-            Place::Value { .. } => self.read_value(rest, tell),
+            Place::Behind(_) => self.read_behind(rest, tell),
         }
     }
 
@@ -185,11 +164,7 @@ impl Leaks {
                 Marker::Whole(template) => {
                     self.say(before, tell);
                     *rest = here;
-                    self.place = if template.behind_name.is_empty() {
-                        Place::value(template, template.marker.len())
-                    } else {
-                        Place::Name(template)
-                    };
+                    self.place = Place::Behind(Behind::new(template));
                     return true;
                 }
                 Marker::Begun => {
@@ -234,57 +209,25 @@ impl Leaks {
         true
     }
 
-    fn read_name(
-        &mut self,
-        template: &'static Template,
-        rest: &mut &str,
-        tell: &mut dyn FnMut(Piece<'_>),
-    ) -> bool {
-        let (marker, behind) = rest.split_at(template.marker.len());
-        if let Some(name) = behind.find(template.behind_name).filter(|name| *name <= HEAD_BYTES_MAX) {
-            self.place = Place::value(template, marker.len() + name + template.behind_name.len());
-            return true;
-        }
-        if behind.len() < HEAD_BYTES_MAX + template.behind_name.len() {
-            return false;
-        }
-        self.say(marker, tell);
-        *rest = behind;
+    fn read_behind(&mut self, rest: &mut &str, tell: &mut dyn FnMut(Piece<'_>)) -> bool {
+        let Place::Behind(behind) = &mut self.place else { return false };
+        let room = HELD_BYTES_MAX.saturating_sub(self.found.text.len()).max(behind.template.marker.len());
+        let text = &rest[..rest.floor_char_boundary(room)];
+        let text_end = match behind.read(text, &self.offered) {
+            Read::More if text.len() == rest.len() => return false,
+            Read::More => text.len(),
+            Read::Not(at) => at,
+            Read::Calls(end, calls, closers) => {
+                self.found.calls.extend(calls);
+                self.found.text.push_str(&rest[..end]);
+                *rest = &rest[end..];
+                self.place = Place::Between { closers };
+                return true;
+            }
+        };
+        self.say(&rest[..text_end], tell);
+        *rest = &rest[text_end..];
         self.place = Place::Text;
-        true
-    }
-
-    fn read_value(&mut self, rest: &mut &str, tell: &mut dyn FnMut(Piece<'_>)) -> bool {
-        let Place::Value { template, start, scan, read } = &mut self.place else { return false };
-        let (template, (head, behind)) = (*template, rest.split_at(*start));
-        let value = behind.trim_start();
-        if !scan.is_begun() && !value.is_empty() && !value.starts_with(template.begins) {
-            self.say(&rest[..rest.len() - value.len()], tell);
-            *rest = value;
-            self.place = Place::Text;
-            return true;
-        }
-        let end = scan.read(&rest[*read..]).map(|end| *read + end);
-        *read = rest.len();
-        let held = end.unwrap_or(rest.len());
-        if self.found.text.len() + held > HELD_BYTES_MAX {
-            self.say(&rest[..held], tell);
-            *rest = &rest[held..];
-            self.place = Place::Text;
-            return true;
-        }
-        let Some(end) = end else { return false };
-        let value = &rest[rest.len() - value.len()..end];
-        let name = &head[template.marker.len()..head.len() - template.behind_name.len()];
-        if let Some(calls) = templates::calls(template, name, value, &self.offered) {
-            self.found.calls.extend(calls);
-            self.found.text.push_str(&rest[..end]);
-            self.place = Place::Between { closers: template.closers };
-        } else {
-            self.say(&rest[..end], tell);
-            self.place = Place::Text;
-        }
-        *rest = &rest[end..];
         true
     }
 }

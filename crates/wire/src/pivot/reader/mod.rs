@@ -8,11 +8,14 @@ mod call;
 mod calls;
 mod custom;
 mod fragment;
+mod in_json;
+mod in_tags;
 mod leaks;
 mod said;
 mod scan;
 mod templates;
 mod think;
+mod typed;
 
 use std::sync::Arc;
 
@@ -22,6 +25,7 @@ use self::leaks::{Leaks, Next, Piece};
 use self::said::Channel;
 use self::think::Think;
 use super::event::{Event, Finish};
+use super::request::Callable;
 use crate::chat::answer::{Answer, Choice};
 use crate::json;
 
@@ -41,10 +45,9 @@ pub struct Reader {
 
 impl Reader {
     /// A reader of an answer that has not begun. `call` is the id of the call, from which missing ids of tool calls are
-    /// made; `offered` are the names of the tools that the model may call; `custom` are those that take free text.
+    /// made; `offered` are the tools that the model may call; `custom` are the names of those that take free text.
     #[must_use]
-    pub fn new(call: &str, offered: Vec<String>, custom: Vec<String>) -> Reader {
-        let offered: Arc<[String]> = offered.into();
+    pub fn new(call: &str, offered: Arc<[Callable]>, custom: Vec<String>) -> Reader {
         Reader {
             tools: !offered.is_empty(),
             think: Think::default(),

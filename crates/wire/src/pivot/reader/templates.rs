@@ -1,39 +1,48 @@
-//! How the templates of models write tool calls, and what such a call says.
+//! How the templates of models write tool calls: behind which markers, and in which forms.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
-use crate::json;
-
-/// Calls in one list.
-const CALLS_MAX: usize = 256;
+use super::in_json::{InJson, Json};
+use super::in_tags::{GLM, InTags, Tags, qwen};
+use super::leaks::WHITE_BYTES_MAX;
+use crate::pivot::request::Callable;
 
 /// How a template writes calls.
 #[derive(Debug)]
 pub(super) struct Template {
     pub(super) marker: &'static str,
-    /// What stands between the call's name and its JSON; empty where the JSON has the name in it.
-    pub(super) behind_name: &'static str,
-    /// What the JSON begins with.
-    pub(super) begins: char,
-    /// What stands behind the JSON, in this order.
-    pub(super) closers: &'static [&'static str],
+    /// The forms that calls have behind it: what stands there has the first that it can have.
+    forms: &'static [Form],
 }
 
-/// Hermes and Qwen; Mistral; Llama; Kimi, the first call of a section and each other one. No marker is the beginning of
-/// another, and each begins with `<` or `[`.
-static TEMPLATES: [Template; 5] = [
-    Template { marker: "<tool_call>", behind_name: "", begins: '{', closers: &["</tool_call>"] },
-    Template { marker: "[TOOL_CALLS]", behind_name: "", begins: '[', closers: &[] },
-    Template { marker: "<|python_tag|>", behind_name: "", begins: '{', closers: &[] },
-    kimi("<|tool_calls_section_begin|><|tool_call_begin|>"),
-    kimi("<|tool_call_begin|>"),
+/// The form of what stands behind a marker.
+#[derive(Debug)]
+enum Form {
+    Json(Json),
+    Tags(Tags),
+}
+
+/// Hermes, Qwen and GLM; Qwen3-Coder, which at times leaves the marker before its calls out; Mistral; Llama; Kimi, the
+/// first call of a section and each other one. No marker is the beginning of another, and each begins with `<` or `[`.
+static TEMPLATES: [Template; 6] = [
+    Template {
+        marker: "<tool_call>",
+        forms: &[json("{", &["</tool_call>"]), Form::Tags(qwen("<function=")), Form::Tags(GLM)],
+    },
+    Template { marker: "<function=", forms: &[Form::Tags(qwen(""))] },
+    Template { marker: "[TOOL_CALLS]", forms: &[json("[", &[])] },
+    Template { marker: "<|python_tag|>", forms: &[json("{", &[])] },
+    Template { marker: "<|tool_calls_section_begin|><|tool_call_begin|>", forms: &[KIMI] },
+    Template { marker: "<|tool_call_begin|>", forms: &[KIMI] },
 ];
 
-const fn kimi(marker: &'static str) -> Template {
-    let closers = &["<|tool_call_end|>", "<|tool_calls_section_end|>"];
-    Template { marker, behind_name: "<|tool_call_argument_begin|>", begins: '{', closers }
+const fn json(opens: &'static str, closers: &'static [&'static str]) -> Form {
+    Form::Json(Json { behind_name: "", opens, closers })
 }
+
+const KIMI: Form = Form::Json(Json {
+    behind_name: "<|tool_call_argument_begin|>",
+    opens: "{",
+    closers: &["<|tool_call_end|>", "<|tool_calls_section_end|>"],
+});
 
 /// A call that was found.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,6 +51,77 @@ pub(super) struct Leaked {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) arguments: String,
+}
+
+/// What the text since a marker is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    /// The beginning of calls, perhaps.
+    More,
+    /// No call: what stands at this offset cannot stand in one.
+    Not(usize),
+    /// These calls up to this offset, and what may close them, in this order.
+    Calls(usize, Vec<Leaked>, &'static [&'static str]),
+}
+
+/// Follows what stands behind a marker while it arrives.
+#[derive(Debug)]
+pub(super) struct Behind {
+    pub(super) template: &'static Template,
+    /// `None` until the form is known.
+    form: Option<In>,
+}
+
+#[derive(Debug)]
+enum In {
+    Json(InJson),
+    Tags(InTags),
+}
+
+impl Behind {
+    pub(super) fn new(template: &'static Template) -> Behind {
+        Behind { template, form: None }
+    }
+
+    /// Reads what is new of `text`, which begins with the marker and grows. Calls must be of tools that are `offered`.
+    pub(super) fn read(&mut self, text: &str, offered: &[Callable]) -> Read {
+        match &mut self.form {
+            Some(In::Json(form)) => form.read(text, offered),
+            Some(In::Tags(form)) => form.read(text, offered),
+            None => self.read_form(text, offered),
+        }
+    }
+
+    fn read_form(&mut self, text: &str, offered: &[Callable]) -> Read {
+        let marker = self.template.marker.len();
+        let here = text[marker..].trim_start();
+        let start = text.len() - here.len();
+        if start - marker > WHITE_BYTES_MAX {
+            return Read::Not(start);
+        }
+        if here.is_empty() {
+            return Read::More;
+        }
+        for form in self.template.forms {
+            let opens = match form {
+                // A name may be anything.
+                Form::Json(json) if !json.behind_name.is_empty() => "",
+                Form::Json(json) => json.opens,
+                Form::Tags(tags) => tags.opens,
+            };
+            if here.starts_with(opens) {
+                self.form = Some(match form {
+                    Form::Json(json) => In::Json(InJson::new(json, start)),
+                    Form::Tags(tags) => In::Tags(InTags::new(tags, start)),
+                });
+                return self.read(text, offered);
+            }
+            if opens.starts_with(here) {
+                return Read::More;
+            }
+        }
+        Read::Not(start)
+    }
 }
 
 /// What stands at the beginning of a text.
@@ -62,57 +142,4 @@ pub(super) fn marker(text: &str) -> Marker {
         }
     }
     Marker::None
-}
-
-#[derive(Deserialize)]
-struct Shape<'a> {
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    name: &'a RawValue,
-    #[serde(borrow, alias = "parameters")]
-    arguments: &'a RawValue,
-}
-
-/// The calls that `value` is, all of them, behind the name in `head` where the template has it there. `None` when it is
-/// none, or one of them is none of the tools that are `offered`.
-pub(super) fn calls(template: &Template, head: &str, value: &str, offered: &[String]) -> Option<Vec<Leaked>> {
-    let calls = if template.behind_name.is_empty() { listed(value)? } else { vec![named(head, value)?] };
-    calls.iter().all(|call| offered.contains(&call.name)).then_some(calls)
-}
-
-fn listed(value: &str) -> Option<Vec<Leaked>> {
-    if value.starts_with('{') {
-        return Some(vec![call(value)?]);
-    }
-    let calls = json::elements(value, CALLS_MAX).ok()?;
-    if calls.is_empty() { None } else { calls.into_iter().map(call).collect() }
-}
-
-fn call(raw: &str) -> Option<Leaked> {
-    let shape: Shape<'_> = if raw.starts_with('{') { serde_json::from_str(raw).ok()? } else { return None };
-    let name = json::string(shape.name.get()).filter(|name| !name.is_empty())?;
-    let arguments = json::text(shape.arguments.get());
-    if !arguments.trim_start().starts_with('{') {
-        return None;
-    }
-    let id = shape.id.and_then(|raw| json::string(raw.get())).unwrap_or_default();
-    Some(Leaked { id: id.into_owned(), name: name.into_owned(), arguments: arguments.into_owned() })
-}
-
-/// The call of the tool `functions.name:0`. The number is that of the call in its answer, so it makes no id for a
-/// conversation.
-fn named(tool: &str, arguments: &str) -> Option<Leaked> {
-    let tool = tool.trim();
-    let tool = tool.strip_prefix("functions.").unwrap_or(tool);
-    let name = match tool.rsplit_once(':') {
-        Some((name, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => tool,
-    };
-    let is_json = serde_json::from_str::<&RawValue>(arguments).is_ok();
-    (is_json && !name.is_empty()).then(|| Leaked {
-        id: String::new(),
-        name: name.to_owned(),
-        arguments: arguments.to_owned(),
-    })
 }

@@ -101,6 +101,6 @@ impl Think {
 }
 
 /// Bytes at the end of `text` that `tag` begins with.
-fn overlap(text: &str, tag: &str) -> usize {
+pub(super) fn overlap(text: &str, tag: &str) -> usize {
     (1..tag.len()).rev().find(|len| text.ends_with(&tag[..*len])).unwrap_or(0)
 }

@@ -1,5 +1,7 @@
 //! The events of a stream, in the order that clients rely on.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use wire::error::ErrorBody;
 use wire::pivot::{Event, Finish, Item, Telling, ToolKind, Writer};
@@ -288,7 +290,8 @@ fn the_error_event_is_flat() {
 /// The end that was told never left, so a client that counts sees no gap.
 #[test]
 fn a_failure_in_the_place_of_an_end_that_was_not_sent_has_its_number() {
-    let mut telling = Telling::new(CALL, Vec::new(), Vec::new(), Some(Box::new(writer(&Extras::default()))));
+    let mut telling =
+        Telling::new(CALL, Arc::default(), Vec::new(), Some(Box::new(writer(&Extras::default()))));
     let mut sent = Vec::new();
     for (content, finish_reason) in [("Hel", None), ("lo", Some("stop"))] {
         let delta = json!({"content": content});
