@@ -1,5 +1,6 @@
 //! What the endpoints of all dialects share: the call itself is the pipeline's.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -8,7 +9,8 @@ use axum::response::{IntoResponse, Response};
 use hyper::Version;
 use hyper::header::HeaderValue;
 use serde::Serialize;
-use utoipa::IntoParams;
+use utoipa::openapi::RefOr;
+use utoipa::{IntoParams, IntoResponses};
 
 use super::{ApiError, flow};
 use crate::gateway::{Gateway, Worker};
@@ -49,6 +51,26 @@ pub(super) struct CallHeaders {
     /// Your name for the purpose, kept on the receipt.
     #[param(rename = "x-tollgate-label")]
     label: Option<String>,
+}
+
+/// What a call of any dialect may be answered beside an answer.
+pub(super) struct CallRefusals;
+
+impl IntoResponses for CallRefusals {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        let told = [
+            ("402", ""),
+            ("404", "The model does not exist here."),
+            ("429", ""),
+            ("4XX", "The provider refused the request, with this status of its own."),
+            ("502", ""),
+            ("503", ""),
+            ("504", ""),
+        ];
+        let told =
+            told.map(|(status, text)| (status.to_owned(), utoipa::openapi::Response::new(text).into()));
+        told.into()
+    }
 }
 
 /// Serves one call.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 
-use super::call::{CallHeaders, CallQuery, answer};
+use super::call::{CallHeaders, CallQuery, CallRefusals, answer};
 use super::caller::{Caller, Key};
 use super::chat_schema::{ChatAnswer, ChatBody, ChatEvent};
 use super::once::OnceHeader;
@@ -28,13 +28,8 @@ use crate::pipeline::Dialect;
             (ChatAnswer = "application/json"),
             (ChatEvent = "text/event-stream"),
         )),
-        (status = 402),
-        (status = 404, description = "The model does not exist here."),
-        (status = 429),
-        (status = "4XX", description = "The provider refused the request, with this status of its own."),
-        (status = 502),
-        (status = 503),
-        (status = 504),
+        CallRefusals,
+        (status = 409, description = "Another call is under way in the conversation."),
     )
 )]
 pub(super) async fn create(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 
-use super::call::{CallHeaders, answer};
+use super::call::{CallHeaders, CallRefusals, answer};
 use super::caller::{Caller, Key};
 use super::embedding_schema::{EmbeddingsAnswer, EmbeddingsBody};
 use super::once::OnceHeader;
@@ -24,13 +24,7 @@ use crate::pipeline::Dialect;
     request_body = EmbeddingsBody,
     responses(
         (status = 200, description = "The vectors.", body = EmbeddingsAnswer),
-        (status = 402),
-        (status = 404, description = "The model does not exist here."),
-        (status = 429),
-        (status = "4XX", description = "The provider refused the request, with this status of its own."),
-        (status = 502),
-        (status = 503),
-        (status = 504),
+        CallRefusals,
     )
 )]
 pub(super) async fn create(

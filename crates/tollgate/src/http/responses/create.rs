@@ -7,7 +7,7 @@ use axum::response::Response;
 
 use super::schema::{ResponseAnswer, ResponseBody, ResponseEvent};
 use crate::gateway::Worker;
-use crate::http::call::{CallHeaders, CallQuery, answer};
+use crate::http::call::{CallHeaders, CallQuery, CallRefusals, answer};
 use crate::http::caller::{Caller, Key};
 use crate::http::once::OnceHeader;
 use crate::pipeline::Dialect;
@@ -28,14 +28,9 @@ use crate::pipeline::Dialect;
             (ResponseAnswer = "application/json"),
             (ResponseEvent = "text/event-stream"),
         )),
-        (status = 402),
+        CallRefusals,
         (status = 404, description = "The model, or what the request goes on from, does not exist here."),
         (status = 409, description = "Another call is under way in the conversation."),
-        (status = 429),
-        (status = "4XX", description = "The provider refused the request, with this status of its own."),
-        (status = 502),
-        (status = 503),
-        (status = 504),
     )
 )]
 pub(in crate::http) async fn create(
