@@ -7,7 +7,7 @@ use axum::extract::{RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::CallId;
-use hyper::header::{ALLOW, CONNECTION, HeaderMap, HeaderValue, UPGRADE};
+use hyper::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
 use hyper::{Method, StatusCode, Uri};
 
 use super::{ApiError, anthropic, ids};
@@ -34,10 +34,6 @@ pub(super) async fn finish_reply(
     let mut response = next.run(request).await;
     if !response.headers().contains_key(CALL_ID) {
         set_call_id(response.headers_mut(), worker.gateway.next_call_id());
-    }
-    if response.status() == StatusCode::NOT_FOUND {
-        // The router names the methods of the path also where what it names is not there.
-        response.headers_mut().remove(ALLOW);
     }
     if for_anthropic {
         response = anthropic::dress(response, worker.gateway.clock.now_ms());

@@ -300,7 +300,7 @@ async fn other_methods_and_routes_get_the_same_shape_of_error() {
         let reply = Reply::read(gateway.client.send(method, path, Bytes::new()).await).await;
         assert_eq!((reply.status.as_u16(), reply.code().as_str()), (status, code), "{name}: {reply:?}");
         assert_is_openai_error(&name, &reply);
-        assert_eq!(reply.headers.contains_key("allow"), status == 405, "{name}: {reply:?}");
+        assert!(status != 405 || !reply.header("allow").is_empty(), "{name}: {reply:?}");
     }
     // Agents that ask for a WebSocket first go on with requests at this status.
     let upgrade = [("connection", "Upgrade"), ("upgrade", "WebSocket")];
