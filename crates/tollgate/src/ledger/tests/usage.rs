@@ -208,8 +208,8 @@ async fn retention_deletes_old_receipts_and_nothing_else() {
     let policy = UsagePolicy { retention_days: Some(2), ..UsagePolicy::default() };
     books.ledger.keep_usage(policy).await.unwrap();
     let calls = || async {
-        let page = crate::ledger::Page { limit: 10, before: None };
-        let kept = books.ledger.receipts(ada.id, page).await.unwrap();
+        let all = Calls { account: Some(ada.id), ..Calls::default() };
+        let kept = books.ledger.activity(all, None, 10).await.unwrap().receipts;
         kept.iter().map(|stored| stored.receipt.call.to_bits()).collect::<Vec<_>>()
     };
     // All of them were settled just now.
@@ -318,8 +318,8 @@ async fn a_clock_that_is_years_ahead_for_some_hours_deletes_nothing() {
     let policy = UsagePolicy { retention_days: Some(2), ..UsagePolicy::default() };
     books.ledger.keep_usage(policy).await.unwrap();
     let kept = || async {
-        let page = crate::ledger::Page { limit: 10, before: None };
-        books.ledger.receipts(ada.id, page).await.unwrap().len()
+        let all = Calls { account: Some(ada.id), ..Calls::default() };
+        books.ledger.activity(all, None, 10).await.unwrap().receipts.len()
     };
     // The machine has booted five years ahead, and is put right.
     books.ledger.roll_up().await.unwrap();
