@@ -302,7 +302,13 @@ async fn other_methods_and_routes_get_the_same_shape_of_error() {
         assert_is_openai_error(&name, &reply);
         assert!(status != 405 || !reply.header("allow").is_empty(), "{name}: {reply:?}");
     }
-    // Agents that ask for a WebSocket first go on with requests at this status.
+    assert!(gateway.finish().await);
+}
+
+/// Agents that ask for a WebSocket first go on with requests at this status.
+#[tokio::test]
+async fn a_websocket_is_refused_with_the_protocol_that_is_spoken() {
+    let gateway = Gateway::start().await;
     let upgrade = [("connection", "Upgrade"), ("upgrade", "WebSocket")];
     let response = gateway.client.send_with(Method::GET, "/v1/responses", &upgrade, Bytes::new()).await;
     let reply = Reply::read(response).await;
