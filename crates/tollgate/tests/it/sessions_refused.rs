@@ -31,7 +31,8 @@ fn within(dialect: Dialect, session: &str, text: &str, streamed: bool) -> Value 
 
 #[tokio::test]
 async fn a_call_that_is_not_paid_for_makes_no_conversation_and_no_turn_in_any_dialect() {
-    let gateway = Gateway::start_with(Setup { credit: "0", ..Setup::default() }).await;
+    // Something is there, so that what the call could cost is what it is refused for, when it has been put together.
+    let gateway = Gateway::start_with(Setup { credit: "0.000000001", ..Setup::default() }).await;
     for dialect in DIALECTS {
         for streamed in [false, true] {
             let body = within(dialect, "mine", "Hello", streamed);
