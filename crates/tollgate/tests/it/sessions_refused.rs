@@ -84,8 +84,8 @@ async fn a_call_over_a_cap_or_a_limit_leaves_a_conversation_as_it_was_in_every_d
 }
 
 /// A model whose context has no end, at a provider that is not there.
-const ENDLESS: &str = "[providers.bare]\nbase_url = \"http://127.0.0.1:1/v1\"\napi_key = \"none\"\ncatalogue = \"none\"\n\
-                       [models.\"endless\"]\nprovider = \"bare\"\ncontext_length = 2000000000\n\
+const ENDLESS: &str = "[providers.bare]\nbase_url = \"http://127.0.0.1:1/v1\"\napi_key = \"none\"\n\
+                       catalogue = \"none\"\n[models.\"endless\"]\nprovider = \"bare\"\ncontext_length = 2000000000\n\
                        price = { input = \"1.00\", output = \"1.00\" }\n";
 
 /// Bytes of each stored item. Sixteen are the most that a body may be put together of.
