@@ -119,7 +119,7 @@ class Account:
 
     def receipts(self) -> list[dict]:
         """Newest first."""
-        answer = self.gateway.admin("GET", f"/admin/receipts?account={self.id}&limit=100")
+        answer = self.gateway.admin("GET", f"/admin/activity?account={self.id}&limit=100")
         return answer["data"] if isinstance(answer, dict) else answer
 
     def settled_balance(self) -> dict[str, Decimal]:

@@ -1,13 +1,12 @@
 //! `POST /admin/invites`: makes an invite to sign up and shows its code, this once.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::header::CACHE_CONTROL;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use hyper::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::http::{Admin, Caller, JsonBody};
+use crate::http::{Admin, Caller, OnceBody, OnceHeader};
 use crate::ledger::LedgerError;
 use crate::signup::{Identity, InviteCode};
 
@@ -42,13 +41,14 @@ pub(super) struct InviteBody {
     post,
     path = "/admin/invites",
     tag = "Invites",
+    params(OnceHeader),
     request_body = InviteBody,
     responses((status = 200, body = NewInviteView), (status = 500), (status = 503))
 )]
 pub(super) async fn create_invite(
     _: Caller<Admin>,
     State(state): State<AdminState>,
-    JsonBody(body): JsonBody<InviteBody>,
+    OnceBody(body, once): OnceBody<InviteBody>,
 ) -> Result<Response, AdminError> {
     let refused = || {
         AdminError::invalid(
@@ -66,7 +66,10 @@ pub(super) async fn create_invite(
     let life_ms = i64::try_from(life_s * 1000).unwrap_or(i64::MAX);
     let code = InviteCode::generate(state.keys.entropy()).map_err(LedgerError::from)?;
     let plan = plan.map(|plan| plan.name.clone());
-    let row = state.ledger.create_invite(code.digest(), identity.name(), plan, life_ms).await?;
-    let view = NewInviteView { invite: InviteView::of(&row), code: code.expose().to_owned() };
-    Ok(([(CACHE_CONTROL, "no-store")], Json(view)).into_response())
+    let making = state.ledger.create_invite(code.digest(), identity.name(), plan, life_ms);
+    let answer = move |row| {
+        let view = NewInviteView { invite: InviteView::of(&row), code: code.expose().to_owned() };
+        once.of(StatusCode::OK, &view)
+    };
+    Ok(making.answered(answer).await?)
 }

@@ -18,7 +18,6 @@ mod list_activity;
 mod list_invites;
 mod list_keys;
 mod list_plans;
-mod list_receipts;
 mod metrics;
 mod openapi;
 mod rebuild_usage;
@@ -146,7 +145,6 @@ fn locked() -> Routes<AdminState> {
         .admin(endpoint!(create_invite::create_invite))
         .admin(endpoint!(list_invites::list_invites))
         .admin(endpoint!(revoke_invite::revoke_invite))
-        .admin(endpoint!(list_receipts::list_receipts))
         .admin(endpoint!(show_receipt::show_receipt))
         .admin(endpoint!(metrics::metrics))
         .admin(endpoint!(list_activity::list_activity))

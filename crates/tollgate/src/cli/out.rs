@@ -26,7 +26,7 @@ impl Out {
 
     /// Writes one result line and flushes it, so that a program on a pipe sees it at once.
     ///
-    /// A reader that has gone (`tollgate receipt list | head`) is no error.
+    /// A reader that has gone (`tollgate activity | head`) is no error.
     pub fn line(&mut self, text: &str) {
         let _ = writeln!(self.results, "{text}").and_then(|()| self.results.flush());
     }

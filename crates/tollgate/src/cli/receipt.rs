@@ -1,11 +1,9 @@
-//! `tollgate receipt`: list, show.
-
-use std::fmt::Write;
+//! `tollgate receipt`: show.
 
 use clap::{Args, Subcommand};
-use domain::{AccountId, CallId};
+use domain::CallId;
 
-use crate::admin::view::{ListView, ReceiptView, Thousandths};
+use crate::admin::view::{ReceiptView, Thousandths};
 
 use super::remote::RemoteArgs;
 use super::table::{pairs, table};
@@ -23,24 +21,12 @@ pub(super) struct ReceiptArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  tollgate receipt list acct_0198…
-  tollgate receipt list acct_0198… --limit 100 --cursor call_0198… --json
-  tollgate receipt show call_0198…";
+  tollgate receipt show call_0198…
+
+tollgate activity lists the receipts of many calls.";
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List the receipts of an account, newest first.
-    #[command(after_help = EXAMPLES)]
-    List {
-        /// Whose: acct_…
-        account: AccountId,
-        /// How many.
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=999))]
-        limit: u32,
-        /// Only calls before this one: the next_cursor of the page before.
-        #[arg(long, value_name = "CALL")]
-        cursor: Option<CallId>,
-    },
     /// Show one receipt with everything on it.
     #[command(after_help = EXAMPLES)]
     Show {
@@ -53,22 +39,7 @@ enum Action {
 pub(super) async fn receipt(args: &ReceiptArgs, out: &mut Out) -> Result<(), Failure> {
     let remote = args.remote.connect()?;
     match &args.action {
-        Action::List { account, limit, cursor } => {
-            let mut path = format!("/admin/receipts?account={account}&limit={limit}");
-            if let Some(cursor) = cursor {
-                let _ = write!(path, "&cursor={cursor}");
-            }
-            remote.get(&path).await?.show(out, describe_all)
-        }
         Action::Show { call } => remote.get(&format!("/admin/receipts/{call}")).await?.show(out, describe),
-    }
-}
-
-fn describe_all(receipts: &ListView<ReceiptView>) -> String {
-    let listed = table_of(&receipts.data);
-    match &receipts.next_cursor {
-        Some(cursor) => format!("{listed}\n\nMore: --cursor {cursor}"),
-        None => listed,
     }
 }
 

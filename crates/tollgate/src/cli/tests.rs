@@ -79,7 +79,8 @@ fn an_operator_sets_up_an_account_and_reads_its_receipts() {
     assert!(shown.contains("available  9.999977\n") && shown.contains("spent      0.000023\n"), "{shown}");
     let accounts = gateway.run(&["account", "list"]);
     assert!(accounts.starts_with("ID ") && accounts.contains("team-blue"), "{accounts}");
-    let receipts = gateway.run(&["receipt", "list", id]);
+    let receipts = gateway.run(&["activity", "--account", id]);
+    assert!(receipts.ends_with("1 of 1 calls\n"), "{receipts}");
     assert!(receipts.contains("huggingface/groq") && receipts.contains("512.345"), "{receipts}");
     let receipt = gateway.run(&["receipt", "show", "call_00000000000000000000000000000001"]);
     assert!(
@@ -190,7 +191,7 @@ fn a_refusal_is_told_in_words() {
         (&["key", "create", ghost, "--reset", "day"], "--spend-cap"),
         (&["key", "create", ghost, "--expires-in", "1w"], "such as 90s, 30m, 24h or 30d"),
         (&["key", "create", ghost, "--label", "blue"], "such as team=blue"),
-        (&["receipt", "list", ghost, "--limit", "0"], "0 is not in 1..=999"),
+        (&["activity", "--account", ghost, "--limit", "0"], "0 is not in 1..=1000"),
     ] {
         let told = refused(arguments, ADMIN_KEY);
         assert!(told.contains(words), "{arguments:?}: {told}");

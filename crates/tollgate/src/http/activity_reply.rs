@@ -16,7 +16,7 @@ use super::ApiError;
 use super::csv;
 use crate::admin::view::ActivityView;
 use crate::ledger::usage::{Calls, Cursor};
-use crate::ledger::{Ledger, LedgerError, Page, StoredReceipt};
+use crate::ledger::{Ledger, LedgerError, RECEIPTS_MAX, StoredReceipt};
 
 /// Calls on a page when nobody says.
 const LIMIT_DEFAULT: u32 = 50;
@@ -70,8 +70,8 @@ pub(crate) async fn reply<T: Serialize + 'static>(
     view: fn(StoredReceipt) -> T,
 ) -> Result<Response, ApiError> {
     let limit = asked.limit.unwrap_or(LIMIT_DEFAULT);
-    if !(1..=Page::LIMIT_MAX).contains(&limit) {
-        return Err(invalid(format!("'limit' must be from 1 to {}.", Page::LIMIT_MAX)).param("limit"));
+    if !(1..=RECEIPTS_MAX).contains(&limit) {
+        return Err(invalid(format!("'limit' must be from 1 to {}.", RECEIPTS_MAX)).param("limit"));
     }
     let wrong_cursor = || invalid("'cursor' must be the next_cursor of a page before.").param("cursor");
     let cursor = asked.cursor.map(|text| Cursor::parse(text).ok_or_else(wrong_cursor)).transpose()?;
@@ -149,7 +149,7 @@ impl<T: Serialize + 'static> Export<T> {
         if self.left == 0 {
             return Err(io::Error::other("more calls than an export may have").into());
         }
-        let limit = u32::try_from(self.left).unwrap_or(u32::MAX).min(Page::LIMIT_MAX);
+        let limit = u32::try_from(self.left).unwrap_or(u32::MAX).min(RECEIPTS_MAX);
         let activity = self.ledger.activity(calls, self.cursor, limit).await?;
         self.left = self.left.saturating_sub(activity.receipts.len() as u64);
         self.cursor = activity.next;
@@ -203,7 +203,7 @@ mod tests {
     use super::{Asked, Export, Format, reply};
     use crate::ledger::tests::{Books, money, receipt};
     use crate::ledger::usage::Calls;
-    use crate::ledger::{Account, Ledger, Page, StoredReceipt};
+    use crate::ledger::{Account, Ledger, RECEIPTS_MAX, StoredReceipt};
 
     async fn settle(ledger: &Ledger, account: &Arc<Account>, calls: std::ops::Range<u128>) {
         // All at once, in that order: the writer commits them in few batches.
@@ -230,7 +230,7 @@ mod tests {
     async fn an_export_loses_no_call_while_others_arrive() {
         let books = Books::open();
         let account = books.account(10_000).await;
-        let oldest_page = u128::from(Page::LIMIT_MAX);
+        let oldest_page = u128::from(RECEIPTS_MAX);
         settle(&books.ledger, &account, 1..oldest_page + 2).await;
         let all = Calls { account: Some(account.id), ..Calls::default() };
         let asked = Asked { calls: Some(all), format: Some(Format::Jsonl), limit: None, cursor: None };

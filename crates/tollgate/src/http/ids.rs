@@ -51,6 +51,17 @@ impl Named for ResponseId {
     }
 }
 
+/// Whether `text` can be what a path names by its parameter `name`. What cannot, as `compact` in the place of a
+/// response's id, is no path of that route: clients ask so for what other APIs have, and take a 404 for the answer.
+pub(super) fn can_be(name: &str, text: &str) -> bool {
+    match name {
+        "response" => text.parse::<ResponseId>().is_ok(),
+        "conversation" => text.parse::<ConversationId>().is_ok(),
+        "key" => text.parse::<KeyId>().is_ok(),
+        _ => true,
+    }
+}
+
 impl Named for ConversationId {
     fn unknown() -> ApiError {
         not_found("conversation_not_found", "There is no such conversation.")

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{RawPathParams, Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use domain::CallId;
-use hyper::header::{HeaderMap, HeaderValue, UPGRADE};
+use hyper::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
 use hyper::{Method, StatusCode, Uri};
 
-use super::{ApiError, anthropic};
+use super::{ApiError, anthropic, ids};
 use crate::gateway::Worker;
 
 /// The header that names the call. Its receipt is found by it.
@@ -46,16 +47,24 @@ pub(super) async fn no_such_route(uri: Uri) -> ApiError {
     ApiError::invalid(StatusCode::NOT_FOUND, "not_found", format!("There is no route {path}.{hint}"))
 }
 
-pub(super) async fn no_such_method(method: Method, uri: Uri, headers: HeaderMap) -> ApiError {
+/// A path that is served, by another method.
+pub(super) async fn no_such_method(
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    ids: Result<RawPathParams, RawPathParamsRejection>,
+) -> Response {
+    if ids.is_ok_and(|ids| ids.iter().any(|(name, text)| !ids::can_be(name, text))) {
+        return no_such_route(uri).await.into_response();
+    }
     let path: String = uri.path().chars().take(200).collect();
     // Clients that would rather have a WebSocket go on without one at this status, and try again at another.
     if headers.get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket")) {
         let message = format!("{path} speaks no WebSocket. Send requests by POST.");
-        return ApiError::invalid(StatusCode::UPGRADE_REQUIRED, "no_websocket", message);
+        let error = ApiError::invalid(StatusCode::UPGRADE_REQUIRED, "no_websocket", message);
+        // The status names the protocol that is wanted (RFC 9110, section 15.5.22), which is the one that the client has.
+        return ([(UPGRADE, "HTTP/1.1"), (CONNECTION, "upgrade")], error).into_response();
     }
-    ApiError::invalid(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        format!("{path} does not take {method}."),
-    )
+    let message = format!("{path} does not take {method}.");
+    ApiError::invalid(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message).into_response()
 }

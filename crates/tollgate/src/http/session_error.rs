@@ -49,7 +49,8 @@ pub(super) fn refused(refusal: SessionRefusal) -> ApiError {
                 .retry(true)
         }
         SessionRefusal::TooLong => {
-            let message = "The history is too long to go on from. Begin anew, or delete some of its items.";
+            let message = "The history, the input and the items that it refers to are too long together. Refer to fewer, \
+                           begin anew, or delete some of the items.";
             bad("context_length_exceeded", message).param("input")
         }
         SessionRefusal::Overflow(overflow) => {

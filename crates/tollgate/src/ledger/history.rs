@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 
 use super::keeper::{Task, UsagePolicy};
 use super::usage::{Activity, Calls, Cursor, KeyCounts, Point, Rebuilt, SeriesQuery};
-use super::{DatabaseThreads, Ledger, LedgerError, Page, StoredReceipt, reader, sqlite};
+use super::{DatabaseThreads, Ledger, LedgerError, StoredReceipt, reader, sqlite};
 
 impl Ledger {
     /// One receipt of an account.
@@ -23,11 +23,6 @@ impl Ledger {
         reader::ask(&self.shared.reads, move |store| store.receipt(call)).await
     }
 
-    /// A page of an account's receipts, newest first.
-    pub async fn receipts(&self, account: AccountId, page: Page) -> Result<Vec<StoredReceipt>, LedgerError> {
-        reader::ask(&self.shared.reads, move |store| store.receipts(account, page)).await
-    }
-
     /// What every key has used in the periods that hold `now_ms`. Receipts beyond the last rollup are folded first.
     pub async fn counts(&self, now_ms: i64) -> Result<Vec<KeyCounts>, LedgerError> {
         self.on_writer(move |store| {
@@ -38,7 +33,7 @@ impl Ledger {
         .await
     }
 
-    /// A part of the activity of these calls, at most [`Page::LIMIT_MAX`] of them, from `cursor` on.
+    /// A part of the activity of these calls, at most [`super::RECEIPTS_MAX`] of them, from `cursor` on.
     pub async fn activity(
         &self,
         calls: Calls,

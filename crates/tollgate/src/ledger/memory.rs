@@ -10,7 +10,7 @@ use domain::{AccountId, AccountKind, CallId, InviteId, KeyId, Settled};
 use super::LedgerError;
 use super::account::{AccountRow, Terms};
 use super::answers::{AnswerEntry, KEPT_MS, KeptAnswer, NewAnswer, Place};
-use super::receipt::{Page, StoredReceipt};
+use super::receipt::StoredReceipt;
 use super::registry::InviteRow;
 use super::store::{
     AnswerStore, Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, PlanRow, PlanStore,
@@ -30,8 +30,6 @@ struct Tables {
     accounts: BTreeMap<AccountId, AccountRow>,
     grants: HashMap<(AccountId, String), GrantRow>,
     receipts: HashMap<CallId, StoredReceipt>,
-    /// Settled calls in their order.
-    settled: Vec<CallId>,
     keys: BTreeMap<KeyId, KeyRow>,
     plans: BTreeMap<String, PlanRow>,
     settings: HashMap<String, Vec<u8>>,
@@ -92,7 +90,6 @@ impl Treasury for MemoryStore {
         let booked: Vec<_> =
             batch.iter().map(|call| draft.settle(&tables, call, at_ms)).collect::<Result<_, _>>()?;
         tables.accounts.extend(draft.accounts);
-        tables.settled.extend(draft.receipts.iter().map(|stored| stored.receipt.call));
         tables.receipts.extend(draft.receipts.into_iter().map(|stored| (stored.receipt.call, stored)));
         tables.answers.extend(draft.answers);
         Ok(booked)
@@ -268,17 +265,5 @@ impl UsageStore for MemoryStore {
             content_type: answer.content_type.clone(),
             sealed: answer.sealed.clone(),
         }))
-    }
-
-    fn receipts(&mut self, account: AccountId, page: Page) -> Result<Vec<StoredReceipt>, LedgerError> {
-        let limit = page.limit.min(Page::LIMIT_MAX) as usize;
-        let tables = self.tables();
-        let newest = tables.settled.iter().rev();
-        let older: Vec<_> = match page.before {
-            Some(call) => newest.skip_while(|settled| **settled != call).skip(1).collect(),
-            None => newest.collect(),
-        };
-        let receipts = older.into_iter().filter_map(|call| tables.receipts.get(call));
-        Ok(receipts.filter(|stored| stored.receipt.account == account).take(limit).cloned().collect())
     }
 }

@@ -54,7 +54,7 @@ pub use error::{LedgerError, OpenError, SettleError, Unavailable};
 pub use keeper::UsagePolicy;
 pub use openings::{NewTrial, SignUp, TRIAL_REFERENCE};
 pub use plans_in_use::plans_not_stored;
-pub use receipt::{BILLING_UNAVAILABLE, DIALECTS, Page, Receipt, StoredReceipt};
+pub use receipt::{BILLING_UNAVAILABLE, DIALECTS, RECEIPTS_MAX, Receipt, StoredReceipt};
 pub use registry::{INVITES_PAGE_MAX, IdentityKind, IdentityMark, InviteRow};
 pub(crate) use store::KeyRow;
 pub use store::{CatalogueCopy, GrantRow};

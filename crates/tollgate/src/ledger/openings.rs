@@ -120,14 +120,14 @@ impl Ledger {
         ids::account_id(&self.shared.clock)
     }
 
-    /// Stores a new invite for `identity`, which is normalised, that is good for `life_ms`.
-    pub async fn create_invite(
+    /// A new invite for `identity`, which is normalised, that is good for `life_ms`.
+    pub fn create_invite(
         &self,
         digest: [u8; 32],
         identity: &str,
         plan: Option<PlanName>,
         life_ms: i64,
-    ) -> Result<InviteRow, LedgerError> {
+    ) -> Deed<InviteRow> {
         let now_ms = self.now_ms();
         let row = InviteRow {
             id: ids::invite_id(&self.shared.clock),
@@ -139,7 +139,10 @@ impl Ledger {
             revoked_at_ms: None,
             used: None,
         };
-        self.on_writer(move |store| store.create_invite(&row).map(|()| row)).await
+        self.deed(move |store| {
+            store.create_invite(&row)?;
+            Ok(Written::new(row, || ()))
+        })
     }
 
     /// The invite of that digest, good or not.

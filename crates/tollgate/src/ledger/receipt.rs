@@ -142,16 +142,5 @@ pub struct StoredReceipt {
     pub settled_at_ms: i64,
 }
 
-/// A page of an account's receipts, newest first: in the order of settlement, backwards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// How many at most. Cut down to [`Page::LIMIT_MAX`].
-    pub limit: u32,
-    /// Only calls settled before this one: the last of the page before.
-    pub before: Option<CallId>,
-}
-
-impl Page {
-    /// The most receipts that one read returns: about half a megabyte.
-    pub const LIMIT_MAX: u32 = 1_000;
-}
+/// The most receipts that one read returns: about half a megabyte.
+pub const RECEIPTS_MAX: u32 = 1_000;

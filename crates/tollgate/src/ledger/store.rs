@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::LedgerError;
 use super::account::{AccountRow, Terms};
 use super::answers::{AnswerEntry, KeptAnswer, NewAnswer, Place};
-use super::receipt::{Page, Receipt, StoredReceipt};
+use super::receipt::{Receipt, StoredReceipt};
 use super::registry::Registry;
 use super::sessions::NewTurn;
 use crate::keys::{KeyTerms, PreviousSecret};
@@ -105,9 +105,6 @@ pub(crate) trait UsageStore {
 
     /// The answer that is kept in a place.
     fn answer(&mut self, place: &Place) -> Result<Option<KeptAnswer>, LedgerError>;
-
-    /// A page of an account's receipts, newest first.
-    fn receipts(&mut self, account: AccountId, page: Page) -> Result<Vec<StoredReceipt>, LedgerError>;
 }
 
 /// What only a database keeps: rollups of usage, and sessions.

@@ -94,7 +94,7 @@ async fn every_route_with_content_needs_a_key_and_a_refused_call_leaves_nothing(
         assert_eq!((reply.status.as_u16(), reply.code().as_str()), (401, "invalid_api_key"));
     }
     assert!(gateway.sim.requests().iter().all(|request| request.path == MODELS), "nothing was sent on");
-    let receipts = gateway.admin.get(&format!("/admin/receipts?account={}", gateway.account)).await.json();
+    let receipts = gateway.admin.get(&format!("/admin/activity?account={}", gateway.account)).await.json();
     assert_eq!(receipts["data"], json!([]));
     assert!(gateway.finish().await);
 }

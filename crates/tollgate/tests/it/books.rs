@@ -78,7 +78,7 @@ impl Books<'_> {
 
     /// Every receipt of the account, newest first, page by page.
     pub(crate) async fn receipts(&self) -> Vec<Receipt> {
-        let first = format!("/admin/receipts?account={}&limit={PAGE}", self.account);
+        let first = format!("/admin/activity?account={}&limit={PAGE}", self.account);
         let mut path = first.clone();
         let mut receipts = Vec::new();
         loop {

@@ -33,6 +33,16 @@ impl Described {
         path
     }
 
+    /// Its path with ids that can be, and that nobody has.
+    pub(crate) fn path_of_nobody(&self) -> String {
+        let with = |path: String, (name, prefix): (&str, &str)| {
+            path.replace(&format!("{{{name}}}"), &format!("{prefix}_{:032x}", 1))
+        };
+        let ids = [("response", "resp"), ("conversation", "conv"), ("key", "key")];
+        let path = ids.into_iter().fold(self.path.clone(), with);
+        Described { path, ..self.clone() }.path_with("nothing")
+    }
+
     /// Whether it is described to answer `status`.
     pub(crate) fn answers(&self, status: StatusCode) -> bool {
         let class = format!("{}XX", status.as_u16() / 100);

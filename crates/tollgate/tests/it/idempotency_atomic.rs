@@ -70,6 +70,7 @@ async fn deeds(gateway: &Gateway, lead: &Client, rotated: &str) -> Vec<Deed> {
         Deed::new("secret", admin, format!("/admin/keys/{rotated}/rotate"), &json!({})),
         Deed::new("member-key", lead, "/v1/keys", &json!({"name": "made"})),
         Deed::new("member-secret", lead, format!("/v1/keys/{rotated}/rotate"), &json!({})),
+        Deed::new("invite", admin, "/admin/invites", &json!({"identity": "bob"})),
         Deed::new("sign-up", &nobody, "/v1/signup", &json!({ "invite_code": code })),
     ]
 }
@@ -89,7 +90,7 @@ fn stored(database: &Path) -> (Vec<String>, u32) {
         "SELECT hex(id) || reference FROM grants",
         "SELECT reason || hex(ref) FROM journal",
         "SELECT hex(id) || hex(digest) || quote(previous_digest) FROM keys",
-        "SELECT hex(id) || quote(used_at_ms) FROM invites",
+        "SELECT hex(id) || hex(digest) || quote(used_at_ms) FROM invites",
     ];
     let read = |sql: &str| {
         let mut statement = database.prepare(sql).expect("a query");

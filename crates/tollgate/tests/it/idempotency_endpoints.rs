@@ -10,6 +10,7 @@ use crate::crash::World;
 use crate::harness::{Gateway, Setup, ask};
 use crate::idempotency::{JSON, assert_replayed, call};
 use crate::secrets::assert_database_free_of;
+use crate::signup::{invite, open_gateway, present};
 
 async fn post(client: &Client, path: &str, key: &str, body: &str) -> Reply {
     let headers = [JSON, ("idempotency-key", key)];
@@ -51,6 +52,34 @@ async fn a_key_is_made_once_and_its_secret_is_shown_again_only_to_whoever_made_i
         post(&gateway.admin, &format!("/admin/accounts/{}/keys", gateway.account), "make-1", body).await;
     assert_ne!((theirs.header("idempotent-replayed"), account), ("true", gateway.account.clone()));
     assert_ne!(theirs.body, again.body);
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
+async fn an_invite_is_made_once_and_its_code_is_shown_again_and_opens_one_account() {
+    let gateway = open_gateway().await;
+    let body = r#"{"identity": "ada@example.org"}"#;
+    let refused = post(&gateway.admin, "/admin/invites", "i", r#"{"identity": ""}"#).await;
+    assert_eq!(refused.status, 400, "what is refused may be tried again: {refused:?}");
+    let first = post(&gateway.admin, "/admin/invites", "i", body).await;
+    assert_eq!((first.status.as_u16(), first.header("idempotent-replayed")), (200, ""), "{first:?}");
+    let again = post(&gateway.admin, "/admin/invites", "i", body).await;
+    assert_eq!((again.status, &again.body), (first.status, &first.body));
+    assert_eq!((again.header("idempotent-replayed"), again.header("cache-control")), ("true", "no-store"));
+    assert_eq!(post(&gateway.admin, "/admin/invites", "i", r#"{"identity": "bob"}"#).await.status, 422);
+    let listed = gateway.admin.get("/admin/invites").await.json();
+    assert_eq!(listed["data"].as_array().map(Vec::len), Some(1), "{listed}");
+    let code = again.json()["code"].as_str().expect("a code").to_owned();
+    assert_database_free_of(&gateway.database(), &[&code]);
+    assert_eq!(present(&gateway, &code).await.status, 201);
+    assert_eq!(present(&gateway, &code).await.status, 403, "the same code, used");
+    assert_eq!(post(&gateway.admin.with_key("wrong"), "/admin/invites", "i", body).await.status, 401);
+    // Without a key, each request makes one.
+    for _ in 0..2 {
+        invite(&gateway, "ada@example.org").await;
+    }
+    let listed = gateway.admin.get("/admin/invites").await.json();
+    assert_eq!(listed["data"].as_array().map(Vec::len), Some(3), "{listed}");
     assert!(gateway.finish().await);
 }
 

@@ -62,6 +62,7 @@ mod secrets;
 mod sessions;
 mod sessions_crash;
 mod sessions_locked;
+mod sessions_refused;
 mod sessions_room;
 mod shutdown;
 mod signup;

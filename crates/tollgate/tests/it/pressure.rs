@@ -177,7 +177,7 @@ async fn a_client_that_reads_slowly_is_not_left() {
 
 /// The only receipt of the test's account.
 async fn only_receipt(gateway: &Gateway) -> Value {
-    let path = format!("/admin/receipts?account={}", gateway.account);
+    let path = format!("/admin/activity?account={}", gateway.account);
     let list = gateway.admin.get(&path).await.json();
     let receipts = list["data"].as_array().expect("a list").clone();
     assert_eq!(receipts.len(), 1, "{list}");

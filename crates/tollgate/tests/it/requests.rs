@@ -273,6 +273,18 @@ async fn other_methods_and_routes_get_the_same_shape_of_error() {
         (Method::PUT, CHAT, 405, "method_not_allowed"),
         (Method::DELETE, "/v1/models", 405, "method_not_allowed"),
         (Method::POST, "/v1/chat/completion", 404, "not_found"),
+        // What other APIs have in the place of an id is no route, and what can be an id takes other methods.
+        (Method::POST, "/v1/responses/compact", 404, "not_found"),
+        (Method::POST, "/v1/responses/compact/", 404, "not_found"),
+        (Method::GET, "/v1/responses/compact", 404, "response_not_found"),
+        (Method::POST, "/v1/responses/resp_0198c0de00007000800000000000000a", 405, "method_not_allowed"),
+        (Method::PUT, "/v1/responses/input_tokens", 405, "method_not_allowed"),
+        (Method::PUT, "/v1/conversations/search", 404, "not_found"),
+        (Method::GET, "/v1/conversations/search/items/x/y", 404, "not_found"),
+        (Method::PUT, "/v1/conversations/conv_0198c0de00007000800000000000000a", 405, "method_not_allowed"),
+        (Method::POST, "/v1/keys/rotate", 404, "not_found"),
+        (Method::POST, "/v1/keys/key_0198c0de00007000800000000000000a", 405, "method_not_allowed"),
+        (Method::POST, "/v1/models/org/model", 405, "method_not_allowed"),
         (Method::POST, "/v1/embedding", 404, "not_found"),
         (Method::GET, "/chat/completions", 404, "not_found"),
         (Method::GET, "/", 404, "not_found"),
@@ -288,12 +300,20 @@ async fn other_methods_and_routes_get_the_same_shape_of_error() {
         let reply = Reply::read(gateway.client.send(method, path, Bytes::new()).await).await;
         assert_eq!((reply.status.as_u16(), reply.code().as_str()), (status, code), "{name}: {reply:?}");
         assert_is_openai_error(&name, &reply);
+        assert!(status != 405 || !reply.header("allow").is_empty(), "{name}: {reply:?}");
     }
-    // Agents that ask for a WebSocket first go on with requests at this status.
+    assert!(gateway.finish().await);
+}
+
+/// Agents that ask for a WebSocket first go on with requests at this status.
+#[tokio::test]
+async fn a_websocket_is_refused_with_the_protocol_that_is_spoken() {
+    let gateway = Gateway::start().await;
     let upgrade = [("connection", "Upgrade"), ("upgrade", "WebSocket")];
     let response = gateway.client.send_with(Method::GET, "/v1/responses", &upgrade, Bytes::new()).await;
     let reply = Reply::read(response).await;
     assert_eq!((reply.status.as_u16(), reply.code().as_str()), (426, "no_websocket"), "{reply:?}");
+    assert_eq!((reply.header("upgrade"), reply.header("connection")), ("HTTP/1.1", "upgrade"), "{reply:?}");
     assert_is_openai_error("a WebSocket", &reply);
     assert!(gateway.finish().await);
 }

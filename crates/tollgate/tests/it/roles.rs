@@ -167,7 +167,7 @@ async fn other_methods_of_every_described_path_are_refused() {
         for route in &routes {
             for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
                 let described = routes.iter().any(|other| other.path == route.path && other.method == method);
-                let path = route.path_with("nothing");
+                let path = route.path_of_nobody();
                 let reply = Reply::read(client.send(method.clone(), &path, Bytes::new()).await).await;
                 assert_eq!(reply.status != 405, described, "{method} {path}: {reply:?}");
                 let told: Option<Value> = serde_json::from_slice(&reply.body).ok();

@@ -4,7 +4,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::client::{Client, Stream};
+use crate::client::{Client, Reply, Stream};
 use crate::dialects::{DIALECTS, Dialect, Seen, stored};
 use crate::harness::{Gateway, Setup};
 use crate::sessions::{items, says};
@@ -61,30 +61,41 @@ async fn of_many_calls_at_once_each_that_is_served_finds_the_whole_history() {
 }
 
 #[tokio::test]
-async fn items_are_not_added_while_a_call_is_under_way_and_are_heard_afterwards() {
+async fn items_are_neither_added_nor_deleted_while_a_call_is_under_way() {
     let gateway = Gateway::start().await;
     let id = conversation(&gateway.client).await;
+    let path = format!("/v1/conversations/{id}/items");
+    let add = json!({"items": [{"role": "user", "content": "Before"}]}).to_string();
+    let added = gateway.client.post(&path, add).await.json();
+    let item = format!("{path}/{}", added["first_id"].as_str().expect("an id"));
     let mut body = within(&id, "Hello [[sim tokens=300 gap_ms=20 reasoning=0]]");
     (body["stream"], body["max_output_tokens"]) = (json!(true), json!(1_000));
     let mut stream = Stream::of(Dialect::Responses.open(&gateway.client, &body).await);
     assert!(stream.next().await.is_some());
     let new = json!({"items": [{"role": "user", "content": "By the way"}]}).to_string();
-    let path = format!("/v1/conversations/{id}/items");
-    for (path, body) in [(path.as_str(), new.clone()), ("/v1/responses", within(&id, "Me too").to_string())] {
-        let refused = gateway.client.post(path, body).await;
-        assert_eq!(
-            (refused.status.as_u16(), refused.code().as_str()),
-            (409, "conversation_locked"),
-            "{path}"
-        );
+    for (method, path, body) in [
+        (Method::POST, path.as_str(), new.clone()),
+        (Method::DELETE, item.as_str(), String::new()),
+        (Method::POST, "/v1/responses", within(&id, "Me too").to_string()),
+    ] {
+        let refused = Reply::read(gateway.client.send(method.clone(), path, body).await).await;
+        let said = (refused.status.as_u16(), refused.code());
+        assert_eq!(said, (409, "conversation_locked".to_owned()), "{method} {path}");
+        let again = (refused.header("retry-after"), refused.header("x-should-retry"));
+        assert_eq!(again, ("1", "true"), "{method} {path}");
     }
     // What is only read is not locked.
-    assert_eq!(gateway.client.get(&path).await.status, 200);
-    assert_eq!(gateway.client.get(&format!("/v1/conversations/{id}")).await.status, 200);
+    for read in [&item, &path, &format!("/v1/conversations/{id}")] {
+        assert_eq!(gateway.client.get(read).await.status, 200, "{read}");
+    }
     stream.rest().await;
+    assert_eq!(gateway.client.delete(&item).await.status, 200);
+    assert_eq!(gateway.client.get(&item).await.status, 404);
     assert_eq!(gateway.client.post(&path, new).await.status, 200);
     assert_eq!(call(&gateway, &within(&id, "Go on")).await.status, 200);
-    assert_eq!(gateway.heard()[2..], ["user: By the way", "user: Go on"]);
+    let heard = gateway.heard();
+    assert!(heard[0].starts_with("user: Hello"), "{heard:?}");
+    assert_eq!(heard[2..], ["user: By the way", "user: Go on"]);
     gateway.settled().await;
     assert!(gateway.finish().await);
 }

@@ -11,6 +11,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response};
 use domain::{BillingRule, CallId, KeyId, Limits, Money, Outcome, Plan, Price, Usage, UsageSource};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tower::ServiceExt;
 
 use super::{AdminState, router};
@@ -25,11 +26,13 @@ use crate::telemetry::{Metrics, Scrape};
 
 const ADMIN_KEY: &str = "the-admin-key-of-these-tests";
 
-/// An admin API over a ledger in memory, at 2026-01-31T12:00:00Z.
+/// An admin API, at 2026-01-31T12:00:00Z.
 pub(crate) struct Admin {
     pub(crate) router: Router,
     pub(crate) ledger: Ledger,
     keys: KeyRing,
+    /// Goes with it.
+    _folder: TempDir,
 }
 
 /// The metrics of a gateway without providers that has served nothing.
@@ -62,12 +65,14 @@ impl Admin {
     pub(crate) async fn start() -> Admin {
         let clock = Clock::Manual(Arc::new(AtomicI64::new(1_769_860_800_000)));
         let entropy = Entropy::Counter(Arc::new(AtomicU64::new(0)));
-        let ledger = Ledger::open(StoreConfig::Memory, clock).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let store = StoreConfig::Sqlite(folder.path().join("ledger.db"));
+        let ledger = Ledger::open(store, clock).unwrap();
         let keys = KeyRing::open(ledger.clone(), entropy.clone()).await.unwrap();
         let (admin_key, made) = AdminKey::load_or_create(Some(ADMIN_KEY), &ledger, &entropy).await.unwrap();
         assert!(made.is_none());
         let state = state(&ledger, &keys, admin_key);
-        Admin { router: router(state), ledger, keys }
+        Admin { router: router(state), ledger, keys, _folder: folder }
     }
 
     async fn send(&self, request: Request<Body>) -> Response<Body> {
@@ -197,7 +202,7 @@ async fn receipts_are_paged_newest_first_and_exact() {
         admin.settle_a_call(&id, call).await;
     }
     let mut seen = Vec::new();
-    let mut path = format!("/admin/receipts?account={id}&limit=2");
+    let mut path = format!("/admin/activity?account={id}&limit=2");
     loop {
         let (status, page) = admin.ask("GET", &path, "").await;
         assert_eq!(status, 200, "{page}");
@@ -205,7 +210,7 @@ async fn receipts_are_paged_newest_first_and_exact() {
         assert!((1..=2).contains(&data.len()));
         seen.extend(data.iter().map(|receipt| receipt["call_id"].as_str().unwrap().to_owned()));
         let Some(cursor) = page["next_cursor"].as_str() else { break };
-        path = format!("/admin/receipts?account={id}&limit=2&cursor={cursor}");
+        path = format!("/admin/activity?account={id}&limit=2&cursor={cursor}");
     }
     let all: Vec<String> = (1..=5).rev().map(|call| CallId::from_bits(call).to_string()).collect();
     assert_eq!(seen, all);

@@ -11,7 +11,7 @@ use super::columns::{
 };
 use super::{answers, connect, refusal};
 use crate::ledger::answers::{KeptAnswer, Place};
-use crate::ledger::receipt::{DIALECTS, Page, Receipt, StoredReceipt};
+use crate::ledger::receipt::{DIALECTS, Receipt, StoredReceipt};
 use crate::ledger::store::{Booked, Settlement, UsageStore};
 use crate::ledger::{LedgerError, OpenError};
 
@@ -118,17 +118,6 @@ impl UsageStore for SqliteReceipts {
 
     fn answer(&mut self, place: &Place) -> Result<Option<KeptAnswer>, LedgerError> {
         Ok(answers::find(&self.connection, place)?)
-    }
-
-    fn receipts(&mut self, account: AccountId, page: Page) -> Result<Vec<StoredReceipt>, LedgerError> {
-        let sql = "SELECT * FROM receipts INDEXED BY receipts_of_account
-                   WHERE account = ?1 AND (?2 IS NULL OR seq < (SELECT seq FROM receipts WHERE call = ?2))
-                   ORDER BY seq DESC LIMIT ?3";
-        let before = page.before.map(ColumnId::column);
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let limit = page.limit.min(Page::LIMIT_MAX);
-        let rows = statement.query_map(params![account.column(), before, limit], stored_receipt)?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 }
 

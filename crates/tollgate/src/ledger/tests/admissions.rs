@@ -6,9 +6,9 @@ use std::time::Duration;
 use domain::{AccountId, AccountKind, Money};
 
 use super::{Books, PATIENCE, account, clock, money, receipt};
+use crate::ledger::usage::Calls;
 use crate::ledger::{
-    Admission, CALLS_IN_FLIGHT_MAX, Ledger, LedgerError, NewAccount, Page, Receipt, StoreConfig, Terms,
-    Unavailable,
+    Admission, CALLS_IN_FLIGHT_MAX, Ledger, LedgerError, NewAccount, Receipt, StoreConfig, Terms, Unavailable,
 };
 
 #[tokio::test]
@@ -57,8 +57,8 @@ async fn a_dropped_admission_gives_its_hold_back_and_leaves_no_receipt() {
     drop(admission);
     assert!(books.ledger.drain(PATIENCE).await);
     assert_eq!(ada.budget(), Some(money(1_000)));
-    let page = Page { limit: 10, before: None };
-    assert_eq!(books.ledger.receipts(ada.id, page).await.unwrap(), []);
+    let all = Calls { account: Some(ada.id), ..Calls::default() };
+    assert_eq!(books.ledger.activity(all, None, 10).await.unwrap().receipts, []);
     books.close().await;
 }
 

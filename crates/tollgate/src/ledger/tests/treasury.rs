@@ -1,6 +1,6 @@
 //! One suite for every store: the one in memory, which is the model, and SQLite.
 
-use domain::{AccountId, AccountKind, GrantId, Money};
+use domain::{AccountId, AccountKind, CallId, GrantId, Money};
 use tempfile::TempDir;
 
 use super::{money, receipt};
@@ -8,7 +8,7 @@ use crate::ledger::account::{AccountRow, Terms};
 use crate::ledger::memory::MemoryStore;
 use crate::ledger::sqlite::{SqliteReceipts, SqliteStore};
 use crate::ledger::store::{Booked, GrantRow, NewGrant, Settlement, Store, Treasury, UsageStore};
-use crate::ledger::{LedgerError, Page, audit};
+use crate::ledger::{LedgerError, audit};
 
 pub(super) const ADA: AccountId = AccountId::from_bits(0xADA);
 pub(super) const BOB: AccountId = AccountId::from_bits(0xB0B);
@@ -223,8 +223,10 @@ fn a_call_is_settled_once() {
         assert_eq!(charges(&booked), [(1, 0, false), (40, 0, true)]);
         assert_eq!(booked[1].at_ms, 10);
         assert_eq!(totals(store), [(ADA, 1_000, 41)]);
-        let page = Page { limit: 10, before: None };
-        assert_eq!(test.receipts().receipts(ADA, page).unwrap().len(), 2);
+        for (call, at_ms) in [(1, 10), (2, 20)] {
+            let kept = test.receipts().receipt(CallId::from_bits(call)).unwrap();
+            assert_eq!(kept.map(|stored| stored.settled_at_ms), Some(at_ms));
+        }
     });
 }
 
@@ -257,7 +259,8 @@ fn a_batch_is_stored_whole_or_not_at_all() {
         // More than was granted: no hold of an escrow leads there, and the store does not follow one that does.
         store.settle(&[prepaid(3, 60, 60), prepaid(4, 60, 60)], 10).unwrap_err();
         assert_eq!(totals(store), [(ADA, 100, 0)]);
-        let page = Page { limit: 10, before: None };
-        assert_eq!(test.receipts().receipts(ADA, page).unwrap(), []);
+        for call in 1..=4 {
+            assert_eq!(test.receipts().receipt(CallId::from_bits(call)).unwrap(), None);
+        }
     });
 }

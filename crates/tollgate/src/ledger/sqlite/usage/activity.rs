@@ -11,7 +11,7 @@ use super::State;
 use super::filter::Filter;
 use super::rollup::{HOUR_MS, bucket};
 use crate::ledger::LedgerError;
-use crate::ledger::receipt::Page;
+use crate::ledger::receipt::RECEIPTS_MAX;
 use crate::ledger::sqlite::receipts::stored_receipt;
 use crate::ledger::usage::{Activity, Calls, Cursor, Interval};
 
@@ -26,7 +26,7 @@ pub(super) fn page(
 ) -> Result<Activity, LedgerError> {
     let state = State::read(connection)?;
     let span = Span::of(calls, &state);
-    let limit = limit.clamp(1, Page::LIMIT_MAX) as usize;
+    let limit = limit.clamp(1, RECEIPTS_MAX) as usize;
     let end = cursor.map_or(i64::MAX, |cursor| cursor.0);
     let mut receipts = Vec::new();
     let mut seqs = Vec::new();
