@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::admin::{self, AdminState};
+use crate::body_memory::BodyMemory;
 use crate::catalog::{self, Catalogue};
 use crate::clock::Clock;
 use crate::config::{Config, SignupConfig};
@@ -118,6 +119,7 @@ pub async fn start_at(config: Config, clock: Clock) -> Result<Running, StartErro
     };
     let signup = config.signup.as_ref().map(desk).transpose()?;
     let tokenizers = Tokenizers::new(&config, clock.clone());
+    let bodies = BodyMemory::new(config.server.bodies_bytes_max);
     let gateway = Arc::new(Gateway {
         config,
         ledger,
@@ -126,6 +128,7 @@ pub async fn start_at(config: Config, clock: Clock) -> Result<Running, StartErro
         signup,
         tokenizers,
         locks: Locks::default(),
+        bodies,
         runs: Runs::default(),
         vault,
         catalogue,

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use domain::CallId;
 use tokio_util::sync::CancellationToken;
 
+use crate::body_memory::BodyMemory;
 use crate::catalog::Catalogue;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -36,6 +37,8 @@ pub struct Gateway {
     pub locks: Locks,
     /// Responses that run in the background.
     pub runs: Runs,
+    /// The memory that the bodies of requests share.
+    pub bodies: BodyMemory,
     /// What seals the reasoning that clients keep.
     pub vault: Vault,
     /// What counts the tokens of prompts.

@@ -21,6 +21,8 @@ const WORKERS_MAX: u64 = 256;
 const BODY_BYTES_DEFAULT: usize = 20 * 1024 * 1024;
 const BODY_BYTES_MIN: u64 = 1024;
 const BODY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+const BODIES_BYTES_DEFAULT: usize = 1024 * 1024 * 1024;
+const BODIES_BYTES_MAX: u64 = 1024 * 1024 * 1024 * 1024;
 const DRAIN_DEFAULT: Duration = Duration::from_secs(30);
 const SETTLE_DEFAULT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE_DEFAULT: Duration = Duration::from_secs(10);
@@ -39,6 +41,8 @@ pub struct ServerConfig {
     pub workers: usize,
     /// The largest request body in bytes, from 1 KiB to 1 GiB.
     pub body_bytes_max: usize,
+    /// Bytes of all request bodies together, from `body_bytes_max` to 1 TiB.
+    pub bodies_bytes_max: usize,
     /// How long a shutdown waits for open calls.
     pub drain: Duration,
     /// How long an answer waits for its charge to be stored. Without it the answer must not look complete.
@@ -76,12 +80,19 @@ pub struct StoreConfig {
 
 pub(super) fn read_server(section: &mut Section) -> Result<ServerConfig, ConfigError> {
     let millis = Duration::from_millis;
+    let body_bytes_max = section
+        .number("body_bytes_max", BODY_BYTES_MIN..=BODY_BYTES_MAX)?
+        .map_or(BODY_BYTES_DEFAULT, as_size);
+    let bodies_bytes_max = section.number("bodies_bytes_max", BODY_BYTES_MIN..=BODIES_BYTES_MAX)?;
+    let bodies_bytes_max = bodies_bytes_max.map_or(BODIES_BYTES_DEFAULT.max(body_bytes_max), as_size);
+    if bodies_bytes_max < body_bytes_max {
+        return Err(section.wrong("bodies_bytes_max", "must be at least body_bytes_max"));
+    }
     Ok(ServerConfig {
         listen: section.parsed("listen", parse_address)?.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8000))),
         workers: section.number("workers", 1..=WORKERS_MAX)?.map_or_else(cores, as_size),
-        body_bytes_max: section
-            .number("body_bytes_max", BODY_BYTES_MIN..=BODY_BYTES_MAX)?
-            .map_or(BODY_BYTES_DEFAULT, as_size),
+        body_bytes_max,
+        bodies_bytes_max,
         drain: section.number("drain_ms", 0..=DEADLINE_MS_MAX)?.map_or(DRAIN_DEFAULT, millis),
         settle: section.number("settle_ms", 1..=DEADLINE_MS_MAX)?.map_or(SETTLE_DEFAULT, millis),
         keep_alive: section

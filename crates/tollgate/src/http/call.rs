@@ -99,7 +99,7 @@ pub(super) async fn counted<T: Serialize>(
     told: impl FnOnce(u64) -> T,
 ) -> Result<Response, ApiError> {
     let standing = pipeline::take_request(gateway, principal)?;
-    let limit = BodyLimit::of_call(gateway.config.server.body_bytes_max);
+    let limit = BodyLimit::of_call(gateway);
     let (head, body) = request.into_parts();
     let body = read_body(&head.headers, body, limit).await?;
     let count = pipeline::count(gateway, principal, dialect, &head, body).await?;

@@ -114,6 +114,9 @@ impl From<Refusal> for ApiError {
             Refusal::AddressNotAllowed(address) => key_error::elsewhere(address),
             Refusal::NotManagement => key_error::not_management(),
             Refusal::Busy => ApiError::unavailable("overloaded", "Too many calls are in flight. Try again shortly."),
+            Refusal::NoRoom => {
+                ApiError::unavailable("overloaded", "Too many large requests are in flight. Try again shortly.")
+            }
             Refusal::LedgerFailing => {
                 ApiError::unavailable(BILLING_UNAVAILABLE, "Credit cannot be reserved at the moment. Nothing was charged.")
             }

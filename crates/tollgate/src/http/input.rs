@@ -19,7 +19,8 @@ use super::ApiError;
 use crate::pipeline::{BodyLimit, Refusal, read_body};
 
 /// Names, amounts and references fit in a fraction of it; the time is for a body of a few hundred bytes.
-const BODY_LIMIT: BodyLimit = BodyLimit { bytes_max: 64 * 1024, time_max: Duration::from_secs(10) };
+const BODY_LIMIT: BodyLimit<'static> =
+    BodyLimit { bytes_max: 64 * 1024, time_max: Duration::from_secs(10), memory: None };
 
 /// A JSON object of at most 64 KiB that arrives within 10 s, and is declared as JSON.
 #[derive(Debug)]
@@ -40,7 +41,10 @@ pub(super) async fn read_json(request: Request) -> Result<(Parts, Bytes), ApiErr
 }
 
 /// The same, within another limit.
-pub(super) async fn read_json_within(request: Request, limit: BodyLimit) -> Result<(Parts, Bytes), ApiError> {
+pub(super) async fn read_json_within(
+    request: Request,
+    limit: BodyLimit<'_>,
+) -> Result<(Parts, Bytes), ApiError> {
     let (head, body) = request.into_parts();
     if !head.headers.contains_key(CONTENT_TYPE) {
         return Err(Refusal::ContentType(String::new()).into());

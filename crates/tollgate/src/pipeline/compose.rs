@@ -14,6 +14,7 @@ use super::Refusal;
 use super::asked::{Asked, What};
 use super::outgoing::Outgoing;
 use super::voice::{Form, Turn, Voice};
+use crate::body_memory::NoRoom;
 use crate::gateway::Gateway;
 use crate::ledger::sessions::{self as store, Place, SessionError};
 use crate::sessions::{
@@ -190,6 +191,7 @@ impl Composer<'_> {
         if body.len() > COMPOSED_BYTES_MAX.max(self.gateway.config.server.body_bytes_max) {
             return Err(Refusal::Session(SessionRefusal::TooLong));
         }
+        let body = self.gateway.bodies.keep(body).map_err(|NoRoom| Refusal::NoRoom)?;
         ChatRequest::parse(body).map_err(Refusal::Request)
     }
 

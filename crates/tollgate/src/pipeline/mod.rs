@@ -152,7 +152,7 @@ async fn accept(
     let gateway = &worker.gateway;
     record.allow(limit::allowance(gateway, principal)?);
     record.tagged(session_tag(&head.headers)?, tag(&head.headers, LABEL_HEADER)?);
-    let limit = BodyLimit::of_call(gateway.config.server.body_bytes_max);
+    let limit = BodyLimit::of_call(gateway);
     let bytes = read_body(&head.headers, body, limit).await?;
     let earlier = repeat::earlier_answer(gateway, record, head, &bytes).await?;
     Ok(earlier.map_or(Accepted::First(bytes), Accepted::Repeat))

@@ -32,6 +32,8 @@ pub enum Refusal {
     NotManagement,
     /// Too many calls are in flight.
     Busy,
+    /// The bodies of other calls have taken the memory that there is for them.
+    NoRoom,
     /// The ledger cannot commit, and there is no free traffic.
     LedgerFailing,
     /// The gateway is stopping.

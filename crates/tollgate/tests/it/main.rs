@@ -5,6 +5,7 @@ mod anthropic;
 mod auth;
 mod background;
 mod billed;
+mod bodies;
 mod books;
 mod broken_streams;
 mod call_lines;

@@ -71,7 +71,7 @@ impl NewItems {
 
 /// A JSON body as large as a call's may be, because items may hold images.
 pub(super) async fn read<T: DeserializeOwned>(gateway: &Gateway, request: Request) -> Result<T, ApiError> {
-    let limit = BodyLimit::of_call(gateway.config.server.body_bytes_max);
+    let limit = BodyLimit::of_call(gateway);
     let (_, bytes): (_, Bytes) = input::read_json_within(request, limit).await?;
     parse_body(&bytes)
 }
