@@ -89,6 +89,21 @@ impl Place {
     }
 }
 
+/// What a call goes on from, as its client names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// That place.
+    Place(Place),
+    /// The conversation that the client gave this name. Where there is none, it is nothing, as in a root.
+    Name(String),
+}
+
+impl From<Place> for Origin {
+    fn from(place: Place) -> Origin {
+        Origin::Place(place)
+    }
+}
+
 /// How far a turn has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TurnStatus {
@@ -255,9 +270,11 @@ pub struct Bounds {
 
 /// The newest part of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recent {
+pub struct Recent<T> {
+    /// Where a turn that goes on from it belongs.
+    pub place: Place,
     /// The items, the oldest first.
-    pub items: Vec<Item>,
+    pub items: Vec<T>,
     /// Whether they are all there are. `false` also where nobody looked what comes before them.
     pub is_whole: bool,
 }
@@ -271,6 +288,9 @@ pub enum SessionError {
     /// What it goes on from is there, but something before that was deleted.
     #[error("a response or conversation that this one continues was deleted")]
     Broken,
+    /// The response that it goes on from has not ended.
+    #[error("the response to go on from is still in progress")]
+    Unfinished,
     /// It is longer than the bounds.
     #[error("the history is too long")]
     TooLong,
