@@ -16,6 +16,7 @@ use domain::{AccountId, CallId, ConversationId};
 use thiserror::Error;
 
 pub(in crate::ledger) use keep::SessionKeeper;
+pub use read::{Bounds, Origin, Recent};
 pub(in crate::ledger) use size::SessionBytes;
 
 use super::LedgerError;
@@ -86,21 +87,6 @@ impl Place {
             Place::In(_) => Place::Root,
             place => place,
         }
-    }
-}
-
-/// What a call goes on from, as its client names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// That place.
-    Place(Place),
-    /// The conversation that the client gave this name. Where there is none, it is nothing, as in a root.
-    Name(String),
-}
-
-impl From<Place> for Origin {
-    fn from(place: Place) -> Origin {
-        Origin::Place(place)
     }
 }
 
@@ -257,26 +243,6 @@ pub struct ItemList {
     pub items: Vec<Item>,
     /// Whether more come after them.
     pub has_more: bool,
-}
-
-/// How much history is read at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// Items, and so turns.
-    pub items_max: usize,
-    /// Bytes of their JSON.
-    pub bytes_max: u64,
-}
-
-/// The newest part of a history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recent<T> {
-    /// Where a turn that goes on from it belongs.
-    pub place: Place,
-    /// The items, the oldest first.
-    pub items: Vec<T>,
-    /// Whether they are all there are. `false` also where nobody looked what comes before them.
-    pub is_whole: bool,
 }
 
 /// Why there is no such history or list.

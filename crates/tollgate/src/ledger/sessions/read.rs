@@ -3,11 +3,44 @@
 use domain::{AccountId, CallId, ConversationId};
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{
-    Bounds, Conversation, Item, ItemList, ItemPage, Origin, Place, Recent, SessionError, StoredTurn,
-};
+use super::{Conversation, Item, ItemList, ItemPage, Place, SessionError, StoredTurn};
 use crate::ledger::sqlite::sessions;
 use crate::ledger::{Ledger, LedgerError, reader};
+
+/// What a call goes on from, as its client names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// That place.
+    Place(Place),
+    /// The conversation that the client gave this name. Where there is none, it is nothing, as in a root.
+    Name(String),
+}
+
+impl From<Place> for Origin {
+    fn from(place: Place) -> Origin {
+        Origin::Place(place)
+    }
+}
+
+/// How much history is read at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Items, and so turns.
+    pub items_max: usize,
+    /// Bytes of their JSON.
+    pub bytes_max: u64,
+}
+
+/// The newest part of a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recent<T> {
+    /// Where a turn that goes on from it belongs.
+    pub place: Place,
+    /// The items, the oldest first.
+    pub items: Vec<T>,
+    /// Whether they are all there are. `false` also where nobody looked what comes before them.
+    pub is_whole: bool,
+}
 
 impl Ledger {
     /// What the sessions of an account take, in bytes, from memory.
