@@ -66,9 +66,9 @@ async fn measure(path: &Path, turns: usize, in_conversation: bool) -> Outcomes<(
         for _ in 0..READS {
             let bounds = Bounds { items_max, bytes_max: u64::MAX };
             let begun = Instant::now();
-            let recent = ledger
-                .recent_history(session.account.id, session.place, bounds, |_| false, |recent| recent)
-                .await?;
+            let read = |item: Item| (item, false);
+            let recent =
+                ledger.recent_history(session.account.id, session.place.into(), bounds, read).await?;
             slowest = slowest.max(begun.elapsed());
             items = recent.items.len();
         }

@@ -122,6 +122,8 @@ pub(super) fn no_page<T: Named>(error: SessionError) -> ApiError {
             let message = "'after' is the id of no item of this list.";
             ApiError::invalid(StatusCode::NOT_FOUND, "item_not_found", message).param("after")
         }
-        SessionError::NotFound | SessionError::Broken | SessionError::TooLong => T::unknown(),
+        SessionError::NotFound | SessionError::Broken | SessionError::Unfinished | SessionError::TooLong => {
+            T::unknown()
+        }
     }
 }

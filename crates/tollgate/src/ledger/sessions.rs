@@ -16,6 +16,7 @@ use domain::{AccountId, CallId, ConversationId};
 use thiserror::Error;
 
 pub(in crate::ledger) use keep::SessionKeeper;
+pub use read::{Bounds, Origin, Recent};
 pub(in crate::ledger) use size::SessionBytes;
 
 use super::LedgerError;
@@ -244,24 +245,6 @@ pub struct ItemList {
     pub has_more: bool,
 }
 
-/// How much history is read at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// Items, and so turns.
-    pub items_max: usize,
-    /// Bytes of their JSON.
-    pub bytes_max: u64,
-}
-
-/// The newest part of a history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recent {
-    /// The items, the oldest first.
-    pub items: Vec<Item>,
-    /// Whether they are all there are. `false` also where nobody looked what comes before them.
-    pub is_whole: bool,
-}
-
 /// Why there is no such history or list.
 #[derive(Debug, Error)]
 pub enum SessionError {
@@ -271,6 +254,9 @@ pub enum SessionError {
     /// What it goes on from is there, but something before that was deleted.
     #[error("a response or conversation that this one continues was deleted")]
     Broken,
+    /// The response that it goes on from has not ended.
+    #[error("the response to go on from is still in progress")]
+    Unfinished,
     /// It is longer than the bounds.
     #[error("the history is too long")]
     TooLong,

@@ -7,7 +7,7 @@ use domain::{AccountId, CallId, Route};
 use wire::chat::ChatRequest;
 use wire::completions::CompletionsRequest;
 use wire::messages::MessagesRequest;
-use wire::pivot::{self, Item, Names, ToolKind, items_of_chat, to_chat, with_history};
+use wire::pivot::{self, Item, Names, OwnMessages, ToolKind, to_chat};
 use wire::responses::{Extras, Head, ResponsesRequest, input_item, item_id, read_item};
 
 use super::Refusal;
@@ -110,7 +110,9 @@ struct Composer<'a> {
 
 impl Composer<'_> {
     async fn chat(self, request: &ChatRequest, body: &[u8]) -> Result<Composed, Refusal> {
-        let input = items_of_chat(body).unwrap_or_default();
+        // It was checked, so that these are there.
+        let own = OwnMessages::of(body).ok_or(Refusal::Session(SessionRefusal::TooLong))?;
+        let input = own.items();
         let past = self.recall().await?;
         let ask = pivot::Request {
             model: self.names.model.clone(),
@@ -119,8 +121,7 @@ impl Composer<'_> {
         };
         let tokens = (request.prompt_tokens_estimate(), request.bound().output_tokens);
         let history = self.fitting(past.items, past.is_whole, &input, tokens).await?;
-        let body = with_history(body, &history);
-        let request = self.parsed(body.ok_or(Refusal::Session(SessionRefusal::TooLong))?)?;
+        let request = self.parsed(own.behind(&history))?;
         let head = self.head(&ask, &Extras::default(), past.place);
         let turn = self.turn((past.place, past.name_if_new), past.lock, head, &input);
         let (offered, custom) = (Arc::default(), Vec::new());

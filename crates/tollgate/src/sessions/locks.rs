@@ -6,17 +6,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::{AccountId, ConversationId};
 
+use crate::ledger::sessions::Conversation;
+
 /// The conversations in which a call is under way.
 #[derive(Clone, Default)]
 pub struct Locks {
     taken: Arc<Mutex<HashSet<Locked>>>,
 }
 
-/// What a call keeps others out of.
+/// What a call keeps others out of: a conversation, by one of its names. Whoever goes on in it takes the same one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Locked {
+    /// One that its client gave no name.
     Conversation(ConversationId),
-    /// A client's name of a conversation, which may not be there yet.
+    /// The client's name of a conversation, which may not be there yet.
     Name(AccountId, String),
 }
 
@@ -24,23 +27,27 @@ enum Locked {
 #[must_use = "dropping a lock lets another call go on in the conversation"]
 pub struct Lock {
     locks: Locks,
-    locked: Vec<Locked>,
+    locked: Locked,
 }
 
 impl Locks {
-    /// The right to go on in `conversation`; `None` while another call has it. There are never more locks than calls in
-    /// flight.
-    pub(crate) fn take(&self, conversation: ConversationId) -> Option<Lock> {
-        self.nothing().and(Locked::Conversation(conversation))
+    /// The right to go on in a conversation of the account; `None` while another call has it. There are never more
+    /// locks than calls in flight.
+    pub(crate) fn take(&self, account: AccountId, conversation: &Conversation) -> Option<Lock> {
+        match &conversation.name {
+            Some(name) => self.take_name(account, name),
+            None => self.lock(Locked::Conversation(conversation.id)),
+        }
     }
 
     /// The right to go on in the conversation that the account names so, before it is known whether there is one.
     pub(crate) fn take_name(&self, account: AccountId, name: &str) -> Option<Lock> {
-        self.nothing().and(Locked::Name(account, name.to_owned()))
+        self.lock(Locked::Name(account, name.to_owned()))
     }
 
-    fn nothing(&self) -> Lock {
-        Lock { locks: self.clone(), locked: Vec::new() }
+    fn lock(&self, locked: Locked) -> Option<Lock> {
+        let new = self.set().insert(locked.clone());
+        new.then(|| Lock { locks: self.clone(), locked })
     }
 
     fn set(&self) -> MutexGuard<'_, HashSet<Locked>> {
@@ -48,27 +55,9 @@ impl Locks {
     }
 }
 
-impl Lock {
-    /// This one and the right to go on in `conversation`; `None` while another call has that.
-    pub(crate) fn with(self, conversation: ConversationId) -> Option<Lock> {
-        self.and(Locked::Conversation(conversation))
-    }
-
-    fn and(mut self, locked: Locked) -> Option<Lock> {
-        let new = self.locks.set().insert(locked.clone());
-        new.then(|| {
-            self.locked.push(locked);
-            self
-        })
-    }
-}
-
 impl Drop for Lock {
     fn drop(&mut self) {
-        let mut taken = self.locks.set();
-        for locked in &self.locked {
-            taken.remove(locked);
-        }
+        self.locks.set().remove(&self.locked);
     }
 }
 
@@ -89,27 +78,38 @@ mod tests {
     use domain::{AccountId, ConversationId};
 
     use super::Locks;
+    use crate::ledger::sessions::Conversation;
+
+    const ADA: AccountId = AccountId::from_bits(1);
+    const BOB: AccountId = AccountId::from_bits(2);
+
+    fn conversation(id: u128, name: Option<&str>) -> Conversation {
+        let id = ConversationId::from_bits(id);
+        Conversation { id, name: name.map(str::to_owned), metadata: "{}".to_owned(), created_at_ms: 0 }
+    }
 
     #[test]
-    fn a_name_is_locked_with_its_conversation_and_both_are_let_go_of() {
+    fn a_conversation_with_a_name_is_the_same_by_its_name_and_by_its_id() {
         let locks = Locks::default();
-        let (ada, bob, id) = (AccountId::from_bits(1), AccountId::from_bits(2), ConversationId::from_bits(1));
-        let held = locks.take_name(ada, "mine").unwrap().with(id).unwrap();
-        assert!(locks.take_name(ada, "mine").is_none() && locks.take(id).is_none());
-        assert!(locks.take_name(bob, "mine").is_some_and(|his| his.with(id).is_none()));
-        assert!(locks.take_name(bob, "mine").is_some(), "what came to nothing is let go of");
+        let mine = conversation(1, Some("mine"));
+        let held = locks.take_name(ADA, "mine").unwrap();
+        assert!(locks.take_name(ADA, "mine").is_none() && locks.take(ADA, &mine).is_none());
+        assert!(locks.take_name(BOB, "mine").is_some(), "a name is an account's own");
         drop(held);
-        assert!(locks.take_name(ada, "mine").is_some() && locks.take(id).is_some());
+        let held = locks.take(ADA, &mine).unwrap();
+        assert!(locks.take_name(ADA, "mine").is_none() && locks.take(ADA, &mine).is_none());
+        drop(held);
+        assert!(locks.take_name(ADA, "mine").is_some());
     }
 
     #[test]
     fn one_at_a_time_and_the_next_when_it_is_done() {
         let locks = Locks::default();
-        let (one, other) = (ConversationId::from_bits(1), ConversationId::from_bits(2));
-        let held = locks.take(one).unwrap();
-        assert!(locks.take(one).is_none());
-        assert!(locks.take(other).is_some(), "another conversation goes on");
+        let (one, other) = (conversation(1, None), conversation(2, None));
+        let held = locks.take(ADA, &one).unwrap();
+        assert!(locks.take(ADA, &one).is_none());
+        assert!(locks.take(ADA, &other).is_some(), "another conversation goes on");
         drop(held);
-        assert!(locks.take(one).is_some());
+        assert!(locks.take(ADA, &one).is_some());
     }
 }

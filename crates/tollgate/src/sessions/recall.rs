@@ -6,7 +6,7 @@ use wire::responses::read_item;
 
 use super::{Lock, Locks, estimate, ids};
 use crate::ledger::ids::conversation_id;
-use crate::ledger::sessions::{self as store, Bounds, Place, Recent, SessionError, SessionPolicy};
+use crate::ledger::sessions::{self as store, Bounds, Origin, Place, Recent, SessionError, SessionPolicy};
 use crate::ledger::{Ledger, LedgerError};
 
 /// The most that is read of a history, or of items that a request refers to, which is far above any model's context. The body that is put together from it
@@ -104,98 +104,71 @@ pub(crate) async fn recall(
     if wish.store && memory.ledger.session_bytes(account) >= bytes_max {
         return Err(SessionRefusal::Full(bytes_max));
     }
-    let (spot, lock) = place(memory, account, wish).await?;
-    let Spot { place, name_if_new } = spot;
+    let (origin, lock) = hold(memory, account, wish).await?;
+    if origin == Origin::Place(Place::Root) {
+        return Ok(Past { place: Place::Root, name_if_new: None, items: Vec::new(), is_whole: true, lock });
+    }
     // After the lock: whoever had it before has stored its turn.
-    let (items, is_whole) = match place {
-        _ if name_if_new.is_some() => (Vec::new(), true),
-        Place::Root => (Vec::new(), true),
-        place => {
-            history(memory.ledger, account, place, tokens_max).await.map_err(|error| unread(error, wish))?
+    let recent = history(memory.ledger, account, origin, tokens_max).await;
+    let recent = recent.map_err(|error| unread(error, wish))?;
+    let (place, name_if_new) = match (recent.place, &wish.name) {
+        // It is made with the turn, and only then.
+        (Place::Root, Some(name)) if wish.store => {
+            (Place::In(conversation_id(memory.ledger.clock())), Some(name.clone()))
         }
+        (place, _) => (place, None),
     };
-    Ok(Past { place, name_if_new, items, is_whole, lock })
+    let items = recent.items.into_iter().flatten().collect();
+    Ok(Past { place, name_if_new, items, is_whole: recent.is_whole, lock })
 }
 
-/// Where a turn belongs.
-struct Spot {
-    place: Place,
-    /// The name of the conversation of the place, where it is not there yet.
-    name_if_new: Option<String>,
-}
-
-async fn place(
+/// What a request names, and the right to add to it where that is a conversation and its turn is to be stored.
+async fn hold(
     memory: Memory<'_>,
     account: AccountId,
     wish: &Wish,
-) -> Result<(Spot, Option<Lock>), SessionRefusal> {
-    let alone = |place| (Spot { place, name_if_new: None }, None);
+) -> Result<(Origin, Option<Lock>), SessionRefusal> {
     if let Some(previous) = &wish.previous {
-        let unknown = || SessionRefusal::NoResponse(previous.clone());
-        let call = ids::call_of(previous).ok_or_else(unknown)?;
-        let turn = memory.ledger.response(account, call).await?.ok_or_else(unknown)?;
-        if !turn.status.is_final() {
-            return Err(SessionRefusal::Unfinished(previous.clone()));
-        }
-        return Ok(alone(Place::After(call)));
+        let call = ids::call_of(previous).ok_or_else(|| SessionRefusal::NoResponse(previous.clone()))?;
+        return Ok((Place::After(call).into(), None));
     }
     if let Some(conversation) = &wish.conversation {
         let unknown = || SessionRefusal::NoConversation(conversation.clone());
         let id: ConversationId = conversation.parse().map_err(|_| unknown())?;
-        memory.ledger.conversation(account, id).await?.ok_or_else(unknown)?;
-        let (spot, _) = alone(Place::In(id));
-        let lock = wish.store.then(|| memory.locks.take(id).ok_or(SessionRefusal::Busy));
-        return Ok((spot, lock.transpose()?));
-    }
-    match &wish.name {
-        None => Ok(alone(Place::Root)),
-        Some(name) if wish.store => named(memory, account, name).await,
-        Some(name) => {
-            let known = memory.ledger.conversation_by_name(account, name).await?;
-            Ok(alone(known.map_or(Place::Root, |conversation| Place::In(conversation.id))))
+        if !wish.store {
+            return Ok((Place::In(id).into(), None));
         }
+        // Others may be in it by its name.
+        let known = memory.ledger.conversation(account, id).await?.ok_or_else(unknown)?;
+        let lock = memory.locks.take(account, &known).ok_or(SessionRefusal::Busy)?;
+        return Ok((Place::In(id).into(), Some(lock)));
     }
+    let Some(name) = &wish.name else { return Ok((Place::Root.into(), None)) };
+    let lock = wish.store.then(|| memory.locks.take_name(account, name).ok_or(SessionRefusal::Busy));
+    Ok((Origin::Name(name.clone()), lock.transpose()?))
 }
 
-/// The place in the conversation of that name. Where there is none, it is made with the turn, and only then.
-async fn named(
-    memory: Memory<'_>,
-    account: AccountId,
-    name: &str,
-) -> Result<(Spot, Option<Lock>), SessionRefusal> {
-    // Before the look, so that two first calls do not both find none.
-    let lock = memory.locks.take_name(account, name).ok_or(SessionRefusal::Busy)?;
-    let known = memory.ledger.conversation_by_name(account, name).await?;
-    let name_if_new = known.is_none().then(|| name.to_owned());
-    let id = known.map_or_else(|| conversation_id(memory.ledger.clock()), |conversation| conversation.id);
-    let lock = lock.with(id).ok_or(SessionRefusal::Busy)?;
-    Ok((Spot { place: Place::In(id), name_if_new }, Some(lock)))
-}
-
-/// The history, and whether that is all of it. It is parsed where it is read, and not on the worker.
+/// The history. It is parsed and weighed where it is read, and not on the worker; what cannot be parsed is left out.
 async fn history(
     ledger: &Ledger,
     account: AccountId,
-    place: Place,
+    origin: Origin,
     tokens_max: Option<u64>,
-) -> Result<(Vec<Item>, bool), SessionError> {
+) -> Result<Recent<Option<Item>>, SessionError> {
     let mut tokens = 0_u64;
-    let enough = move |item: &store::Item| {
-        let Some(tokens_max) = tokens_max else { return false };
-        tokens = tokens.saturating_add(read_item(&item.body).map_or(0, |item| estimate(&item)));
-        tokens > tokens_max
+    let read = move |stored: store::Item| {
+        let item = read_item(&stored.body).ok();
+        tokens = tokens.saturating_add(item.as_ref().map_or(0, estimate));
+        (item, tokens_max.is_some_and(|tokens_max| tokens > tokens_max))
     };
-    let parsed = |recent: Recent| {
-        let items = recent.items.iter().filter_map(|item| read_item(&item.body).ok());
-        (items.collect(), recent.is_whole)
-    };
-    let (items, is_whole) = ledger.recent_history(account, place, HISTORY, enough, parsed).await?;
-    if is_whole || tokens_max.is_some() { Ok((items, is_whole)) } else { Err(SessionError::TooLong) }
+    let recent = ledger.recent_history(account, origin, HISTORY, read).await?;
+    if recent.is_whole || tokens_max.is_some() { Ok(recent) } else { Err(SessionError::TooLong) }
 }
 
 fn unread(error: SessionError, wish: &Wish) -> SessionRefusal {
     match error {
         SessionError::TooLong => SessionRefusal::TooLong,
+        SessionError::Unfinished => SessionRefusal::Unfinished(wish.previous.clone().unwrap_or_default()),
         SessionError::Ledger(error) => SessionRefusal::Store(error),
         SessionError::NotFound | SessionError::Broken | SessionError::UnknownCursor => {
             match &wish.conversation {

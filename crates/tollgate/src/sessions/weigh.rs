@@ -15,24 +15,22 @@ pub(crate) async fn weigh(
     items: &[Item],
     room: u64,
 ) -> Vec<u64> {
-    let weights: Vec<Weight> = items.iter().map(Weight::of).collect();
-    let most: u64 = weights.iter().map(|weight| weight.around + weight.text.len() as u64).sum();
-    let Some(offer) = offer.filter(|_| most > room) else {
-        return weights.iter().map(Weight::estimate).collect();
-    };
-    let texts = weights.iter().map(|weight| weight.text.clone()).collect();
-    let counts = tokenizers.count_texts(offer, texts).await;
+    let estimates = || items.iter().map(estimate).collect();
+    let most: u64 = items.iter().map(|item| around(item) + text_bytes(item)).sum();
+    let Some(offer) = offer.filter(|_| most > room) else { return estimates() };
+    let joined = items.iter().map(|item| texts(item).collect()).collect();
+    let counts = tokenizers.count_texts(offer, joined).await;
     match counts.source {
         CountSource::Tokenizer => {
-            weights.iter().zip(counts.tokens).map(|(weight, tokens)| weight.around + tokens).collect()
+            items.iter().zip(counts.tokens).map(|(item, tokens)| around(item) + tokens).collect()
         }
-        CountSource::Bound => weights.iter().map(Weight::estimate).collect(),
+        CountSource::Bound => estimates(),
     }
 }
 
 /// The tokens that an item is taken for without a tokenizer.
 pub(crate) fn estimate(item: &Item) -> u64 {
-    Weight::of(item).estimate()
+    around(item) + estimate_tokens(text_bytes(item))
 }
 
 /// The tokens that all that is new in a request is taken for without a tokenizer: its items, its instructions and tools.
@@ -45,32 +43,33 @@ pub(crate) fn estimate_new(ask: &Request) -> u64 {
     ask.input.iter().map(estimate).sum::<u64>() + estimate_tokens(around as u64)
 }
 
-/// The text of an item, and the tokens of all else in it.
-struct Weight {
-    text: String,
-    around: u64,
+/// The texts of an item, in their order.
+fn texts(item: &Item) -> impl Iterator<Item = &str> {
+    let (parts, call): (&[Part], [&str; 2]) = match item {
+        Item::Message { parts, .. } | Item::Output { parts, .. } => (parts, ["", ""]),
+        Item::Call { name, arguments, .. } => (&[], [name, arguments]),
+        // What was thought earlier is not sent again.
+        Item::Reasoning { .. } => (&[], ["", ""]),
+    };
+    let said = parts.iter().filter_map(|part| match part {
+        Part::Text(text) | Part::Refusal(text) | Part::Other(text) => Some(text.as_str()),
+        Part::Image { .. } => None,
+    });
+    said.chain(call)
 }
 
-impl Weight {
-    fn of(item: &Item) -> Weight {
-        match item {
-            Item::Message { parts, .. } | Item::Output { parts, .. } => {
-                let images = parts.iter().filter(|part| matches!(part, Part::Image { .. })).count() as u64;
-                let texts = parts.iter().filter_map(|part| match part {
-                    Part::Text(text) | Part::Refusal(text) | Part::Other(text) => Some(text.as_str()),
-                    Part::Image { .. } => None,
-                });
-                Weight { text: texts.collect(), around: MESSAGE_TOKENS + images * IMAGE_TOKENS_ESTIMATED }
-            }
-            // What was thought earlier is not sent again.
-            Item::Reasoning { .. } => Weight { text: String::new(), around: 0 },
-            Item::Call { name, arguments, .. } => {
-                Weight { text: format!("{name}{arguments}"), around: MESSAGE_TOKENS }
-            }
-        }
-    }
+fn text_bytes(item: &Item) -> u64 {
+    texts(item).map(|text| text.len() as u64).sum()
+}
 
-    fn estimate(&self) -> u64 {
-        self.around + estimate_tokens(self.text.len() as u64)
+/// The tokens of all else in an item.
+fn around(item: &Item) -> u64 {
+    match item {
+        Item::Message { parts, .. } | Item::Output { parts, .. } => {
+            let images = parts.iter().filter(|part| matches!(part, Part::Image { .. })).count() as u64;
+            MESSAGE_TOKENS + images * IMAGE_TOKENS_ESTIMATED
+        }
+        Item::Call { .. } => MESSAGE_TOKENS,
+        Item::Reasoning { .. } => 0,
     }
 }

@@ -101,6 +101,41 @@ async fn items_are_neither_added_nor_deleted_while_a_call_is_under_way() {
 }
 
 #[tokio::test]
+async fn a_session_is_the_same_conversation_by_its_name_and_by_its_id() {
+    let gateway = Gateway::start().await;
+    let named = |text: &str| {
+        let mut body = Dialect::Responses.ask(text);
+        body["session_id"] = json!("mine");
+        body
+    };
+    let first = call(&gateway, &named("Hello")).await;
+    let kept = stored(&gateway.client, &first.response()).await.json();
+    let id = kept["conversation"]["id"].as_str().expect("a conversation");
+    let (by_name, by_id) = (named("Me too"), within(id, "Me too"));
+    let path = format!("/v1/conversations/{id}/items");
+    let new = json!({"items": [{"role": "user", "content": "By the way"}]}).to_string();
+    for asked in [named("Go on"), within(id, "Go on")] {
+        let mut slow = asked;
+        slow["input"] = json!("Go on [[sim tokens=300 gap_ms=20 reasoning=0]]");
+        (slow["stream"], slow["max_output_tokens"]) = (json!(true), json!(1_000));
+        let mut stream = Stream::of(Dialect::Responses.open(&gateway.client, &slow).await);
+        assert!(stream.next().await.is_some());
+        for body in [&by_name, &by_id] {
+            let refused = call(&gateway, body).await;
+            assert_eq!((refused.status, refused.error.as_str()), (409, "conversation_locked"), "{body}");
+        }
+        assert_eq!(gateway.client.post(&path, new.clone()).await.status, 409);
+        stream.rest().await;
+        for body in [&by_name, &by_id] {
+            assert_eq!(call(&gateway, body).await.status, 200, "{body}");
+        }
+    }
+    assert_eq!(items(&gateway.client, id).await.len(), 2 * 7, "a question and an answer of every call");
+    gateway.books().check().await;
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
 async fn a_conversation_is_free_again_after_every_ending() {
     let toml = "abort = \"estimate\"\ntimeouts = { first_byte_ms = 300, idle_ms = 300, total_ms = 4000 }\n";
     let gateway = Gateway::start_with(Setup { toml: toml.to_owned(), ..Setup::default() }).await;

@@ -4,6 +4,7 @@
 //! message, with its texts joined by a line end and told before its calls. Refusals are told as text, because few
 //! upstreams read the field of chat. A model's message that says nothing is left out.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use serde::de::IgnoredAny;
@@ -174,10 +175,10 @@ impl<'i, 'o> Messages<'i, 'o> {
         let (texts, others): (Vec<&Part>, Vec<&Part>) = parts.iter().partition(|part| words(part).is_some());
         let mut text = joined(&texts);
         if text.is_empty() && !others.is_empty() {
-            IMAGES_ONLY.clone_into(&mut text);
+            text = Cow::Borrowed(IMAGES_ONLY);
         }
         if *failed && !text.starts_with(FAILED) {
-            text.insert_str(0, FAILED);
+            text.to_mut().insert_str(0, FAILED);
         }
         self.tool(call_id, &text);
         rest.extend(others);
@@ -249,8 +250,12 @@ fn words(part: &Part) -> Option<&str> {
     }
 }
 
-fn joined(parts: &[&Part]) -> String {
-    parts.iter().filter_map(|part| words(part)).collect::<Vec<_>>().join("\n")
+fn joined<'p>(parts: &[&'p Part]) -> Cow<'p, str> {
+    let words: Vec<&'p str> = parts.iter().filter_map(|part| words(part)).collect();
+    match words[..] {
+        [word] => Cow::Borrowed(word),
+        _ => words.join("\n").into(),
+    }
 }
 
 fn is_object(text: &str) -> bool {

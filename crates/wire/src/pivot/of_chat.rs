@@ -19,54 +19,68 @@ const FIELDS_MAX: usize = 1_000;
 /// The names of a thought in a message.
 const REASONING: [&str; 4] = ["reasoning_content", "reasoning", "reasoning_text", "thinking"];
 
-/// The chat body `body` of a chat client with `history` put behind its leading system messages. Every other byte stays.
-///
-/// `None` when `body` is no chat request; it is to be checked first.
-#[must_use]
-pub fn with_history(body: &[u8], history: &[Item]) -> Option<Bytes> {
-    let text = str::from_utf8(body).ok()?;
-    let (array, messages) = messages(text)?;
-    let leading = messages.iter().take_while(|message| message.is_leading()).count();
-    // The client answers calls of the history with its first messages.
-    let answers = messages[leading..].iter().take_while(|message| message.role == "tool");
-    let answered: HashSet<String> =
-        answers.filter_map(|answer| answer.text("tool_call_id")).map(Cow::into_owned).collect();
-    let mut written = Vec::new();
-    Messages::new(&mut written, history.iter()).write(&answered);
-    let behind = match messages[..leading].last() {
-        Some(last) => json::range_in(text, last.raw).end,
-        None => json::range_in(text, array).start + 1,
-    };
-    let mut out = Vec::with_capacity(body.len() + written.len() + 1);
-    out.extend_from_slice(&body[..behind]);
-    if !written.is_empty() {
-        if leading > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(&written);
-        if leading == 0 && !messages.is_empty() {
-            out.push(b',');
-        }
-    }
-    out.extend_from_slice(&body[behind..]);
-    Some(out.into())
+/// A chat client's own messages, taken apart.
+#[derive(Debug)]
+pub struct OwnMessages<'a> {
+    body: &'a str,
+    /// The array of them in the body.
+    array: &'a str,
+    messages: Vec<Message<'a>>,
 }
 
-/// The items of a chat client's own messages, without the leading system messages, which are its instructions. The name
-/// of a participant has no place in an item.
-///
-/// `None` when `body` is no chat request.
-#[must_use]
-pub fn items_of_chat(body: &[u8]) -> Option<Vec<Item>> {
-    let (_, messages) = messages(str::from_utf8(body).ok()?)?;
-    let mut reading = Reading::default();
-    for message in messages.iter().skip_while(|message| message.is_leading()) {
-        reading.message(message);
+impl<'a> OwnMessages<'a> {
+    /// Those of the chat body `body`; `None` when it is no chat request. It is to be checked first.
+    #[must_use]
+    pub fn of(body: &'a [u8]) -> Option<OwnMessages<'a>> {
+        let body = str::from_utf8(body).ok()?;
+        let (array, messages) = messages(body)?;
+        Some(OwnMessages { body, array, messages })
     }
-    Some(reading.items)
+
+    /// Their items, without the leading system messages, which are the client's instructions. The name of a participant
+    /// has no place in an item.
+    #[must_use]
+    pub fn items(&self) -> Vec<Item> {
+        let mut reading = Reading::default();
+        for message in self.messages.iter().skip_while(|message| message.is_leading()) {
+            reading.message(message);
+        }
+        reading.items
+    }
+
+    /// Their body with `history` put behind its leading system messages. Every other byte stays.
+    #[must_use]
+    pub fn behind(&self, history: &[Item]) -> Bytes {
+        let leading = self.messages.iter().take_while(|message| message.is_leading()).count();
+        // The client answers calls of the history with its first messages.
+        let answers = self.messages[leading..].iter().take_while(|message| message.role == "tool");
+        let answered: HashSet<String> =
+            answers.filter_map(|answer| answer.text("tool_call_id")).map(Cow::into_owned).collect();
+        let mut written = Vec::new();
+        Messages::new(&mut written, history.iter()).write(&answered);
+        let at = match self.messages[..leading].last() {
+            Some(last) => json::range_in(self.body, last.raw).end,
+            None => json::range_in(self.body, self.array).start + 1,
+        };
+        let (before, after) = self.body.as_bytes().split_at(at);
+        let mut out = Vec::with_capacity(self.body.len() + written.len() + 1);
+        out.extend_from_slice(before);
+        if !written.is_empty() {
+            if leading > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(&written);
+            if leading == 0 && !self.messages.is_empty() {
+                out.push(b',');
+            }
+        }
+        out.extend_from_slice(after);
+        out.into()
+    }
 }
 
 /// One message, taken apart.
+#[derive(Debug)]
 struct Message<'a> {
     raw: &'a str,
     role: Cow<'a, str>,

@@ -1,5 +1,7 @@
 //! Reading items, of a request and of the store.
 
+use std::borrow::Cow;
+
 use super::content::{self, From};
 use super::extras::Namespaced;
 use super::hosted::{Dropped, HostedTools, is_hosted_item};
@@ -76,13 +78,13 @@ enum Found {
 }
 
 fn read(object: &Object<'_>, path: &str, from: From) -> Result<Found, RequestError> {
-    let kind = match text(object, "type")? {
+    let kind = match object.text("type")? {
         Some(kind) => kind,
         // Messages, and references of nothing but an id, may go without it.
-        None if object.raw("role").is_none() && object.raw("id").is_some() => "item_reference".to_owned(),
-        None => "message".to_owned(),
+        None if object.raw("role").is_none() && object.raw("id").is_some() => Cow::Borrowed("item_reference"),
+        None => Cow::Borrowed("message"),
     };
-    let item = match kind.as_str() {
+    let item = match kind.as_ref() {
         "message" => message(object, from)?,
         "function_call" => call(object, from, ToolKind::Function)?,
         "custom_tool_call" => call(object, from, ToolKind::Custom)?,
@@ -105,7 +107,7 @@ fn read(object: &Object<'_>, path: &str, from: From) -> Result<Found, RequestErr
 }
 
 fn message(object: &Object<'_>, from: From) -> Result<Item, RequestError> {
-    let role = content::role(&text_required(object, "role")?).ok_or_else(|| {
+    let role = content::role(&object.text_required("role")?).ok_or_else(|| {
         let expected = "'user', 'assistant', 'system' or 'developer'";
         RequestError::wrong_value(&object.path_of("role"), expected)
     })?;
@@ -130,7 +132,7 @@ fn output(object: &Object<'_>, from: From, kind: ToolKind) -> Result<Item, Reque
         call_id: read_name(object, "call_id", from)?,
         parts: parts(object, "output", from)?,
         kind,
-        failed: text(object, "status")?.as_deref() == Some("incomplete"),
+        failed: object.text("status")?.as_deref() == Some("incomplete"),
     })
 }
 

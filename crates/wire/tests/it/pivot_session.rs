@@ -1,11 +1,20 @@
 //! Chat bodies on their way to items, and to sessions.
 
+use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use wire::chat::ChatRequest;
-use wire::pivot::{Item, Part, Request, Role, ToolKind, items_of_chat, to_chat, with_history};
+use wire::pivot::{Item, OwnMessages, Part, Request, Role, ToolKind, to_chat};
 
 use crate::pivot_chat::{assistant, call, model, tool, user};
+
+fn items_of_chat(body: &[u8]) -> Option<Vec<Item>> {
+    OwnMessages::of(body).map(|own| own.items())
+}
+
+fn with_history(body: &[u8], history: &[Item]) -> Option<Bytes> {
+    OwnMessages::of(body).map(|own| own.behind(history))
+}
 
 #[test]
 fn a_session_puts_its_history_behind_the_instructions_and_changes_no_other_byte() {

@@ -46,8 +46,8 @@ pub(in crate::http) async fn add(
     input::check_room(gateway, account)?;
     let body: ItemsBody = input::read(gateway, request).await?;
     let items = body.items.read(gateway)?;
-    super::find(gateway, account, id).await?;
-    let _lock = super::lock(gateway, id)?;
+    let conversation = super::find(gateway, account, id).await?;
+    let _lock = super::lock(gateway, account, &conversation)?;
     let added = gateway.ledger.add_items(account, id, items.clone()).await?;
     if !added {
         return Err(ConversationId::unknown());

@@ -31,7 +31,7 @@ pub(in crate::http) async fn delete(
 ) -> Result<Json<ConversationView>, ApiError> {
     let (gateway, account) = (&worker.gateway, principal.account.id);
     let conversation = find(gateway, account, id).await?;
-    let _lock = super::lock(gateway, id)?;
+    let _lock = super::lock(gateway, account, &conversation)?;
     if !gateway.ledger.delete_item(account, id, &item).await? {
         return Err(no_item());
     }

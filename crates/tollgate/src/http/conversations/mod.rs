@@ -22,8 +22,9 @@ use crate::pipeline::Refusal;
 use crate::sessions::{Lock, SessionRefusal};
 
 /// The right to change what calls go on from, which no call under way has.
-fn lock(gateway: &Gateway, id: ConversationId) -> Result<Lock, ApiError> {
-    gateway.locks.take(id).ok_or_else(|| Refusal::Session(SessionRefusal::Busy).into())
+fn lock(gateway: &Gateway, account: AccountId, conversation: &Conversation) -> Result<Lock, ApiError> {
+    let lock = gateway.locks.take(account, conversation);
+    lock.ok_or_else(|| Refusal::Session(SessionRefusal::Busy).into())
 }
 
 async fn find(gateway: &Gateway, account: AccountId, id: ConversationId) -> Result<Conversation, ApiError> {

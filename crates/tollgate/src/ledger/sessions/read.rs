@@ -3,9 +3,44 @@
 use domain::{AccountId, CallId, ConversationId};
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{Bounds, Conversation, Item, ItemList, ItemPage, Place, Recent, SessionError, StoredTurn};
+use super::{Conversation, Item, ItemList, ItemPage, Place, SessionError, StoredTurn};
 use crate::ledger::sqlite::sessions;
 use crate::ledger::{Ledger, LedgerError, reader};
+
+/// What a call goes on from, as its client names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// That place.
+    Place(Place),
+    /// The conversation that the client gave this name. Where there is none, it is nothing, as in a root.
+    Name(String),
+}
+
+impl From<Place> for Origin {
+    fn from(place: Place) -> Origin {
+        Origin::Place(place)
+    }
+}
+
+/// How much history is read at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Items, and so turns.
+    pub items_max: usize,
+    /// Bytes of their JSON.
+    pub bytes_max: u64,
+}
+
+/// The newest part of a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recent<T> {
+    /// Where a turn that goes on from it belongs.
+    pub place: Place,
+    /// The items, the oldest first.
+    pub items: Vec<T>,
+    /// Whether they are all there are. `false` also where nobody looked what comes before them.
+    pub is_whole: bool,
+}
 
 impl Ledger {
     /// What the sessions of an account take, in bytes, from memory.
@@ -50,26 +85,24 @@ impl Ledger {
         place: Place,
         bounds: Bounds,
     ) -> Result<Vec<Item>, SessionError> {
-        let recent = self.recent_history(account, place, bounds, |_| false, |recent| recent).await?;
+        let recent = self.recent_history(account, place.into(), bounds, |item| (item, false)).await?;
         if recent.is_whole { Ok(recent.items) } else { Err(SessionError::TooLong) }
     }
 
-    /// The newest part of what a turn in that place goes on from. It is read from its newest item back, to the first of
-    /// which `enough` says so or as far as the bounds allow, and what comes before is not looked at.
+    /// The newest part of what a call goes on from. It is read from its newest item back, as far as the bounds allow,
+    /// and what comes before is not looked at. `read` takes each item, and says whether it is enough with that one; it
+    /// runs on the reader's thread, where others wait behind it.
     ///
-    /// `enough`, and `take` which makes of it what is answered, run on the reader's thread, where others wait behind them.
+    /// [`SessionError::Unfinished`] where the response has not ended.
     pub async fn recent_history<T: Send + 'static>(
         &self,
         account: AccountId,
-        place: Place,
+        origin: Origin,
         bounds: Bounds,
-        enough: impl FnMut(&Item) -> bool + Send + 'static,
-        take: impl FnOnce(Recent) -> T + Send + 'static,
-    ) -> Result<T, SessionError> {
-        self.read_sessions(move |connection| {
-            Ok(sessions::recent(connection, account, place, bounds, enough).map(take))
-        })
-        .await?
+        read: impl FnMut(Item) -> (T, bool) + Send + 'static,
+    ) -> Result<Recent<T>, SessionError> {
+        self.read_sessions(move |connection| Ok(sessions::recent(connection, account, &origin, bounds, read)))
+            .await?
     }
 
     /// A conversation.
@@ -79,17 +112,6 @@ impl Ledger {
         id: ConversationId,
     ) -> Result<Option<Conversation>, LedgerError> {
         self.read_sessions(move |connection| Ok(sessions::conversation(connection, account, id)?)).await
-    }
-
-    /// The conversation of that name.
-    pub async fn conversation_by_name(
-        &self,
-        account: AccountId,
-        name: &str,
-    ) -> Result<Option<Conversation>, LedgerError> {
-        let name = name.to_owned();
-        self.read_sessions(move |connection| Ok(sessions::conversation_by_name(connection, account, &name)?))
-            .await
     }
 
     /// A page of the items of a conversation.

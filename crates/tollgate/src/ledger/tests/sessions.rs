@@ -11,13 +11,13 @@ mod turns;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use domain::{AccountKind, CallId, ConversationId};
+use domain::{AccountId, AccountKind, CallId, ConversationId};
 use tempfile::TempDir;
 
 use super::{Books, NOW_MS, account, money, receipt};
 use crate::clock::Clock;
 use crate::ledger::sessions::{
-    Bounds, Item, ItemPage, NewConversation, NewTurn, Order, Place, SessionError, TurnStatus,
+    Bounds, Item, ItemPage, NewConversation, NewTurn, Order, Origin, Place, SessionError, TurnStatus,
 };
 use crate::ledger::{Account, Ledger, StoreConfig};
 
@@ -93,6 +93,12 @@ impl Desk {
         let items = self.ledger().history(self.ada.id, place, WIDE).await?;
         items.iter().for_each(check);
         Ok(names(&items))
+    }
+
+    /// The place of the conversation that the account names so.
+    async fn named(&self, account: AccountId, name: &str) -> Place {
+        let origin = Origin::Name(name.to_owned());
+        self.ledger().recent_history(account, origin, WIDE, |item| (item, false)).await.unwrap().place
     }
 
     async fn conversation(&self, id: u128, first: &[&str]) {

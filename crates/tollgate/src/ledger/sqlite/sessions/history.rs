@@ -4,8 +4,8 @@
 use domain::{AccountId, CallId};
 use rusqlite::{CachedStatement, Connection, Params, Row, params};
 
-use super::{find_conversation, find_turn, stored_item};
-use crate::ledger::sessions::{Bounds, Item, Place, Recent, SessionError};
+use super::{conversation_by_name, find_conversation, find_turn, stored_item};
+use crate::ledger::sessions::{Bounds, Item, Origin, Place, Recent, SessionError};
 
 /// The turn `?1` and all before it, the newest first. Its rows come as they are found, so that a walk that is ended has
 /// not gone further.
@@ -21,16 +21,21 @@ const ITEMS_OF_TURN: &str = "SELECT id, body FROM items WHERE turn = ?1 ORDER BY
 const ITEMS_OF_CONVERSATION: &str =
     "SELECT id, body FROM items WHERE conversation = ?1 AND seq <= ?2 ORDER BY seq DESC";
 
-/// What a turn of the account in that place goes on from, from its newest item back: to the first that is `enough`, or
-/// as far as the bounds allow.
-pub(crate) fn recent(
+/// What a call of the account goes on from, from its newest item back: to the first with which `read` says that it is
+/// enough, or as far as the bounds allow.
+pub(crate) fn recent<T>(
     connection: &Connection,
     account: AccountId,
-    place: Place,
+    origin: &Origin,
     bounds: Bounds,
-    enough: impl FnMut(&Item) -> bool,
-) -> Result<Recent, SessionError> {
-    let mut reading = Reading { bounds, enough, items: Vec::new(), bytes: 0 };
+    read: impl FnMut(Item) -> (T, bool),
+) -> Result<Recent<T>, SessionError> {
+    let place = match origin {
+        Origin::Place(place) => *place,
+        Origin::Name(name) => conversation_by_name(connection, account, name)?
+            .map_or(Place::Root, |conversation| Place::In(conversation.id)),
+    };
+    let mut reading = Reading { bounds, read, items: Vec::new(), bytes: 0 };
     let is_whole = match place {
         Place::Root => true,
         Place::In(id) => {
@@ -41,18 +46,18 @@ pub(crate) fn recent(
     };
     let mut items = reading.items;
     items.reverse();
-    Ok(Recent { items, is_whole })
+    Ok(Recent { place, items, is_whole })
 }
 
 /// Items on their way into memory, the newest first.
-struct Reading<E> {
+struct Reading<T, R> {
     bounds: Bounds,
-    enough: E,
-    items: Vec<Item>,
+    read: R,
+    items: Vec<T>,
     bytes: u64,
 }
 
-impl<E: FnMut(&Item) -> bool> Reading<E> {
+impl<T, R: FnMut(Item) -> (T, bool)> Reading<T, R> {
     /// Takes the items of the turn of that call and of all before it. `false` when it ends before that.
     fn turns(
         &mut self,
@@ -61,6 +66,9 @@ impl<E: FnMut(&Item) -> bool> Reading<E> {
         call: CallId,
     ) -> Result<bool, SessionError> {
         let last = find_turn(connection, account, call)?.ok_or(SessionError::NotFound)?;
+        if !last.status.is_final() {
+            return Err(SessionError::Unfinished);
+        }
         let mut walk = connection.prepare_cached(WALK)?;
         // Prepared once: to look it up turn by turn takes as long as to read the items.
         let mut items_of_turn = connection.prepare_cached(ITEMS_OF_TURN)?;
@@ -111,7 +119,7 @@ impl<E: FnMut(&Item) -> bool> Reading<E> {
             if self.items.len() == self.bounds.items_max || self.bytes > self.bounds.bytes_max {
                 return Ok(false);
             }
-            let is_enough = (self.enough)(&item);
+            let (item, is_enough) = (self.read)(item);
             self.items.push(item);
             if is_enough {
                 return Ok(false);

@@ -4,7 +4,7 @@ use domain::{CallId, Outcome};
 
 use super::super::{money, receipt};
 use super::{Desk, after, names, page, within};
-use crate::ledger::sessions::{NewTurn, Order, Place, StoredTurn, TurnStatus};
+use crate::ledger::sessions::{NewTurn, Order, Place, SessionError, StoredTurn, TurnStatus};
 
 impl Desk {
     fn queued(&self, call: u128, place: Place) -> NewTurn {
@@ -44,6 +44,7 @@ async fn an_opened_turn_ends_with_its_settlement_and_keeps_its_input() {
     let running = NewTurn { status: TurnStatus::InProgress, ..opened };
     assert!(desk.ledger().advance_turn(running).await.unwrap());
     assert_eq!(desk.stored(2).await.unwrap().status, TurnStatus::InProgress);
+    assert!(matches!(desk.history(after(2)).await, Err(SessionError::Unfinished)), "nothing goes on from it");
     let ended = desk.ended(2, TurnStatus::Incomplete);
     desk.settle(ended.clone()).await;
     let stored = desk.stored(2).await.unwrap();

@@ -26,7 +26,7 @@ async fn a_conversation_is_made_changed_and_read() {
     let stored = ledger.conversation(ada, ID).await.unwrap().unwrap();
     assert_eq!((stored.id, stored.name.as_deref()), (ID, Some("holiday")));
     assert_eq!((stored.metadata.as_str(), stored.created_at_ms), ("{\"b\":\"two\"}", super::NOW_MS));
-    assert_eq!(ledger.conversation_by_name(ada, "holiday").await.unwrap(), Some(stored.clone()));
+    assert_eq!(desk.named(ada, "holiday").await, Place::In(ID));
     assert_eq!(desk.listed(7).await, "s");
     desk.close().await;
 }
@@ -38,14 +38,15 @@ async fn a_name_is_made_once() {
         name_if_new: Some("main".to_owned()),
         ..desk.turn(call, within(id), &["q"], &["a"])
     };
+    assert_eq!(desk.named(desk.ada.id, "main").await, Place::Root, "there is none");
     tokio::join!(desk.settle(named(1, 1)), desk.settle(named(2, 2)));
     desk.ledger().open_turn(named(3, 3)).await.unwrap();
-    let found = || desk.ledger().conversation_by_name(desk.ada.id, "main");
-    let id = found().await.unwrap().unwrap().id;
-    assert_eq!(desk.history(Place::In(id)).await.unwrap(), "q a q a q a");
+    let place = desk.named(desk.ada.id, "main").await;
+    let Place::In(id) = place else { panic!("no conversation of that name") };
+    assert_eq!(desk.history(place).await.unwrap(), "q a q a q a");
     assert!(desk.ledger().delete_conversation(desk.ada.id, id).await.unwrap());
     desk.settle(named(4, 4)).await;
-    assert_eq!(found().await.unwrap().unwrap().id, ConversationId::from_bits(4), "the name is free again");
+    assert_eq!(desk.named(desk.ada.id, "main").await, within(4), "the name is free again");
     desk.close().await;
 }
 

@@ -3,8 +3,8 @@
 use domain::{AccountKind, CallId, ConversationId};
 
 use super::super::account;
-use super::{Desk, WIDE, after, items, page, within};
-use crate::ledger::sessions::{NewConversation, NewTurn, Order, SessionError, TurnStatus};
+use super::{Desk, WIDE, after, items, names, page, within};
+use crate::ledger::sessions::{NewConversation, NewTurn, Order, Place, SessionError, TurnStatus};
 
 const CALL: CallId = CallId::from_bits(1);
 const ID: ConversationId = ConversationId::from_bits(7);
@@ -38,7 +38,7 @@ async fn nothing_of_another_account_is_there() {
     not_found(ledger.history(him, within(7), WIDE).await.map(|list| format!("{list:?}")));
     not_found(ledger.conversation_items(him, ID, all()).await.map(|list| format!("{list:?}")));
     assert_eq!(ledger.conversation(him, ID).await.unwrap(), None);
-    assert_eq!(ledger.conversation_by_name(him, "main").await.unwrap(), None);
+    assert_eq!(desk.named(him, "main").await, Place::Root);
     for item in ["s", "q", "a"] {
         assert_eq!(ledger.conversation_item(him, ID, item).await.unwrap(), None);
         assert_eq!(ledger.item(him, item).await.unwrap(), None);
@@ -55,8 +55,7 @@ async fn nothing_of_another_account_is_there() {
     assert_eq!(ledger.session_bytes(him), 0);
     // A name is an account's own.
     assert!(ledger.create_conversation(him, named(9)).await.unwrap());
-    let own = ledger.conversation_by_name(him, "main").await.unwrap().unwrap();
-    assert_eq!(own.id, ConversationId::from_bits(9));
+    assert_eq!(desk.named(him, "main").await, within(9));
     let new = NewConversation {
         id: ConversationId::from_bits(10),
         name: None,
@@ -76,7 +75,9 @@ async fn nothing_of_another_account_is_there() {
     desk.ada = ada;
     assert_eq!(desk.ledger().session_bytes(desk.ada.id), bytes);
     assert_eq!(desk.listed(7).await, "s q a");
-    assert_eq!(desk.history(after(2)).await.unwrap(), "s q a q2");
+    assert_eq!(desk.history(after(1)).await.unwrap(), "s q a");
+    let input = desk.ledger().input_items(desk.ada.id, CallId::from_bits(2), all()).await.unwrap();
+    assert_eq!(names(&input.items), "q2");
     assert_eq!(desk.ledger().conversation(desk.ada.id, ID).await.unwrap().unwrap().metadata, "{}");
     let stored = desk.ledger().response(desk.ada.id, CallId::from_bits(2)).await.unwrap().unwrap();
     assert_eq!(stored.status, TurnStatus::Queued);

@@ -210,20 +210,17 @@ async fn the_newest_part_of_a_history_ends_with_what_is_enough_or_with_the_bound
             (0, all, "none", "", false),
         ] {
             let (bounds, enough) = (Bounds { items_max, bytes_max }, enough.to_owned());
-            let is_enough = move |item: &Item| item.id == enough;
-            let recent = desk
-                .ledger()
-                .recent_history(desk.ada.id, place, bounds, is_enough, |recent| recent)
-                .await
-                .unwrap();
+            let read = move |item: Item| (item.clone(), item.id == enough);
+            let recent = desk.ledger().recent_history(desk.ada.id, place.into(), bounds, read).await.unwrap();
             assert_eq!((names(&recent.items).as_str(), recent.is_whole), (expected, is_whole), "{place:?}");
+            assert_eq!(recent.place, place);
         }
     }
     // What was deleted before that is in nobody's way who does not need it.
     assert!(desk.ledger().delete_response(desk.ada.id, CallId::from_bits(1)).await.unwrap());
     let recent = |enough: &'static str| {
-        let is_enough = move |item: &Item| item.id == enough;
-        desk.ledger().recent_history(desk.ada.id, after(2), super::WIDE, is_enough, |recent| recent)
+        let read = move |item: Item| (item.clone(), item.id == enough);
+        desk.ledger().recent_history(desk.ada.id, after(2).into(), super::WIDE, read)
     };
     assert_eq!(names(&recent("q3").await.unwrap().items), "q3 a2");
     assert!(matches!(recent("none").await, Err(SessionError::Broken)));
