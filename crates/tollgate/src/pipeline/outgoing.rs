@@ -120,7 +120,7 @@ impl Outgoing {
         match self {
             Outgoing::Chat(request) => ChatStream::new(request.usage_asked(), request.bound().n),
             Outgoing::Text(request) => {
-                ChatStream::of_text(request.usage_asked(), request.bound().n, request.echoed_bytes())
+                ChatStream::of_text(request.usage_asked(), request.bound().n, request.echo().clone())
             }
             // They do not stream, so nothing is read by it.
             Outgoing::Embeddings(_) => ChatStream::new(false, 1),
@@ -139,7 +139,7 @@ impl Outgoing {
     pub(super) fn read(&self, form: Form, body: Bytes) -> Result<Whole, ReplyFault> {
         Ok(match self {
             Outgoing::Chat(_) => Whole::Chat(ChatReply::parse(body)?),
-            Outgoing::Text(request) => Whole::Chat(ChatReply::parse_text(body, request.echoed_bytes())?),
+            Outgoing::Text(request) => Whole::Chat(ChatReply::parse_text(body, request.echo().clone())?),
             Outgoing::Embeddings(request) => Whole::Embeddings(EmbeddingsReply::parse(&body, form, request)?),
         })
     }
