@@ -36,6 +36,7 @@ pub struct TextRequest {
 impl TextRequest {
     /// Reads the fields of `body`.
     pub(super) fn read(body: &Bytes, object: &Object<'_>) -> Result<TextRequest, RequestError> {
+        parameters::refuse_ambiguous(object.fields())?;
         object.fields().iter().try_for_each(check)?;
         let prompt = object.raw("prompt").ok_or_else(|| RequestError::missing("prompt"))?;
         let counted = count("prompt", prompt, Empty::Taken)?;
@@ -128,11 +129,11 @@ impl TextRequest {
     }
 }
 
-/// Refuses what no server of texts could take as it is meant, and what it could take for something that is read here.
+/// Refuses what no server of texts could take as it is meant, and what it could take for something that is read here
+/// alone.
 fn check(field: &Field<'_>) -> Result<(), RequestError> {
     let key = field.key.as_ref();
     parameters::refuse_other_spelling(key, &READ, key)?;
-    parameters::refuse_alias(key)?;
     parameters::refuse_unpriced(key, field.value)?;
     match key {
         // Its size in tokens is that of what it unpacks to.

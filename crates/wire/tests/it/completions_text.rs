@@ -68,6 +68,10 @@ fn what_no_server_can_do_is_refused_with_its_place() {
         (json!({"Max_Tokens": 9}), "invalid_value", "Max_Tokens"),
         (json!({"N": 9}), "invalid_value", "N"),
         (json!({"Echo": true}), "invalid_value", "Echo"),
+        // A server that matches keys without regard to case knows more of them than those of this dialect.
+        (json!({"Max_Completion_Tokens": 9}), "invalid_value", "Max_Completion_Tokens"),
+        (json!({"Service_Tier": "priority"}), "invalid_value", "Service_Tier"),
+        (json!({"auto_max_new_tokens": true}), "unsupported_parameter", "auto_max_new_tokens"),
         (json!({"n_predict": 9}), "unsupported_parameter", "n_predict"),
         (json!({"max_new_tokens": 9}), "unsupported_parameter", "max_new_tokens"),
         (json!({"max_completion_tokens": 9}), "unsupported_parameter", "max_completion_tokens"),
