@@ -147,8 +147,9 @@ async fn open_stream(
         });
     }
     let keep_alive = worker.gateway.config.server.keep_alive;
-    let chat = prepared.request.answer_stream();
-    let mut relay = Relay::new(response.into_body(), chat, record.telling(), upstream, keep_alive, deadline);
+    let (body, event_bytes_max) = (response.into_body(), prepared.request.event_bytes_max());
+    let (chat, telling) = (prepared.request.answer_stream(), record.telling());
+    let mut relay = Relay::new(body, event_bytes_max, chat, telling, upstream, keep_alive, deadline);
     relay.read_first(upstream.config.timeouts.first_byte).await?;
     Ok(Answer::Stream(Box::new(relay)))
 }
