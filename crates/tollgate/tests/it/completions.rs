@@ -228,6 +228,36 @@ async fn a_stream_that_breaks_is_charged_for_all_but_the_prompt_that_it_repeated
 }
 
 #[tokio::test]
+async fn who_takes_its_prompt_back_and_leaves_pays_for_what_was_read() {
+    for (abort, ending) in [
+        ("drain", ("client_gone", "drained", "reported")),
+        ("estimate", ("client_gone", "relayed", "estimated")),
+        ("void", ("client_gone", "waived", "none")),
+    ] {
+        let toml = format!("abort = \"{abort}\"\n{MODELS}");
+        let gateway = Gateway::start_with(Setup { toml, ..Setup::default() }).await;
+        let text = "Once upon a time [[sim gap_ms=300]]";
+        let mut body = prompt("openai-community/gpt2", json!(text));
+        body["max_tokens"] = json!(0);
+        body["echo"] = json!(true);
+        body["stream"] = json!(true);
+        let mut stream = Stream::of(Dialect::Completions.open(&gateway.client, &body).await);
+        let call = stream.call_id();
+        let event = stream.next().await.expect("an event");
+        let event: Value = serde_json::from_slice(&event.data).expect("JSON");
+        assert_eq!(event["choices"][0]["text"], text);
+        drop(stream);
+        gateway.settled().await;
+        let receipt = gateway.books().receipt(&call).await;
+        let input = if abort == "void" { 0 } else { text.len().div_ceil(4) as u64 };
+        assert_eq!((receipt.ending(), receipt.input, receipt.output), (ending, input, 0), "{abort}");
+        assert_eq!(receipt.charge, GPT2.cost(input, 0), "{abort}");
+        gateway.books().check().await;
+        assert!(gateway.finish().await);
+    }
+}
+
+#[tokio::test]
 async fn a_long_prompt_is_repeated_in_one_event() {
     let raw = Raw::start().await;
     let gateway = Gateway::start_with(raw.setup_with("completions = \"openai\"")).await;

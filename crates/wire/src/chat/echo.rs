@@ -36,6 +36,11 @@ impl Echo {
         Echo { prompts, repeated }
     }
 
+    /// Whether something was repeated.
+    pub(super) fn has_begun(&self) -> bool {
+        self.repeated.iter().any(|repeated| *repeated != Some(0))
+    }
+
     /// Whether some choice may still repeat its prompt.
     pub(super) fn is_open(&self) -> bool {
         self.repeated.iter().any(Option::is_some)

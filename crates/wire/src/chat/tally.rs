@@ -44,6 +44,12 @@ impl Tally {
         self.reported.map(|usage| Report { usage, stale })
     }
 
+    /// Whether what came is an answer also where it has no tokens: vectors, or a prompt that was wanted back.
+    #[must_use]
+    pub fn answers_without_tokens(&self) -> bool {
+        self.vectors > 0 || self.echo.has_begun()
+    }
+
     /// Notes the upstream's names of the answer, unless they are known already.
     pub(crate) fn note_names(&mut self, id: Option<&str>, model: Option<&str>) {
         if self.upstream_id.is_none() {
