@@ -38,7 +38,7 @@ const SLUG_BYTES_MAX: usize = 64;
 /// A good answer, or the good beginning of one.
 pub(super) enum Answer {
     /// The whole answer.
-    Whole(Whole),
+    Whole(Box<Whole>),
     /// A stream whose first event has arrived.
     Stream(Box<Relay>),
 }
@@ -166,7 +166,7 @@ async fn read_whole(
         Ok(reply) if record.names_the_end() && reply.finish() == Finish::Unsaid => {
             Err(Failure::Malformed("its finish_reason is unknown".to_owned()))
         }
-        Ok(reply) => Ok(Answer::Whole(reply)),
+        Ok(reply) => Ok(Answer::Whole(Box::new(reply))),
         Err(ReplyFault::Error(error)) => Err(Failure::InBand(error)),
         Err(ReplyFault::Malformed(why)) => Err(Failure::Malformed(why.to_owned())),
     }

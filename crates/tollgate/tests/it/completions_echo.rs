@@ -9,7 +9,7 @@ use crate::harness::{Gateway, Setup};
 use crate::raw::{DONE, RAW_MODEL, Raw, STREAM_HEAD};
 
 /// A chunk of a completion at the raw upstream.
-fn text_chunk(text: &str, finish_reason: Value) -> String {
+fn text_chunk(text: &str, finish_reason: &Value) -> String {
     let choice = json!({"index": 0, "text": text, "logprobs": null, "finish_reason": finish_reason});
     format!("data: {}\n\n", json!({"id": "c", "object": "text_completion", "choices": [choice]}))
 }
@@ -24,7 +24,7 @@ async fn a_stream_that_breaks_is_charged_for_all_but_the_prompt_that_it_repeated
     let repeated = body["prompt"].as_str().expect("a text").to_owned();
     // One server repeats the prompt in two pieces, another does not know how to.
     for pieces in [&[&repeated[..9], &repeated[9..], " It was", " old."][..], &[" It was", " old."]] {
-        let said: String = pieces.iter().map(|piece| text_chunk(piece, Value::Null)).collect();
+        let said: String = pieces.iter().map(|piece| text_chunk(piece, &Value::Null)).collect();
         let said = format!("{STREAM_HEAD}{said}");
         let asked = Dialect::Completions.open(&gateway.client, &body);
         let (response, _) = tokio::join!(asked, raw.answer(said.as_bytes()));
@@ -77,7 +77,7 @@ async fn a_long_prompt_is_repeated_in_one_event() {
     let mut body = prompt(RAW_MODEL, json!(long));
     body["stream"] = json!(true);
     body["echo"] = json!(true);
-    let said = format!("{STREAM_HEAD}{}{DONE}", text_chunk(&format!("{long}end"), json!("stop")));
+    let said = format!("{STREAM_HEAD}{}{DONE}", text_chunk(&format!("{long}end"), &json!("stop")));
     let asked = Dialect::Completions.open(&gateway.client, &body);
     let (response, _) = tokio::join!(asked, raw.answer(said.as_bytes()));
     let stream = Stream::of(response);

@@ -111,7 +111,7 @@ fn a_call_is_bounded_by_its_bytes_its_tokens_and_all_its_completions() {
 
 /// What stands for generated text in an answer to a request with these fields, to which the choices add these texts.
 fn generated(fields: Value, texts: &[(usize, &str)]) -> u64 {
-    let request = text(fields).unwrap();
+    let request = text(fields).expect("a request");
     let mut stream = ChatStream::of_text(false, request.bound().n, request.echo().clone());
     for (index, text) in texts {
         let chunk = json!({"choices": [{"index": index, "text": text}]}).to_string();
