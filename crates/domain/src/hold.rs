@@ -74,7 +74,7 @@ impl CallBound {
             affordable_output_tokens: affordable.unwrap_or(0),
         };
         if let Some(asked) = self.output_tokens {
-            // Nobody sends a limit of nothing.
+            // A server may make a token of a limit of nothing.
             let asked = asked.max(1);
             return if fits(asked) { Ok(quote(asked, false)) } else { Err(refuse(asked)) };
         }

@@ -27,8 +27,6 @@ pub(crate) struct Counted {
     pub(crate) tokens_given: u64,
     /// Bytes as written, of texts.
     pub(crate) written_bytes: u64,
-    /// Bytes of the texts themselves.
-    pub(crate) text_bytes: u64,
     /// What they are taken for where nobody counts them.
     pub(crate) tokens_estimate: u64,
 }
@@ -95,7 +93,6 @@ impl Counter {
         }
         self.counted.texts += 1;
         self.counted.written_bytes += raw.len() as u64;
-        self.counted.text_bytes += len;
         self.counted.tokens_estimate += estimate_tokens(len);
         Ok(())
     }

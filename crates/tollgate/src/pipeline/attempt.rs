@@ -38,7 +38,7 @@ const SLUG_BYTES_MAX: usize = 64;
 /// A good answer, or the good beginning of one.
 pub(super) enum Answer {
     /// The whole answer.
-    Whole(Whole),
+    Whole(Box<Whole>),
     /// A stream whose first event has arrived.
     Stream(Box<Relay>),
 }
@@ -147,8 +147,9 @@ async fn open_stream(
         });
     }
     let keep_alive = worker.gateway.config.server.keep_alive;
-    let chat = prepared.request.answer_stream();
-    let mut relay = Relay::new(response.into_body(), chat, record.telling(), upstream, keep_alive, deadline);
+    let (body, event_bytes_max) = (response.into_body(), prepared.request.event_bytes_max());
+    let (chat, telling) = (prepared.request.answer_stream(), record.telling());
+    let mut relay = Relay::new(body, event_bytes_max, chat, telling, upstream, keep_alive, deadline);
     relay.read_first(upstream.config.timeouts.first_byte).await?;
     Ok(Answer::Stream(Box::new(relay)))
 }
@@ -165,7 +166,7 @@ async fn read_whole(
         Ok(reply) if record.names_the_end() && reply.finish() == Finish::Unsaid => {
             Err(Failure::Malformed("its finish_reason is unknown".to_owned()))
         }
-        Ok(reply) => Ok(Answer::Whole(reply)),
+        Ok(reply) => Ok(Answer::Whole(Box::new(reply))),
         Err(ReplyFault::Error(error)) => Err(Failure::InBand(error)),
         Err(ReplyFault::Malformed(why)) => Err(Failure::Malformed(why.to_owned())),
     }

@@ -17,6 +17,9 @@ use crate::upstream::Upstream;
 /// The largest whole answer in text that is read: far above any model's longest output.
 const TEXT_BYTES_MAX: usize = 64 << 20;
 
+/// The longest event of a chat. Tool arguments in one chunk are the longest seen, tens of kilobytes.
+const EVENT_BYTES_MAX: usize = 1 << 20;
+
 /// The largest list of vectors that is read: 2,048 of 4,096 numbers, each of 22 characters, which is a 64-bit float.
 const VECTORS_BYTES_MAX: usize = 192 << 20;
 
@@ -120,10 +123,19 @@ impl Outgoing {
         match self {
             Outgoing::Chat(request) => ChatStream::new(request.usage_asked(), request.bound().n),
             Outgoing::Text(request) => {
-                ChatStream::of_text(request.usage_asked(), request.bound().n, request.echoed_bytes())
+                ChatStream::of_text(request.usage_asked(), request.bound().n, request.echo().clone())
             }
             // They do not stream, so nothing is read by it.
             Outgoing::Embeddings(_) => ChatStream::new(false, 1),
+        }
+    }
+
+    /// The most bytes of one event of a stream that are relayed.
+    pub(super) fn event_bytes_max(&self) -> usize {
+        match self {
+            // All of a prompt is repeated in one event, with the probabilities of its tokens.
+            Outgoing::Text(_) => TEXT_BYTES_MAX,
+            Outgoing::Chat(_) | Outgoing::Embeddings(_) => EVENT_BYTES_MAX,
         }
     }
 
@@ -139,7 +151,7 @@ impl Outgoing {
     pub(super) fn read(&self, form: Form, body: Bytes) -> Result<Whole, ReplyFault> {
         Ok(match self {
             Outgoing::Chat(_) => Whole::Chat(ChatReply::parse(body)?),
-            Outgoing::Text(request) => Whole::Chat(ChatReply::parse_text(body, request.echoed_bytes())?),
+            Outgoing::Text(request) => Whole::Chat(ChatReply::parse_text(body, request.echo().clone())?),
             Outgoing::Embeddings(request) => Whole::Embeddings(EmbeddingsReply::parse(&body, form, request)?),
         })
     }

@@ -17,9 +17,6 @@ use wire::sse::{self, Decoder};
 use super::Failure;
 use crate::upstream::{Secrets, SendError, Upstream};
 
-/// The longest event that is relayed. Tool arguments in one chunk are the longest seen, tens of kilobytes.
-const EVENT_BYTES_MAX: usize = 1 << 20;
-
 /// What is read after the end mark at one go: only the end of the body belongs there.
 const LEFTOVER_FRAMES_MAX: usize = 4;
 
@@ -50,6 +47,7 @@ pub(super) enum Turn {
 impl Relay {
     pub(super) fn new(
         body: Incoming,
+        event_bytes_max: usize,
         chat: ChatStream,
         telling: Option<Box<Telling>>,
         upstream: &Upstream,
@@ -58,7 +56,7 @@ impl Relay {
     ) -> Relay {
         Relay {
             body,
-            decoder: Decoder::new(EVENT_BYTES_MAX),
+            decoder: Decoder::new(event_bytes_max),
             chat,
             telling,
             first: None,

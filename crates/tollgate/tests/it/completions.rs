@@ -9,11 +9,12 @@ use crate::client::{Reply, Stream};
 use crate::dialects::{Dialect, Seen};
 use crate::dialects_endings::{Row, rows};
 use crate::harness::{Gateway, Setup};
+use crate::idempotency::assert_replayed;
 use crate::rates::{Rates, cost_in};
 use crate::raw::{RAW_MODEL, Raw, reply};
 
 /// The base models of the tests at Hugging Face.
-const MODELS: &str = r#"
+pub(crate) const MODELS: &str = r#"
 [models."openai-community/gpt2"]
 provider = "huggingface"
 kind = "completions"
@@ -43,7 +44,7 @@ strategy = "ordered"
 offers = ["huggingface/openai/gpt-oss-20b", "huggingface/coder", "huggingface/coder-featherless"]
 "#;
 
-const GPT2: Rates = Rates::milli(100, 200);
+pub(crate) const GPT2: Rates = Rates::milli(100, 200);
 const CODER: Rates = Rates::milli(300, 400);
 
 /// What a server may put around one prompt, in tokens.
@@ -53,7 +54,7 @@ fn setup() -> Setup {
     Setup { toml: MODELS.to_owned(), ..Setup::default() }
 }
 
-fn prompt(model: &str, prompt: Value) -> Value {
+pub(crate) fn prompt(model: &str, prompt: Value) -> Value {
     let mut body = json!({"model": model, "max_tokens": 8});
     body["prompt"] = prompt;
     body
@@ -193,6 +194,27 @@ async fn an_ending_is_told_and_charged_as_that_of_a_chat() {
         assert_eq!(ending(&seen).await, ending(&chat).await);
     }
     gateway.books().check().await;
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
+async fn a_request_that_is_repeated_with_its_key_is_completed_once() {
+    let gateway = Gateway::start_with(setup()).await;
+    for streamed in [false, true] {
+        let mut body = prompt("openai-community/gpt2", json!(["Once upon a time", "Once more"]));
+        body["stream"] = json!(streamed);
+        let key = format!("\"once-{streamed}\"");
+        let headers = [("content-type", "application/json"), ("idempotency-key", key.as_str())];
+        let send = async || {
+            let (method, text) = (hyper::Method::POST, body.to_string());
+            Reply::read(gateway.client.send_with(method, "/v1/completions", &headers, text).await).await
+        };
+        let (before, first) = (asked(&gateway).len(), send().await);
+        assert_eq!(first.status, 200, "{first:?}");
+        assert_replayed(&first, &send().await);
+        assert_eq!(asked(&gateway).len(), before + 1);
+    }
+    assert_eq!(gateway.books().check().await.len(), 2);
     assert!(gateway.finish().await);
 }
 

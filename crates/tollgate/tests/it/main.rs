@@ -14,6 +14,7 @@ mod chat;
 mod client;
 mod collector;
 mod completions;
+mod completions_echo;
 mod composed;
 mod configured;
 mod conversations;

@@ -1,6 +1,7 @@
 //! Chat completions: the request, one whole answer, one streamed answer.
 
 pub(crate) mod answer;
+mod echo;
 pub(crate) mod parameters;
 mod pattern;
 mod prompt;
@@ -12,6 +13,7 @@ mod tally;
 pub(crate) mod usage;
 
 pub use crate::request_error::RequestError;
+pub use echo::Echo;
 pub use prompt::{IMAGE_TOKENS_ESTIMATED, MESSAGE_TOKENS, TOOL_TOKENS};
 pub(crate) use prompt::{MESSAGES_MAX, SETTINGS};
 pub use reply::{ChatReply, ReplyFault};

@@ -49,10 +49,12 @@ const READ: [&str; 20] = [
 ];
 
 /// Other servers' names of the output limit and of `n`, each with the standard one. A server that knows them would
-/// read them past what the call was held for, so they are refused. The first two are llama.cpp's.
-const ALIASES: [(&str, &str); 6] = [
+/// read them past what the call was held for, so they are refused. The first two are llama.cpp's; the third, of
+/// text-generation-webui, writes as much as fits into the context.
+const ALIASES: [(&str, &str); 7] = [
     ("n_predict", "max_tokens"),
     ("n_cmpl", "n"),
+    ("auto_max_new_tokens", "max_tokens"),
     ("max_length", "max_tokens"),
     ("max_new_tokens", "max_tokens"),
     ("max_tokens_to_sample", "max_tokens"),
@@ -72,7 +74,7 @@ pub(crate) fn refuse_ambiguous(fields: &[Field<'_>]) -> Result<(), RequestError>
 }
 
 /// Refuses `key` when it is another server's name of a limit, in any case of its letters.
-pub(crate) fn refuse_alias(key: &str) -> Result<(), RequestError> {
+fn refuse_alias(key: &str) -> Result<(), RequestError> {
     let folded = folded(key);
     match ALIASES.iter().find(|(alias, _)| *alias == folded) {
         Some((_, standard)) => {

@@ -5,6 +5,7 @@ use domain::{Money, Usage, UsageSource};
 use thiserror::Error;
 
 use super::answer::{Answer, FINISHED_WITH_ERROR, Shape};
+use super::echo::Echo;
 use super::tally::Tally;
 use super::{rewrite, usage};
 use crate::error::UpstreamError;
@@ -33,19 +34,19 @@ impl ChatReply {
     /// # Errors
     /// When it is an error after all, or no answer, or one that did not finish.
     pub fn parse(body: Bytes) -> Result<ChatReply, ReplyFault> {
-        ChatReply::of_shape(Shape::Chat, 0, body)
+        ChatReply::of_shape(Shape::Chat, Echo::default(), body)
     }
 
-    /// The same for completions, which repeat `echoed_bytes` of their prompts first.
+    /// The same for completions, which repeat their prompts first.
     ///
     /// # Errors
     /// The same.
-    pub fn parse_text(body: Bytes, echoed_bytes: u64) -> Result<ChatReply, ReplyFault> {
-        ChatReply::of_shape(Shape::Text, echoed_bytes, body)
+    pub fn parse_text(body: Bytes, echo: Echo) -> Result<ChatReply, ReplyFault> {
+        ChatReply::of_shape(Shape::Text, echo, body)
     }
 
-    fn of_shape(shape: Shape, echo_left: u64, body: Bytes) -> Result<ChatReply, ReplyFault> {
-        let mut tally = Tally { events: 1, echo_left, ..Tally::default() };
+    fn of_shape(shape: Shape, echo: Echo, body: Bytes) -> Result<ChatReply, ReplyFault> {
+        let mut tally = Tally { events: 1, echo, ..Tally::default() };
         let text = text_of(&body)?;
         let answer = Answer::read(text).ok_or(ReplyFault::Malformed("the body is no JSON of an answer"))?;
         if answer.is_error() {
@@ -97,7 +98,7 @@ fn read(shape: Shape, answer: &Answer<'_>, tally: &mut Tally) -> Result<(), Repl
         return Err(ReplyFault::Malformed("it has no choices"));
     }
     tally.note_names(answer.id.map(|raw| raw.get()), answer.model.map(|raw| raw.get()));
-    for choice in answer.choices() {
+    for (position, choice) in answer.choices().enumerate() {
         match shape {
             Shape::Chat if choice.message.is_none() => {
                 return Err(ReplyFault::Malformed("a choice has no message"));
@@ -107,7 +108,7 @@ fn read(shape: Shape, answer: &Answer<'_>, tally: &mut Tally) -> Result<(), Repl
             }
             _ => {}
         }
-        match tally.note_choice(shape, choice) {
+        match tally.note_choice(shape, choice.index(position), choice) {
             None => return Err(ReplyFault::Malformed("a choice has no finish_reason: it is not whole")),
             Some("\"error\"") => {
                 return Err(ReplyFault::Error(UpstreamError::read(200, FINISHED_WITH_ERROR.as_bytes())));

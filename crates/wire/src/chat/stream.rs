@@ -6,6 +6,7 @@ use bytes::Bytes;
 use domain::{Money, Usage, UsageSource};
 
 use super::answer::{Answer, FINISHED_WITH_ERROR, Shape};
+use super::echo::Echo;
 use super::pattern::Pattern;
 use super::tally::Tally;
 use super::{rewrite, usage};
@@ -61,10 +62,10 @@ impl ChatStream {
         ChatStream::of_shape(Shape::Chat, usage_asked, n, Tally::default())
     }
 
-    /// The same of `n` completions, which repeat `echoed_bytes` of their prompts first.
+    /// The same of `n` completions, which repeat their prompts first.
     #[must_use]
-    pub fn of_text(usage_asked: bool, n: u32, echoed_bytes: u64) -> ChatStream {
-        let tally = Tally { echo_left: echoed_bytes, ..Tally::default() };
+    pub fn of_text(usage_asked: bool, n: u32, echo: Echo) -> ChatStream {
+        let tally = Tally { echo, ..Tally::default() };
         ChatStream::of_shape(Shape::Text, usage_asked, n, tally)
     }
 
@@ -103,7 +104,7 @@ impl ChatStream {
     pub fn event(&mut self, data: Bytes) -> Step {
         self.tally.events += 1;
         if let Some(text_len) = self.pattern.text_len(&data) {
-            self.tally.note_text(text_len);
+            self.tally.relayed_bytes += text_len;
             return Step::Forward(sse::frame(&data));
         }
         let Ok(text) = str::from_utf8(&data) else { return self.malformed() };
@@ -137,7 +138,8 @@ impl ChatStream {
             return self.error(FINISHED_WITH_ERROR);
         }
         if found.is_none() {
-            if let Some(part) = answer.only_text(self.shape) {
+            // What may be repeated has to be looked at.
+            if let Some(part) = answer.only_text(self.shape).filter(|_| !self.tally.echo.is_open()) {
                 self.pattern.learn(text, part);
             }
             return Step::Forward(sse::frame(text.as_bytes()));
@@ -197,7 +199,7 @@ impl ChatStream {
         for (position, choice) in answer.choices().enumerate() {
             let index = choice.index(position);
             self.seen.insert(index);
-            if let Some(reason) = self.tally.note_choice(self.shape, choice) {
+            if let Some(reason) = self.tally.note_choice(self.shape, index, choice) {
                 self.finished.insert(index);
                 self.failed |= reason == "\"error\"";
             }

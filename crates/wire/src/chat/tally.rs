@@ -4,6 +4,7 @@ use domain::Usage;
 use domain::outcome::Report;
 
 use super::answer::{Choice, Delta, Shape, ToolCall};
+use super::echo::Echo;
 use super::usage::Reading;
 use crate::json;
 
@@ -31,8 +32,8 @@ pub struct Tally {
     pub events: u64,
     /// Vectors, which are an answer without tokens.
     pub vectors: u64,
-    /// Bytes of the prompt that are still to be repeated before what is generated.
-    pub(crate) echo_left: u64,
+    /// What is still to be repeated of the prompts before what is generated.
+    pub(crate) echo: Echo,
 }
 
 impl Tally {
@@ -41,6 +42,12 @@ impl Tally {
     pub fn report(&self) -> Option<Report> {
         let stale = self.relayed_bytes > self.reported_bytes;
         self.reported.map(|usage| Report { usage, stale })
+    }
+
+    /// Whether what came is an answer also where it has no tokens: vectors, or a prompt that was wanted back.
+    #[must_use]
+    pub fn answers_without_tokens(&self) -> bool {
+        self.vectors > 0 || self.echo.has_begun()
     }
 
     /// Notes the upstream's names of the answer, unless they are known already.
@@ -53,19 +60,19 @@ impl Tally {
         }
     }
 
-    /// Counts text that is generated, or a prompt that is repeated.
-    pub(super) fn note_text(&mut self, bytes: u64) {
-        let echoed = bytes.min(self.echo_left);
-        self.echo_left -= echoed;
-        self.relayed_bytes += bytes - echoed;
-    }
-
-    /// Counts what a choice adds. Returns its finish reason when it has one.
-    pub(super) fn note_choice<'a>(&mut self, shape: Shape, choice: &Choice<'a>) -> Option<&'a str> {
-        self.note_text(match shape {
-            Shape::Chat => [&choice.delta, &choice.message].into_iter().flatten().map(generated_bytes).sum(),
-            Shape::Text => choice.text.map_or(0, |text| json::text_len(text.get())),
-        });
+    /// Counts what the choice of that index adds. Returns its finish reason when it has one.
+    pub(super) fn note_choice<'a>(
+        &mut self,
+        shape: Shape,
+        index: usize,
+        choice: &Choice<'a>,
+    ) -> Option<&'a str> {
+        self.relayed_bytes += match shape {
+            Shape::Chat => {
+                [&choice.delta, &choice.message].into_iter().flatten().map(generated_bytes).sum::<u64>()
+            }
+            Shape::Text => choice.text.map_or(0, |text| self.echo.generated(index, text.get())),
+        };
         let reason = choice.finish_reason.map(|raw| raw.get()).filter(|raw| *raw != "\"\"")?;
         let text = json::string(reason).unwrap_or_default();
         self.finish_reason = Some(text.chars().take(NAME_BYTES_MAX).collect());

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use domain::CallBound;
-use domain::usage::{BYTES_PER_TOKEN, TOKENS_MAX};
+use domain::usage::TOKENS_MAX;
 
 use super::request::{HERE, OUTPUT_TOKENS_DEFAULT, READ};
-use crate::chat::{SETTINGS, parameters};
+use crate::chat::{Echo, SETTINGS, parameters};
 use crate::forward::{Forward, Kept, Original};
 use crate::json::Field;
 use crate::object::Object;
@@ -30,15 +30,16 @@ pub struct TextRequest {
     n: u32,
     prompt: Counted,
     input_tokens: u64,
-    echo: bool,
+    echo: Echo,
 }
 
 impl TextRequest {
     /// Reads the fields of `body`.
     pub(super) fn read(body: &Bytes, object: &Object<'_>) -> Result<TextRequest, RequestError> {
+        parameters::refuse_ambiguous(object.fields())?;
         object.fields().iter().try_for_each(check)?;
         let prompt = object.raw("prompt").ok_or_else(|| RequestError::missing("prompt"))?;
-        let prompt = count("prompt", prompt, Empty::Taken)?;
+        let counted = count("prompt", prompt, Empty::Taken)?;
         let echo = object.boolean("echo")?.unwrap_or(false);
         let stream = object.boolean("stream")?.unwrap_or(false);
         let usage_asked = parameters::usage_asked(object.raw("stream_options").unwrap_or("null"))?;
@@ -47,6 +48,7 @@ impl TextRequest {
         if let Some(raw) = object.raw("logprobs") {
             parameters::integer("logprobs", raw, 0, parameters::TOP_LOGPROBS_MAX)?;
         }
+        let each = object.raw("n").map_or(Ok(1), parameters::choices)?;
         let text = str::from_utf8(body).unwrap_or_default();
         let kept = object.fields().iter().filter_map(|field| Kept::of(text, field)).collect();
         Ok(TextRequest {
@@ -57,10 +59,10 @@ impl TextRequest {
             stream,
             usage_asked: stream && usage_asked,
             output_tokens: output_limit(object, echo)?,
-            n: completions(object, &prompt)?,
-            input_tokens: bound(&prompt, object.fields()),
-            prompt,
-            echo,
+            n: completions(&counted, each)?,
+            input_tokens: bound(&counted, object.fields()),
+            prompt: counted,
+            echo: if echo { Echo::of(prompt, each) } else { Echo::default() },
         })
     }
 
@@ -113,15 +115,10 @@ impl TextRequest {
         self.prompt.tokens_estimate
     }
 
-    /// Bytes of the prompts that the answer repeats, which nobody generated: exact for texts, four for every token that
-    /// was given as a number.
+    /// What the answer repeats of the prompts.
     #[must_use]
-    pub fn echoed_bytes(&self) -> u64 {
-        if !self.echo {
-            return 0;
-        }
-        let once = self.prompt.text_bytes + self.prompt.tokens_given * BYTES_PER_TOKEN;
-        once * u64::from(self.n) / self.prompt.texts.max(1)
+    pub fn echo(&self) -> &Echo {
+        &self.echo
     }
 
     /// The body to send, with its output limit: servers without one have limits of their own, or none.
@@ -132,11 +129,11 @@ impl TextRequest {
     }
 }
 
-/// Refuses what no server of texts could take as it is meant, and what it could take for something that is read here.
+/// Refuses what no server of texts could take as it is meant, and what it could take for something that is read here
+/// alone.
 fn check(field: &Field<'_>) -> Result<(), RequestError> {
     let key = field.key.as_ref();
     parameters::refuse_other_spelling(key, &READ, key)?;
-    parameters::refuse_alias(key)?;
     parameters::refuse_unpriced(key, field.value)?;
     match key {
         // Its size in tokens is that of what it unpacks to.
@@ -156,9 +153,8 @@ fn output_limit(object: &Object<'_>, echo: bool) -> Result<u64, RequestError> {
     parameters::integer("max_tokens", raw, u64::from(!echo), parameters::OUTPUT_TOKENS_MAX)
 }
 
-/// How many completions are asked for in all.
-fn completions(object: &Object<'_>, prompt: &Counted) -> Result<u32, RequestError> {
-    let each = object.raw("n").map_or(Ok(1), parameters::choices)?;
+/// How many completions are asked for in all, with `each` of every prompt.
+fn completions(prompt: &Counted, each: u32) -> Result<u32, RequestError> {
     let all = prompt.texts.saturating_mul(u64::from(each));
     match u32::try_from(all) {
         Ok(all) if u64::from(all) <= parameters::N_MAX => Ok(all),

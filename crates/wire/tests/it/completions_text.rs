@@ -5,7 +5,7 @@ use bytes::Bytes;
 use domain::{CallBound, Money, Usage, UsageSource};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use wire::chat::{ChatReply, ChatStream, End, ReplyFault, RequestError, Step};
+use wire::chat::{ChatReply, ChatStream, Echo, End, ReplyFault, RequestError, Step};
 use wire::completions::TextRequest;
 use wire::error::ErrorBody;
 
@@ -68,6 +68,10 @@ fn what_no_server_can_do_is_refused_with_its_place() {
         (json!({"Max_Tokens": 9}), "invalid_value", "Max_Tokens"),
         (json!({"N": 9}), "invalid_value", "N"),
         (json!({"Echo": true}), "invalid_value", "Echo"),
+        // A server that matches keys without regard to case knows more of them than those of this dialect.
+        (json!({"Max_Completion_Tokens": 9}), "invalid_value", "Max_Completion_Tokens"),
+        (json!({"Service_Tier": "priority"}), "invalid_value", "Service_Tier"),
+        (json!({"auto_max_new_tokens": true}), "unsupported_parameter", "auto_max_new_tokens"),
         (json!({"n_predict": 9}), "unsupported_parameter", "n_predict"),
         (json!({"max_new_tokens": 9}), "unsupported_parameter", "max_new_tokens"),
         (json!({"max_completion_tokens": 9}), "unsupported_parameter", "max_completion_tokens"),
@@ -105,35 +109,81 @@ fn a_call_is_bounded_by_its_bytes_its_tokens_and_all_its_completions() {
     }
 }
 
-#[test]
-fn what_is_repeated_was_not_generated() {
-    for (fields, bytes) in [
-        (json!({}), 0),
-        (json!({"echo": true}), 4),
-        (json!({"echo": true, "n": 3, "prompt": "\u{e9}\n"}), 9),
-        (json!({"echo": true, "n": 2, "prompt": ["ab", "cde"]}), 10),
-        (json!({"echo": true, "prompt": [[1, 2], [3]]}), 12),
-    ] {
-        assert_eq!(text(fields.clone()).unwrap().echoed_bytes(), bytes, "{fields}");
-    }
-    let whole = |text: &str, echoed| {
-        let body = json!({"choices": [{"index": 0, "text": text, "finish_reason": "stop"}]}).to_string();
-        ChatReply::parse_text(body.into(), echoed).unwrap().tally().relayed_bytes
-    };
-    assert_eq!((whole("Once upon", 0), whole("Once upon", 4), whole("On", 4)), (9, 5, 0));
-    let mut stream = ChatStream::of_text(false, 2, 5);
-    for (index, text) in [(0, "Onc"), (1, "Once"), (0, "e"), (0, "!"), (1, "\u{1f600}")] {
+/// What stands for generated text in an answer to a request with these fields, to which the choices add these texts.
+fn generated(fields: Value, texts: &[(usize, &str)]) -> u64 {
+    let request = text(fields).expect("a request");
+    let mut stream = ChatStream::of_text(false, request.bound().n, request.echo().clone());
+    for (index, text) in texts {
         let chunk = json!({"choices": [{"index": index, "text": text}]}).to_string();
         assert!(matches!(stream.event(chunk.into()), Step::Forward(_)));
     }
-    assert_eq!(stream.tally().relayed_bytes, 3 + 4 + 1 + 1 + 4 - 5);
+    stream.tally().relayed_bytes
+}
+
+#[test]
+fn what_is_repeated_was_not_generated() {
+    let whole = |fields: Value, text_of_answer: &str| {
+        let choice = json!({"index": 0, "text": text_of_answer, "finish_reason": "stop"});
+        let body = json!({"choices": [choice]}).to_string();
+        let echo = text(fields).unwrap().echo().clone();
+        ChatReply::parse_text(body.into(), echo).unwrap().tally().relayed_bytes
+    };
+    let echoed = || json!({"echo": true});
+    let seen = (whole(json!({}), "Once upon"), whole(echoed(), "Once upon"), whole(echoed(), "On"));
+    assert_eq!(seen, (9, 5, 0));
+    for (fields, texts, bytes) in [
+        // The two choices of a prompt come in turn, each behind its own echo.
+        (
+            json!({"echo": true, "n": 2}),
+            &[(0, "Onc"), (1, "Once"), (0, "e"), (0, "!"), (1, "\u{1f600}")][..],
+            1 + 4,
+        ),
+        (
+            json!({"echo": true, "prompt": ["ab", "c"], "n": 2}),
+            &[(3, "c!"), (1, "ab"), (1, "c"), (0, "a")],
+            2,
+        ),
+        // Of tokens only the number is known, so four bytes of each are taken for them.
+        (json!({"echo": true, "prompt": [[1, 2], [3]]}), &[(1, "12345"), (0, "1234567"), (0, "89")], 1 + 1),
+        (json!({"echo": true, "prompt": [1]}), &[(0, "12345")], 1),
+        (json!({"echo": true, "prompt": ["\u{e9}\n\u{1f600}"]}), &[(0, "\u{e9}\n\u{1f600}x")], 1),
+    ] {
+        assert_eq!(generated(fields.clone(), texts), bytes, "{fields}");
+    }
+}
+
+#[test]
+fn the_echo_of_a_choice_that_has_not_come_hides_nothing_of_another() {
+    let fields = json!({"echo": true, "prompt": ["Once", "a long second prompt"]});
+    assert_eq!(generated(fields, &[(0, "Once"), (0, " upon"), (0, " a time")]), 5 + 7);
+}
+
+#[test]
+fn a_server_that_repeats_nothing_is_counted_from_its_first_text() {
+    let fields = json!({"echo": true, "prompt": "a long prompt of many words"});
+    assert_eq!(generated(fields.clone(), &[(0, "and"), (0, " more"), (0, " more")]), 2 + 5 + 5);
+    assert_eq!(generated(fields, &[(0, "no"), (0, "a long prompt")]), 2 + 13);
+    // Nor does an index that nobody asked for.
+    assert_eq!(generated(json!({"echo": true}), &[(7, "Once")]), 4);
+}
+
+#[test]
+fn chunks_are_recognised_once_all_is_repeated() {
+    let request = text(json!({"echo": true, "prompt": "\u{1f600}bc"})).unwrap();
+    let mut stream = ChatStream::of_text(false, 1, request.echo().clone());
+    // Escapes make a text longer on the wire than it is.
+    for text in ["\\ud83d\\ude00", "b", "c", "d", "e"] {
+        let chunk = CHUNK.replace(" upon", text);
+        assert!(matches!(stream.event(chunk.into()), Step::Forward(_)));
+    }
+    assert_eq!(stream.tally().relayed_bytes, 2);
 }
 
 const CHUNK: &str = r#"{"id":"cmpl-1","object":"text_completion","created":7,"model":"up","choices":[{"index":0,"text":" upon","logprobs":null,"finish_reason":null}]}"#;
 
 #[test]
 fn chunks_pass_as_they_are_and_their_usage_is_held_back() {
-    let mut stream = ChatStream::of_text(true, 1, 0);
+    let mut stream = ChatStream::of_text(true, 1, Echo::default());
     let forward = |stream: &mut ChatStream, chunk: &str| match stream.event(Bytes::from(chunk.to_owned())) {
         Step::Forward(frame) => String::from_utf8(frame.to_vec()).unwrap(),
         other => format!("{other:?}"),
@@ -174,7 +224,7 @@ fn chunks_pass_as_they_are_and_their_usage_is_held_back() {
 fn a_whole_answer_has_texts_that_ended() {
     let choice = |text: &str| json!({"index": 0, "text": text, "logprobs": null, "finish_reason": "stop"});
     let body = json!({"id": "cmpl-1", "choices": [choice("ab"), choice("c")], "usage": {"prompt_tokens": 2, "completion_tokens": 3}});
-    let reply = ChatReply::parse_text(body.to_string().into(), 0).unwrap();
+    let reply = ChatReply::parse_text(body.to_string().into(), Echo::default()).unwrap();
     assert_eq!(reply.tally().relayed_bytes, 3);
     for (choices, why) in [
         (json!([]), "it has no choices"),
@@ -185,7 +235,10 @@ fn a_whole_answer_has_texts_that_ended() {
         (json!([{"index": 0, "text": "ab"}]), "a choice has no finish_reason: it is not whole"),
     ] {
         let body = json!({"choices": choices}).to_string();
-        assert_eq!(ChatReply::parse_text(body.into(), 0).unwrap_err(), ReplyFault::Malformed(why));
+        assert_eq!(
+            ChatReply::parse_text(body.into(), Echo::default()).unwrap_err(),
+            ReplyFault::Malformed(why)
+        );
     }
     // A chat may have such a text beside its message, and counts it once.
     let both = json!({"choices": [{"index": 0, "text": "ab", "message": {"content": "ab"}, "finish_reason": "stop"}]});

@@ -217,6 +217,7 @@ fn no_other_name_of_a_limit_gets_past_it() {
     let table = [
         ("n_predict", "'max_tokens'"),
         ("n_cmpl", "'n'"),
+        ("auto_max_new_tokens", "'max_tokens'"),
         ("max_length", "'max_tokens'"),
         ("max_new_tokens", "'max_tokens'"),
         ("max_tokens_to_sample", "'max_tokens'"),

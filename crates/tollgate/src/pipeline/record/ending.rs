@@ -83,12 +83,14 @@ impl Record {
             output: estimate_tokens(tally.relayed_bytes),
             ..Usage::default()
         };
-        if tally.vectors > 0 && outcome == Outcome::ClientGone {
-            // The rule for endings without output is not for these: they came whole, and have no tokens.
+        let billable = bill(outcome, tally.report(), relayed);
+        let free = billable.rule == BillingRule::NothingGenerated;
+        if free && outcome == Outcome::ClientGone && tally.answers_without_tokens() {
+            // The rule for endings without output is not for these: what was asked for came, and has no tokens.
             let whole = bill(Outcome::Complete, tally.report(), relayed);
             let reported = whole.rule == BillingRule::Reported;
             return Billable { rule: if reported { BillingRule::Drained } else { whole.rule }, ..whole };
         }
-        bill(outcome, tally.report(), relayed)
+        billable
     }
 }
