@@ -24,7 +24,7 @@ pub(super) fn suit(gateway: &Gateway, asked: Asked, route: &mut Route) -> Result
             What::Text(Box::new(request.text))
         }
         other if leave(route, |offer| may_be(offer, ModelKind::Chat)) => other,
-        other => return Err(chats_not(&other, route)),
+        other => return Err(no_chat(&other, route)),
     };
     Ok(Asked { what, wish })
 }
@@ -88,7 +88,7 @@ fn provider<'a>(gateway: &'a Gateway, offer: &Offer) -> Option<&'a ProviderConfi
 }
 
 /// Why none of the route's offers takes a chat.
-fn chats_not(what: &What, route: &Route) -> Refusal {
+fn no_chat(what: &What, route: &Route) -> Refusal {
     let model = what.model();
     let completes = route.offers.iter().any(|offer| offer.kind == Some(ModelKind::Completions));
     let message = match what {
