@@ -1,7 +1,9 @@
 //! The memory of request bodies: what all calls together may take, and that it comes back.
 
+use hyper::StatusCode;
 use serde_json::{Value, json};
 
+use crate::client::Stream;
 use crate::dialects::{DIALECTS, Dialect};
 use crate::harness::{Gateway, Setup};
 use crate::raw::{RAW_MODEL, Raw, reply};
@@ -21,7 +23,7 @@ async fn bodies_share_a_memory_that_comes_back_with_the_answers() {
     let toml =
         "[server]\nbody_bytes_max = 1000000\nbodies_bytes_max = 1048576\n".to_owned() + &raw.toml_with("");
     let gateway = Gateway::start_with(Setup { toml, credit: "50.00", ..Setup::default() }).await;
-    // In a dialect that is translated a call has two bodies for a moment: that of its client and that which is sent.
+    // In a dialect that is translated a call has two for a while: the body that is sent, and what is kept of its client's.
     for (dialect, kib) in DIALECTS.map(|dialect| (dialect, if dialect == Dialect::Chat { 600 } else { 400 }))
     {
         let (client, body) = (gateway.client.clone(), large(dialect, kib).to_string());
@@ -80,6 +82,82 @@ async fn a_stream_gives_its_body_back_when_it_begins() {
         exchange.close().await;
         assert!(stream.rest().await.done);
     }
+    gateway.books().check().await;
+    assert!(gateway.finish().await);
+}
+
+/// What a stored response keeps of its request is counted until it is stored.
+#[tokio::test]
+async fn what_is_kept_of_a_request_while_it_streams_is_counted() {
+    let raw = Raw::start().await;
+    let toml =
+        "[server]\nbody_bytes_max = 1000000\nbodies_bytes_max = 1048576\n".to_owned() + &raw.toml_with("");
+    let gateway = Gateway::start_with(Setup { toml, credit: "50.00", ..Setup::default() }).await;
+    let words = "a ".repeat(400 * KIB / 2);
+    let instructions = json!({"store": false, "instructions": words});
+    for (what, fields, kept) in [
+        ("passes", json!({"input": words, "store": false}), false),
+        ("is stored", json!({"input": words}), true),
+        ("is told in its head", instructions, true),
+    ] {
+        let mut body = large(Dialect::Responses, 1);
+        body["stream"] = json!(true);
+        for (name, value) in fields.as_object().expect("fields") {
+            body[name] = value.clone();
+        }
+        let client = gateway.client.clone();
+        let asked = tokio::spawn(async move { Dialect::Responses.open(&client, &body).await });
+        let mut exchange = raw.accept().await;
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+        let chunk = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n";
+        exchange.write((head.to_owned() + chunk).as_bytes()).await;
+        let mut stream = Stream::of(asked.await.expect("a stream"));
+        assert!(stream.next().await.is_some(), "{what}: it has begun");
+        let other = large(Dialect::Chat, 700).to_string();
+        let answer = reply("200 OK", "application/json", ANSWER);
+        if kept {
+            let refused = gateway.client.post("/v1/chat/completions", other).await;
+            assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{what}: {refused:?}");
+        } else {
+            let (served, _) = tokio::join!(
+                gateway.client.post("/v1/chat/completions", other),
+                raw.answer(answer.as_bytes())
+            );
+            assert_eq!(served.status, StatusCode::OK, "{what}: {served:?}");
+        }
+        let end =
+            "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+        exchange.write(end.as_bytes()).await;
+        exchange.close().await;
+        stream.rest().await;
+        let whole = large(Dialect::Chat, 900).to_string();
+        let (served, _) =
+            tokio::join!(gateway.client.post("/v1/chat/completions", whole), raw.answer(answer.as_bytes()));
+        assert_eq!(served.status, StatusCode::OK, "{what}: {served:?}");
+    }
+    gateway.books().check().await;
+    assert!(gateway.finish().await);
+}
+
+/// It would be told to try again for ever.
+#[tokio::test]
+async fn what_can_never_fit_is_too_long_and_not_asked_to_come_again() {
+    let raw = Raw::start().await;
+    let toml =
+        "[server]\nbody_bytes_max = 1000000\nbodies_bytes_max = 1048576\n".to_owned() + &raw.toml_with("");
+    let gateway = Gateway::start_with(Setup { toml, credit: "50.00", ..Setup::default() }).await;
+    let made = gateway.client.post("/v1/conversations", "{}".to_owned()).await.json();
+    let id = made["id"].as_str().expect("an id");
+    for _ in 0..2 {
+        let items = json!({"items": [{"role": "user", "content": "a ".repeat(300 * KIB)}]});
+        let added = gateway.client.post(&format!("/v1/conversations/{id}/items"), items.to_string()).await;
+        assert_eq!(added.status, StatusCode::OK, "{added:?}");
+    }
+    let mut body = large(Dialect::Responses, 1);
+    body["conversation"] = json!(id);
+    let refused = gateway.client.post("/v1/responses", body.to_string()).await;
+    let said = (refused.status, refused.code());
+    assert_eq!(said, (StatusCode::BAD_REQUEST, "context_length_exceeded".to_owned()), "{refused:?}");
     gateway.books().check().await;
     assert!(gateway.finish().await);
 }
