@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::client::Stream;
 use crate::dialects::{DIALECTS, Dialect};
 use crate::harness::{Gateway, Setup};
-use crate::raw::{RAW_MODEL, Raw, reply};
+use crate::raw::{RAW_MODEL, Raw, STREAM_HEAD, chunk, reply};
 
 const KIB: usize = 1 << 10;
 
@@ -15,14 +15,23 @@ fn large(dialect: Dialect, kib: usize) -> Value {
     dialect.ask_model(RAW_MODEL, &"a ".repeat(kib * KIB / 2))
 }
 
+/// A gateway whose bodies may take a mebibyte together, before a model with a context that has no end.
+async fn narrow(raw: &Raw) -> Gateway {
+    let upstream = raw.toml_with("").replace("context_length = 100000", "context_length = 2000000000");
+    let toml = "[server]\nbody_bytes_max = 1000000\nbodies_bytes_max = 1048576\n".to_owned() + &upstream;
+    Gateway::start_with(Setup { toml, credit: "50.00", ..Setup::default() }).await
+}
+
+/// The end of a stream.
+const END: &str =
+    "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+
 const ANSWER: &str = r#"{"id":"c","choices":[{"index":0,"message":{"content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2}}"#;
 
 #[tokio::test]
 async fn bodies_share_a_memory_that_comes_back_with_the_answers() {
     let raw = Raw::start().await;
-    let toml =
-        "[server]\nbody_bytes_max = 1000000\nbodies_bytes_max = 1048576\n".to_owned() + &raw.toml_with("");
-    let gateway = Gateway::start_with(Setup { toml, credit: "50.00", ..Setup::default() }).await;
+    let gateway = narrow(&raw).await;
     // In a dialect that is translated a call has two for a while: the body that is sent, and what is kept of its client's.
     for (dialect, kib) in DIALECTS.map(|dialect| (dialect, if dialect == Dialect::Chat { 600 } else { 400 }))
     {
@@ -58,9 +67,7 @@ async fn bodies_share_a_memory_that_comes_back_with_the_answers() {
 #[tokio::test]
 async fn a_stream_gives_its_body_back_when_it_begins() {
     let raw = Raw::start().await;
-    let toml =
-        "[server]\nbody_bytes_max = 1000000\nbodies_bytes_max = 1048576\n".to_owned() + &raw.toml_with("");
-    let gateway = Gateway::start_with(Setup { toml, credit: "50.00", ..Setup::default() }).await;
+    let gateway = narrow(&raw).await;
     let mut open = Vec::new();
     for _ in 0..3 {
         let mut body = large(Dialect::Chat, 900);
@@ -68,17 +75,13 @@ async fn a_stream_gives_its_body_back_when_it_begins() {
         let (client, body) = (gateway.client.clone(), body);
         let asked = tokio::spawn(async move { client.stream(&body).await });
         let mut exchange = raw.accept().await;
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
-        let chunk = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n";
-        exchange.write((head.to_owned() + chunk).as_bytes()).await;
+        exchange.write((STREAM_HEAD.to_owned() + &chunk("hi")).as_bytes()).await;
         let mut stream = asked.await.expect("a stream");
         assert!(stream.next().await.is_some(), "the first words are there");
         open.push((exchange, stream));
     }
     for (mut exchange, stream) in open {
-        let end =
-            "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
-        exchange.write(end.as_bytes()).await;
+        exchange.write(END.as_bytes()).await;
         exchange.close().await;
         assert!(stream.rest().await.done);
     }
@@ -90,9 +93,7 @@ async fn a_stream_gives_its_body_back_when_it_begins() {
 #[tokio::test]
 async fn what_is_kept_of_a_request_while_it_streams_is_counted() {
     let raw = Raw::start().await;
-    let toml =
-        "[server]\nbody_bytes_max = 1000000\nbodies_bytes_max = 1048576\n".to_owned() + &raw.toml_with("");
-    let gateway = Gateway::start_with(Setup { toml, credit: "50.00", ..Setup::default() }).await;
+    let gateway = narrow(&raw).await;
     let words = "a ".repeat(400 * KIB / 2);
     let instructions = json!({"store": false, "instructions": words});
     for (what, fields, kept) in [
@@ -108,32 +109,19 @@ async fn what_is_kept_of_a_request_while_it_streams_is_counted() {
         let client = gateway.client.clone();
         let asked = tokio::spawn(async move { Dialect::Responses.open(&client, &body).await });
         let mut exchange = raw.accept().await;
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
-        let chunk = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n";
-        exchange.write((head.to_owned() + chunk).as_bytes()).await;
+        exchange.write((STREAM_HEAD.to_owned() + &chunk("hi")).as_bytes()).await;
         let mut stream = Stream::of(asked.await.expect("a stream"));
         assert!(stream.next().await.is_some(), "{what}: it has begun");
-        let other = large(Dialect::Chat, 700).to_string();
-        let answer = reply("200 OK", "application/json", ANSWER);
-        if kept {
-            let refused = gateway.client.post("/v1/chat/completions", other).await;
-            assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{what}: {refused:?}");
-        } else {
-            let (served, _) = tokio::join!(
-                gateway.client.post("/v1/chat/completions", other),
-                raw.answer(answer.as_bytes())
-            );
-            assert_eq!(served.status, StatusCode::OK, "{what}: {served:?}");
-        }
-        let end =
-            "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
-        exchange.write(end.as_bytes()).await;
+        let _others = raw.always(reply("200 OK", "application/json", ANSWER));
+        let other = async |kib| {
+            gateway.client.post("/v1/chat/completions", large(Dialect::Chat, kib).to_string()).await
+        };
+        let expected = if kept { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+        assert_eq!(other(700).await.status, expected, "{what}");
+        exchange.write(END.as_bytes()).await;
         exchange.close().await;
         stream.rest().await;
-        let whole = large(Dialect::Chat, 900).to_string();
-        let (served, _) =
-            tokio::join!(gateway.client.post("/v1/chat/completions", whole), raw.answer(answer.as_bytes()));
-        assert_eq!(served.status, StatusCode::OK, "{what}: {served:?}");
+        assert_eq!(other(900).await.status, StatusCode::OK, "{what}");
     }
     gateway.books().check().await;
     assert!(gateway.finish().await);
@@ -143,9 +131,7 @@ async fn what_is_kept_of_a_request_while_it_streams_is_counted() {
 #[tokio::test]
 async fn what_can_never_fit_is_too_long_and_not_asked_to_come_again() {
     let raw = Raw::start().await;
-    let toml =
-        "[server]\nbody_bytes_max = 1000000\nbodies_bytes_max = 1048576\n".to_owned() + &raw.toml_with("");
-    let gateway = Gateway::start_with(Setup { toml, credit: "50.00", ..Setup::default() }).await;
+    let gateway = narrow(&raw).await;
     let made = gateway.client.post("/v1/conversations", "{}".to_owned()).await.json();
     let id = made["id"].as_str().expect("an id");
     for _ in 0..2 {
