@@ -1,4 +1,5 @@
-//! How much memory the bodies of requests may take together: each has a limit of its own, and there can be many.
+//! How much memory the bodies of requests, and what is kept of them, may take together: each has a limit of its own, and
+//! there can be many.
 
 use std::sync::Arc;
 
@@ -37,7 +38,8 @@ impl BodyMemory {
     /// Memory for bodies of `bytes_max` bytes together.
     #[must_use]
     pub fn new(bytes_max: usize) -> BodyMemory {
-        let units = (bytes_max / UNIT).min(Semaphore::MAX_PERMITS);
+        // Rounded as bodies are, so that one of that size fits.
+        let units = bytes_max.div_ceil(UNIT).min(Semaphore::MAX_PERMITS);
         BodyMemory { units: Arc::new(Semaphore::new(units)) }
     }
 
@@ -59,14 +61,22 @@ impl BodyMemory {
         Ok(())
     }
 
+    /// Room for `bytes` bytes.
+    ///
+    /// # Errors
+    /// There is not that much left.
+    pub fn room(&self, bytes: usize) -> Result<Room, NoRoom> {
+        let mut room = Room::default();
+        self.grow(&mut room, bytes)?;
+        Ok(room)
+    }
+
     /// Counts a body that is there.
     ///
     /// # Errors
     /// There is no room for it.
     pub fn keep(&self, body: Bytes) -> Result<Bytes, NoRoom> {
-        let mut room = Room::default();
-        self.grow(&mut room, body.len())?;
-        Ok(room.around(body))
+        Ok(self.room(body.len())?.around(body))
     }
 }
 
@@ -107,6 +117,13 @@ mod tests {
         drop(slice);
         assert!(memory.keep(body(256 << 10)).is_ok());
         assert_eq!(memory.keep(body((256 << 10) + 1)), Err(NoRoom));
+    }
+
+    #[test]
+    fn a_body_as_large_as_all_may_be_fits() {
+        let bytes_max = (256 << 10) + 1;
+        let memory = BodyMemory::new(bytes_max);
+        assert!(memory.keep(body(bytes_max)).is_ok());
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub struct ServerConfig {
     pub workers: usize,
     /// The largest request body in bytes, from 1 KiB to 1 GiB.
     pub body_bytes_max: usize,
-    /// Bytes of all request bodies together, from `body_bytes_max` to 1 TiB.
+    /// Bytes of all request bodies together, with what is kept of them, from `body_bytes_max` to 1 TiB.
     pub bodies_bytes_max: usize,
     /// How long a shutdown waits for open calls.
     pub drain: Duration,

@@ -1,5 +1,6 @@
 //! Step 1: the bytes of a request, within limits.
 
+use std::mem;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -58,25 +59,52 @@ async fn collect(
     bytes_max: usize,
     memory: Option<&BodyMemory>,
 ) -> Result<Bytes, Refusal> {
-    let (mut room, mut pieces, mut len) = (Room::default(), Vec::new(), 0);
+    let (mut room, mut read) = (Room::default(), Pieces::default());
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| match error.is::<LengthLimitError>() {
             true => Refusal::BodyTooLarge(bytes_max),
             false => Refusal::BodyBroken("The body could not be read to its end."),
         })?;
         if let Ok(piece) = frame.into_data() {
-            len += piece.len();
             if let Some(memory) = memory {
-                memory.grow(&mut room, len).map_err(|NoRoom| Refusal::NoRoom)?;
+                memory.grow(&mut room, read.len() + piece.len()).map_err(|NoRoom| Refusal::NoRoom)?;
             }
-            pieces.push(piece);
+            read.push(piece);
         }
     }
-    let body = match pieces.len() {
-        1 => pieces.pop().unwrap_or_default(),
-        _ => pieces.concat().into(),
-    };
-    Ok(room.around(body))
+    Ok(room.around(read.whole()))
+}
+
+/// What was read of a body. One that comes in one piece is not copied. Of others no piece is kept: each takes more memory
+/// than its bytes, and a client may send them one by one.
+#[derive(Default)]
+struct Pieces {
+    first: Bytes,
+    /// All of them, once there is a second one.
+    joined: Vec<u8>,
+}
+
+impl Pieces {
+    fn len(&self) -> usize {
+        self.first.len() + self.joined.len()
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        if self.len() == 0 {
+            self.first = piece;
+        } else {
+            self.joined.extend_from_slice(&mem::take(&mut self.first));
+            self.joined.extend_from_slice(&piece);
+        }
+    }
+
+    fn whole(mut self) -> Bytes {
+        if self.joined.is_empty() {
+            return self.first;
+        }
+        self.joined.shrink_to_fit();
+        self.joined.into()
+    }
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
@@ -97,4 +125,49 @@ fn check_content_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::ContentEncoding)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::Arc;
+
+    use axum::body::Body;
+    use bytes::Bytes;
+    use futures_util::stream;
+    use http_body_util::Limited;
+
+    use super::collect;
+    use crate::body_memory::BodyMemory;
+
+    /// One byte of a body, which is counted while somebody has it.
+    struct Piece {
+        _count: Arc<()>,
+    }
+
+    impl AsRef<[u8]> for Piece {
+        fn as_ref(&self) -> &[u8] {
+            b"x"
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_comes_byte_by_byte_takes_the_memory_of_its_bytes() {
+        const BYTES: usize = 100_000;
+        let held = Arc::new(());
+        let count = Arc::clone(&held);
+        let pieces = (0..BYTES).map(move |_| {
+            // The test, the stream, and at most the first piece and the one before.
+            assert!(Arc::strong_count(&count) <= 4, "pieces are kept");
+            Ok::<_, Infallible>(Bytes::from_owner(Piece { _count: Arc::clone(&count) }))
+        });
+        let body = Limited::new(Body::from_stream(stream::iter(pieces)), BYTES);
+        let memory = BodyMemory::new(BYTES);
+        let read = collect(body, BYTES, Some(&memory)).await.unwrap();
+        assert_eq!(read, vec![b'x'; BYTES]);
+        assert_eq!(Arc::strong_count(&held), 1);
+        assert!(memory.keep(read.clone()).is_err(), "it has its room");
+        drop(read);
+        assert!(memory.room(BYTES).is_ok());
+    }
 }

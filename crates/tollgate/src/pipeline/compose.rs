@@ -7,14 +7,14 @@ use domain::{AccountId, CallId, Route};
 use wire::chat::ChatRequest;
 use wire::completions::CompletionsRequest;
 use wire::messages::MessagesRequest;
-use wire::pivot::{self, Item, Names, OwnMessages, ToolKind, to_chat};
+use wire::pivot::{self, Callable, Item, Names, OwnMessages, ToolKind, to_chat};
 use wire::responses::{Extras, Head, ResponsesRequest, input_item, item_id, read_item};
 
 use super::Refusal;
 use super::asked::{Asked, What};
 use super::outgoing::Outgoing;
 use super::voice::{Form, Turn, Voice};
-use crate::body_memory::NoRoom;
+use crate::body_memory::{NoRoom, Room};
 use crate::gateway::Gateway;
 use crate::ledger::sessions::{self as store, Place, SessionError};
 use crate::sessions::{
@@ -60,13 +60,13 @@ pub(super) async fn compose(
         }
         other => other,
     };
-    let room = Room { route, truncate: truncates(&what) };
+    let context = Context { route, truncate: truncates(&what) };
     let names = Names {
         call: digits(by.call),
         created_at_s: by.at_ms.div_euclid(1_000),
         model: what.model().to_owned(),
     };
-    let composer = Composer { gateway, by, wish, room, names };
+    let composer = Composer { gateway, by, wish, context, names };
     match what {
         What::Chat(request, body) => composer.chat(&request, &body).await,
         What::Responses(request) => composer.responses(*request).await,
@@ -88,12 +88,12 @@ fn truncates(what: &What) -> bool {
 
 /// How much history fits.
 #[derive(Clone, Copy)]
-struct Room<'a> {
+struct Context<'a> {
     route: &'a Route,
     truncate: bool,
 }
 
-impl Room<'_> {
+impl Context<'_> {
     /// The tokens of the context, of which there is no end where nobody knows it.
     fn tokens(self) -> u64 {
         self.route.context_length().unwrap_or(u64::MAX)
@@ -104,7 +104,7 @@ struct Composer<'a> {
     gateway: &'a Gateway,
     by: By,
     wish: Wish,
-    room: Room<'a>,
+    context: Context<'a>,
     names: Names,
 }
 
@@ -123,9 +123,9 @@ impl Composer<'_> {
         let history = self.fitting(past.items, past.is_whole, &input, tokens).await?;
         let request = self.parsed(own.behind(&history))?;
         let head = self.head(&ask, &Extras::default(), past.place);
-        let turn = self.turn((past.place, past.name_if_new), past.lock, head, &input);
-        let (offered, custom) = (Arc::default(), Vec::new());
-        let voice = Voice { names: self.names, form: Form::Chat, custom, offered, turn: Some(turn) };
+        let turn = Some(self.turn((past.place, past.name_if_new), past.lock, head, &input)?);
+        let (offered, custom, _room) = (Arc::default(), Vec::new(), Room::default());
+        let voice = Voice { names: self.names, form: Form::Chat, custom, offered, turn, _room };
         Ok(Composed { request: Outgoing::Chat(request), voice: Some(voice) })
     }
 
@@ -141,33 +141,34 @@ impl Composer<'_> {
         let chat = self.worded(&request.ask, past.items, past.is_whole).await?;
         let (place, name_if_new, lock) = (past.place, past.name_if_new, past.lock);
         let head = self.head(&request.ask, &request.extras, place);
-        let turn = request.extras.store.then(|| Turn {
-            background: request.extras.background,
-            ..self.turn((place, name_if_new), lock, head.clone(), &request.ask.input)
-        });
+        let mut turn = None;
+        if request.extras.store {
+            let kept = self.turn((place, name_if_new), lock, head.clone(), &request.ask.input)?;
+            turn = Some(Turn { background: request.extras.background, ..kept });
+        }
         let sealer = request.include_sealed.then_some(sealer);
-        Ok(self.spoken(chat, &request.ask, Form::Responses(Box::new(head), sealer), turn))
+        self.spoken(chat, &request.ask, Form::Responses(Box::new(head), sealer), turn)
     }
 
     async fn messages(self, request: MessagesRequest) -> Result<Composed, Refusal> {
         let past = self.recall().await?;
         let chat = self.worded(&request.ask, past.items, past.is_whole).await?;
-        let turn = self.kept(&request.ask, (past.place, past.name_if_new), past.lock);
+        let turn = self.kept(&request.ask, (past.place, past.name_if_new), past.lock)?;
         let form = Form::Messages(chat.prompt_tokens_estimate());
-        Ok(self.spoken(chat, &request.ask, form, turn))
+        self.spoken(chat, &request.ask, form, turn)
     }
 
     async fn completions(self, request: CompletionsRequest) -> Result<Composed, Refusal> {
         let ask = request.chat.map_err(Refusal::Request)?;
         let past = self.recall().await?;
         let chat = self.worded(&ask, past.items, past.is_whole).await?;
-        let turn = self.kept(&ask, (past.place, past.name_if_new), past.lock);
+        let turn = self.kept(&ask, (past.place, past.name_if_new), past.lock)?;
         let form = Form::Completions(request.text.usage_asked());
-        Ok(self.spoken(chat, &ask, form, turn))
+        self.spoken(chat, &ask, form, turn)
     }
 
     async fn recall(&self) -> Result<Past, Refusal> {
-        let tokens_max = self.room.truncate.then_some(self.room.tokens());
+        let tokens_max = self.context.truncate.then_some(self.context.tokens());
         let recalled = recall(self.gateway.memory(), self.by.account, &self.wish, tokens_max).await;
         recalled.map_err(Refusal::Session)
     }
@@ -189,7 +190,9 @@ impl Composer<'_> {
 
     /// The chat request of a body that was put together.
     fn parsed(&self, body: Bytes) -> Result<ChatRequest, Refusal> {
-        if body.len() > COMPOSED_BYTES_MAX.max(self.gateway.config.server.body_bytes_max) {
+        let limits = &self.gateway.config.server;
+        // What is larger than all bodies may be would not fit later either.
+        if body.len() > COMPOSED_BYTES_MAX.max(limits.body_bytes_max).min(limits.bodies_bytes_max) {
             return Err(Refusal::Session(SessionRefusal::TooLong));
         }
         let body = self.gateway.bodies.keep(body).map_err(|NoRoom| Refusal::NoRoom)?;
@@ -204,14 +207,14 @@ impl Composer<'_> {
         input: &[Item],
         (input_tokens, output_tokens): (u64, Option<u64>),
     ) -> Result<Vec<Item>, Refusal> {
-        let context = self.room.tokens();
+        let context = self.context.tokens();
         let answer = output_tokens.unwrap_or(context / ANSWER_SHARE).min(context / ANSWER_SHARE * 2);
         let room = context.saturating_sub(answer);
-        let offer = self.room.route.offers.first();
+        let offer = self.context.route.offers.first();
         let tokens = weigh(&self.gateway.tokenizers, offer, &history, room).await;
         let history = history.into_iter().zip(tokens).collect();
         let whole = Fit { history, is_whole, input, input_tokens, room };
-        let fitted = fit(whole, self.room.truncate);
+        let fitted = fit(whole, self.context.truncate);
         fitted.map_err(|overflow| Refusal::Session(SessionRefusal::Overflow(overflow)))
     }
 
@@ -230,11 +233,12 @@ impl Composer<'_> {
         ask: &pivot::Request,
         (place, name_if_new): (Place, Option<String>),
         lock: Option<Lock>,
-    ) -> Option<Turn> {
-        self.wish.store.then(|| {
-            let head = self.head(ask, &Extras::default(), place);
-            self.turn((place, name_if_new), lock, head, &ask.input)
-        })
+    ) -> Result<Option<Turn>, Refusal> {
+        if !self.wish.store {
+            return Ok(None);
+        }
+        let head = self.head(ask, &Extras::default(), place);
+        self.turn((place, name_if_new), lock, head, &ask.input).map(Some)
     }
 
     fn turn(
@@ -243,14 +247,16 @@ impl Composer<'_> {
         lock: Option<Lock>,
         head: Head,
         input: &[Item],
-    ) -> Turn {
+    ) -> Result<Turn, Refusal> {
         // Apart from the ids of the answer's items, which are made from the same digits.
         let call = format!("{}i", self.names.call);
         let input = input.iter().enumerate().map(|(index, item)| {
             let id = item_id(item, &call, index);
             store::Item { body: input_item(item, &id), id }
         });
-        Turn {
+        let input: Vec<store::Item> = input.collect();
+        let room = self.room(input.iter().map(|item| item.body.len()).sum())?;
+        Ok(Turn {
             call: self.by.call,
             account: self.by.account,
             created_at_ms: self.by.at_ms,
@@ -258,17 +264,31 @@ impl Composer<'_> {
             name_if_new,
             background: false,
             head,
-            input: input.collect(),
+            input,
+            room,
             lock,
-        }
+        })
     }
 
-    fn spoken(self, request: ChatRequest, ask: &pivot::Request, form: Form, turn: Option<Turn>) -> Composed {
+    fn spoken(
+        self,
+        request: ChatRequest,
+        ask: &pivot::Request,
+        form: Form,
+        turn: Option<Turn>,
+    ) -> Result<Composed, Refusal> {
         let tools = &ask.settings.tools;
         let custom = tools.iter().filter(|tool| tool.kind == ToolKind::Custom).map(|tool| tool.name.clone());
         let (custom, offered) = (custom.collect(), ask.settings.callable());
-        let request = Outgoing::Chat(request);
-        Composed { request, voice: Some(Voice { names: self.names, form, custom, offered, turn }) }
+        let head_bytes = if let Form::Responses(head, _) = &form { head.bytes() } else { 0 };
+        let _room = self.room(head_bytes + offered.iter().map(Callable::bytes).sum::<usize>())?;
+        let voice = Voice { names: self.names, form, custom, offered, turn, _room };
+        Ok(Composed { request: Outgoing::Chat(request), voice: Some(voice) })
+    }
+
+    /// Room for what is kept of the request until its answer is told and stored.
+    fn room(&self, bytes: usize) -> Result<Room, Refusal> {
+        self.gateway.bodies.room(bytes).map_err(|NoRoom| Refusal::NoRoom)
     }
 
     /// Opens reasoning that was sealed here. What cannot be opened is somebody else's, and of no use.

@@ -228,6 +228,8 @@ async fn run(
         () = stop.cancelled() => Err(stopped(&worker.gateway.stop)),
     };
     let head = record.head(prepared.output_limit);
+    // Nobody needs the request any more, and others wait for its room.
+    drop(prepared);
     let reply = match result {
         Ok(Answer::Stream(relay)) => {
             Reply::Stream { body: MeteredBody::open(*relay, record, &worker.gateway), head }

@@ -9,6 +9,7 @@ use wire::messages::MessagesWriter;
 use wire::pivot::{Callable, Ending, Item, Names, Telling, Writer};
 use wire::responses::{self, Head, ResponsesWriter, Status};
 
+use crate::body_memory::Room;
 use crate::ledger::Admission;
 use crate::ledger::sessions::{self, NewTurn, Place, TurnStatus};
 use crate::sessions::{Lock, Sealer};
@@ -24,6 +25,8 @@ pub(super) struct Voice {
     pub(super) offered: Arc<[Callable]>,
     /// What is stored; `None` where nothing is.
     pub(super) turn: Option<Turn>,
+    /// The memory of what it keeps of the request beside the turn.
+    pub(super) _room: Room,
 }
 
 /// The form in which an answer is told.
@@ -51,6 +54,8 @@ pub(super) struct Turn {
     pub(super) background: bool,
     pub(super) head: Head,
     pub(super) input: Vec<sessions::Item>,
+    /// The memory of the input.
+    pub(super) room: Room,
     /// Keeps other calls out of the conversation until this one is stored.
     pub(super) lock: Option<Lock>,
 }
@@ -108,6 +113,7 @@ impl Turn {
     /// The turn before its answer.
     pub(super) fn opened(&mut self, status: Status) -> NewTurn {
         // It is stored once.
+        self.room = Room::default();
         NewTurn { input: std::mem::take(&mut self.input), ..self.known(status) }
     }
 

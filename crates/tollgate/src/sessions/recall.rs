@@ -9,8 +9,7 @@ use crate::ledger::ids::conversation_id;
 use crate::ledger::sessions::{self as store, Bounds, Origin, Place, Recent, SessionError, SessionPolicy};
 use crate::ledger::{Ledger, LedgerError};
 
-/// The most that is read of a history, or of items that a request refers to, which is far above any model's context. The body that is put together from it
-/// and from a request is not bounded by what a client may send, but by the sum of both.
+/// The most that is read of a history, or of items that a request refers to, which is far above any model's context.
 pub(crate) const HISTORY: Bounds = Bounds { items_max: 50_000, bytes_max: 64 << 20 };
 
 /// What a request says of the conversation that it belongs to.

@@ -69,6 +69,12 @@ pub struct Callable {
 }
 
 impl Callable {
+    /// Bytes that it takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.name.len() + self.parameters.as_ref().map_or(0, String::len)
+    }
+
     fn of(tool: &Tool) -> Callable {
         Callable { name: tool.name.clone(), parameters: tool.parameters.clone(), kind: tool.kind }
     }

@@ -40,6 +40,12 @@ impl Head {
         }
     }
 
+    /// Bytes of the fields that are kept: the instructions and the tools of the request stand in them.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.fixed.len()
+    }
+
     /// The object without `output`, as it is stored. `ending` gives the usage and why it ended, where that is known;
     /// `error` is what a failed response says.
     #[must_use]

@@ -54,6 +54,25 @@ fn a_call_is_taken_only_where_it_is_meant() {
     }
 }
 
+/// Where an answer was cut, nobody knows whether the model would have gone on with words about the call.
+#[test]
+fn a_call_in_the_text_of_an_answer_that_was_cut_is_none() {
+    let calls = [r#"<tool_call>{"name":"one","arguments":{}}</tool_call>"#, "<function=one>\n</function>"];
+    for text in calls.map(|call| format!("For example `{call}")) {
+        for (reason, calls) in [("stop", 1), ("length", 0), ("content_filter", 0)] {
+            let message = serde_json::json!({"content": text});
+            let body = serde_json::json!({"choices": [{"message": message, "finish_reason": reason}]});
+            let mut telling = Telling::new(CALL, offered(), Vec::new(), None);
+            telling.read_whole(body.to_string().as_bytes());
+            let found = telling.items().iter().filter(|item| matches!(item, Item::Call { .. })).count();
+            assert_eq!(found, calls, "{reason}: {text}");
+            if calls == 0 {
+                assert_eq!(telling.items().iter().map(Item::text).collect::<String>(), text);
+            }
+        }
+    }
+}
+
 /// A thought that ends with a call is given up when the answer goes on in words, but not for white space.
 #[test]
 fn a_call_at_the_end_of_a_thought_is_one_only_without_an_answer() {

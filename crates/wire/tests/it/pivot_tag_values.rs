@@ -57,6 +57,11 @@ fn a_value_is_what_its_parameter_takes() {
     }
     let broken = "<tool_call>broken\n<arg_key>a</arg_key>\n<arg_value>1</arg_value>\n</tool_call>";
     assert_eq!(said(&told(broken)), [r#"broken {"a":1}"#]);
+    // A schema of more than 64 KiB is not looked at.
+    for (name, arguments) in [("long", r#"{"path":12}"#), ("wordy", r#"{"path":"12"}"#)] {
+        let call = qwen(&[("path", "12")]).replace("write", name);
+        assert_eq!(said(&told(&call)), [format!("{name} {arguments}")]);
+    }
 }
 
 /// Values are raw: nothing in them is an escape, and a line break at each end is markup only for Qwen3-Coder.

@@ -32,9 +32,16 @@ pub(crate) fn settings() -> Settings {
         tool("write", ToolKind::Function, Some(write)),
         tool("write_all", ToolKind::Function, None),
         tool("broken", ToolKind::Function, Some(json!(["no schema"]))),
+        tool("long", ToolKind::Function, Some(described(&"d".repeat(64 << 10)))),
+        tool("wordy", ToolKind::Function, Some(described(&"d".repeat(60 << 10)))),
         tool("patch", ToolKind::Custom, None),
     ];
     Settings { tools, ..Settings::default() }
+}
+
+/// The schema of a tool whose one parameter is a string, of which `text` is said.
+fn described(text: &str) -> Value {
+    json!({"type": "object", "properties": {"path": {"type": "string"}}, "description": text})
 }
 
 /// The items of a text that comes in pieces of about `size` bytes.

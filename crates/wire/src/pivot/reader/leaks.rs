@@ -33,8 +33,8 @@ pub(super) enum Next {
     Other,
     /// Nothing: the answer is at its end.
     Nothing,
-    /// The answer broke off. What it would have said is not known, so there are no calls.
-    Failure,
+    /// The answer broke off, or was cut. What it would have said is not known, so there are no calls.
+    Cut,
 }
 
 /// Finds the calls in one kind of text.
@@ -105,12 +105,12 @@ impl Leaks {
         let are_calls = match next {
             Next::Nothing => true,
             Next::Other => self.at_start,
-            Next::Failure => false,
+            Next::Cut => false,
         };
         if are_calls && self.awaits_end() && closer.starts_with(held.trim_start()) {
             return self.decide(true, tell);
         }
-        if next == Next::Failure {
+        if next == Next::Cut {
             self.decide(false, tell);
         }
         self.say(&held, tell);

@@ -81,8 +81,8 @@ impl Reader {
     /// What was held back, when nothing more comes.
     pub fn end(&mut self) -> Vec<Event> {
         let mut out = Vec::new();
-        self.let_go(Next::Nothing, &mut out);
         let cut = matches!(self.finish, Finish::Length | Finish::ContentFilter);
+        self.let_go(if cut { Next::Cut } else { Next::Nothing }, &mut out);
         self.calls.end(cut, &mut out);
         out
     }
@@ -91,7 +91,7 @@ impl Reader {
     pub fn broken_off(&mut self) -> Vec<Event> {
         let mut out = Vec::new();
         if !self.calls.is_open() {
-            self.let_go(Next::Failure, &mut out);
+            self.let_go(Next::Cut, &mut out);
         }
         out
     }

@@ -16,6 +16,10 @@ use crate::pivot::request::Callable;
 /// are known.
 const FIELDS_MAX: usize = 1_000;
 
+/// Bytes of a tool's schema that is looked at: it is parsed with every call, and real ones have a few thousand. Of a
+/// larger one, no types are known.
+const SCHEMA_BYTES_MAX: usize = 64 << 10;
+
 /// Types that a parameter may have: JSON has seven.
 const TYPES_MAX: usize = 16;
 
@@ -32,7 +36,8 @@ enum Takes {
 
 /// The arguments of a call of `tool` as a JSON object, of keys and the raw text of their values.
 pub(super) fn arguments<'t>(tool: &Callable, given: impl Iterator<Item = (&'t str, &'t str)>) -> String {
-    let schema = tool.parameters.as_deref().map(fields).unwrap_or_default();
+    let schema = tool.parameters.as_deref().filter(|schema| schema.len() <= SCHEMA_BYTES_MAX);
+    let schema = schema.map(fields).unwrap_or_default();
     let parameters = field(&schema, "properties").map(fields).unwrap_or_default();
     let mut object = String::from("{");
     for (key, text) in given {
