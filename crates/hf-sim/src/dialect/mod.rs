@@ -20,6 +20,7 @@ pub(crate) use error::{ErrorWords, Pair, error_body, stream_error};
 pub(crate) use stream::{Event, stream};
 pub(crate) use whole::whole;
 
+use crate::answer::Finish;
 use crate::script::Script;
 use crate::usage::Usage;
 use crate::vocabulary::{RoleFault, UsageFault};
@@ -199,6 +200,14 @@ pub(crate) enum Shape {
     Completion,
 }
 
+/// What a chunk has added to its choice.
+struct Added {
+    /// Output tokens.
+    tokens: u32,
+    /// In the last chunk of a choice, why it ends.
+    finish: Option<Finish>,
+}
+
 /// What an answer's frame says, apart from the answer.
 pub(crate) struct Frame<'a> {
     pub(crate) dialect: &'static Dialect,
@@ -255,8 +264,7 @@ impl Frame<'_> {
     }
 
     /// The finish reason as this provider spells it; `None` when it is never sent.
-    fn finish(&self, finish: crate::answer::Finish) -> Option<Cow<'_, str>> {
-        use crate::answer::Finish;
+    fn finish(&self, finish: Finish) -> Option<Cow<'_, str>> {
         match self.script.finish.as_deref() {
             Some("none") => return None,
             Some(scripted) => return Some(scripted.into()),

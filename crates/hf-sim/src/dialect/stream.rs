@@ -6,7 +6,7 @@ use super::json::{raw, string};
 use super::logprobs::logprobs;
 use super::tools::{self, Part};
 use super::usage::usage_json;
-use super::{Frame, Role, Shape, Thoughts, UsagePlace, extras, text};
+use super::{Added, Frame, Role, Shape, Thoughts, UsagePlace, extras, text};
 use crate::answer::{Answer, Choice, Finish, Piece};
 use crate::usage::Usage;
 use crate::vocabulary::UsageFault;
@@ -58,14 +58,6 @@ fn chunks<'a, D>(
         }
     }
     writer
-}
-
-/// What a chunk has added to its choice.
-pub(super) struct Added {
-    /// Output tokens.
-    pub(super) tokens: u32,
-    /// In the last chunk of a choice, why it ends.
-    pub(super) finish: Option<Finish>,
 }
 
 /// What one chunk of a chat adds.

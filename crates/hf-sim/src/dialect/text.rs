@@ -1,8 +1,7 @@
 //! The choices of a completion: bare text, and what is said of its tokens.
 
-use super::Frame;
 use super::json::{raw, string};
-use super::stream::Added;
+use super::{Added, Frame};
 use crate::answer::{Choice, Finish, Piece};
 
 /// What a completion calls itself, whole and in each chunk.
