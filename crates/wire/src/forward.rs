@@ -22,13 +22,13 @@ pub struct Forward<'a> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Original {
     body: Bytes,
-    kept: Vec<Kept>,
+    kept: Vec<Kept<Role>>,
 }
 
-/// One field that is sent, as it was written: from its key to the end of its value.
+/// One field that is sent, as it was written: from its key to the end of its value. `R` is what it is to the gateway.
 #[derive(Clone, Debug)]
-pub(crate) struct Kept {
-    role: Role,
+pub(crate) struct Kept<R> {
+    pub(crate) role: R,
     written: Range<usize>,
     /// Where in the body the value starts.
     value_start: usize,
@@ -42,28 +42,46 @@ pub(crate) enum Role {
     StreamOptions,
 }
 
-impl Kept {
-    /// Keeps `field` of `body`. `None` for the fields that are the gateway's own.
-    pub(crate) fn of(body: &str, field: &Field<'_>) -> Option<Kept> {
-        let role = match field.key.as_ref() {
-            "model" | "provider" | "session_id" => return None,
-            "max_tokens" | "max_completion_tokens" => Role::OutputLimit,
-            "stream_options" => Role::StreamOptions,
-            _ => Role::Plain,
-        };
+impl<R> Kept<R> {
+    /// Keeps `field` of `body`.
+    pub(crate) fn new(role: R, body: &str, field: &Field<'_>) -> Kept<R> {
         let value = json::range_in(body, field.value);
         let start = json::range_in(body, field.raw_key).start;
-        Some(Kept { role, written: start..value.end, value_start: value.start })
+        Kept { role, written: start..value.end, value_start: value.start }
     }
 
     /// Bytes of key and value.
     pub(crate) fn written_bytes(&self) -> usize {
         self.written.len()
     }
+
+    /// Its value in that body.
+    pub(crate) fn value<'a>(&self, body: &'a [u8]) -> &'a [u8] {
+        &body[self.value_start..self.written.end]
+    }
+
+    /// Appends it behind other fields.
+    pub(crate) fn copy(&self, out: &mut Vec<u8>, body: &[u8]) {
+        out.push(b',');
+        out.extend_from_slice(&body[self.written.clone()]);
+    }
+}
+
+impl Kept<Role> {
+    /// Keeps `field` of `body`. `None` for the fields that are the gateway's own.
+    pub(crate) fn of(body: &str, field: &Field<'_>) -> Option<Kept<Role>> {
+        let role = match field.key.as_ref() {
+            "model" | "provider" | "session_id" => return None,
+            "max_tokens" | "max_completion_tokens" => Role::OutputLimit,
+            "stream_options" => Role::StreamOptions,
+            _ => Role::Plain,
+        };
+        Some(Kept::new(role, body, field))
+    }
 }
 
 impl Original {
-    pub(crate) fn new(body: Bytes, kept: Vec<Kept>) -> Original {
+    pub(crate) fn new(body: Bytes, kept: Vec<Kept<Role>>) -> Original {
         Original { body, kept }
     }
 
@@ -87,12 +105,9 @@ impl Original {
                 Role::OutputLimit if to.output_tokens.is_some() => continue,
                 Role::StreamOptions if stream => {
                     usage_included = true;
-                    write_stream_options(&mut out, &self.body[field.value_start..field.written.end]);
+                    write_stream_options(&mut out, field.value(&self.body));
                 }
-                _ => {
-                    out.push(b',');
-                    out.extend_from_slice(&self.body[field.written.clone()]);
-                }
+                _ => field.copy(&mut out, &self.body),
             }
         }
         if !usage_included {

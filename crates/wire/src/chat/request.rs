@@ -8,7 +8,7 @@ use domain::CallBound;
 
 use super::parameters;
 use super::prompt::Prompt;
-use crate::forward::{Forward, Kept, Original};
+use crate::forward::{Forward, Kept, Original, Role};
 use crate::json::{self, Field, Unreadable};
 use crate::request_error::RequestError;
 use crate::session;
@@ -111,7 +111,7 @@ impl ChatRequest {
 /// A request while its fields are read.
 #[derive(Default)]
 struct Draft {
-    kept: Vec<Kept>,
+    kept: Vec<Kept<Role>>,
     model: Option<String>,
     provider: Option<String>,
     session_id: Option<String>,

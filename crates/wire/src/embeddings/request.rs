@@ -1,13 +1,12 @@
 //! The body of `POST /v1/embeddings`: checked, bounded, and made ready to be sent with another model in its place.
 
-use std::ops::Range;
-
 use bytes::Bytes;
 use domain::CallBound;
 use domain::usage::TOKENS_MAX;
 
 use super::Form;
 use crate::chat::parameters;
+use crate::forward::Kept;
 use crate::json::{self, Field};
 use crate::object::Object;
 use crate::passing;
@@ -33,22 +32,14 @@ pub struct EmbeddingsRequest {
     provider: Option<String>,
     session_id: Option<String>,
     /// The fields to send, in order.
-    kept: Vec<Kept>,
+    kept: Vec<Kept<Role>>,
     input: Counted,
     base64: bool,
     dimensions: bool,
     input_tokens: u64,
 }
 
-/// One field that is sent, as it was written: from its key to the end of its value.
-#[derive(Clone, Debug)]
-struct Kept {
-    role: Role,
-    written: Range<usize>,
-    /// Where in the body the value starts.
-    value_start: usize,
-}
-
+/// What a field is to the task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     Input,
@@ -160,36 +151,30 @@ impl EmbeddingsRequest {
             Form::OpenAi => {
                 out.extend_from_slice(b"{\"model\":");
                 json::write_string(&mut out, upstream_model);
-                self.kept.iter().for_each(|field| self.copy(&mut out, field));
+                self.kept.iter().for_each(|field| field.copy(&mut out, &self.body));
             }
             Form::Task => {
                 out.extend_from_slice(b"{\"inputs\":");
                 let input = self.kept.iter().find(|field| field.role == Role::Input);
-                self.write_texts(&mut out, input);
+                write_texts(&mut out, input.map_or(b"[]", |field| field.value(&self.body)));
                 let others = self.kept.iter().filter(|field| field.role == Role::Plain);
-                others.for_each(|field| self.copy(&mut out, field));
+                others.for_each(|field| field.copy(&mut out, &self.body));
             }
         }
         out.push(b'}');
         out.into()
     }
+}
 
-    fn copy(&self, out: &mut Vec<u8>, field: &Kept) {
-        out.push(b',');
-        out.extend_from_slice(&self.body[field.written.clone()]);
+/// The texts as an array, whether there is one or many: then the answer is an array of vectors.
+fn write_texts(out: &mut Vec<u8>, raw: &[u8]) {
+    let alone = raw.first() != Some(&b'[');
+    if alone {
+        out.push(b'[');
     }
-
-    /// The texts as an array, whether there is one or many: then the answer is an array of vectors.
-    fn write_texts(&self, out: &mut Vec<u8>, input: Option<&Kept>) {
-        let raw = input.map_or(&b"[]"[..], |field| &self.body[field.value_start..field.written.end]);
-        let alone = raw.first() != Some(&b'[');
-        if alone {
-            out.push(b'[');
-        }
-        out.extend_from_slice(raw);
-        if alone {
-            out.push(b']');
-        }
+    out.extend_from_slice(raw);
+    if alone {
+        out.push(b']');
     }
 }
 
@@ -217,16 +202,14 @@ fn refuse(field: &Field<'_>) -> Result<(), RequestError> {
 }
 
 /// What is sent of a field; `None` for those that are the gateway's own.
-fn kept(body: &str, field: &Field<'_>) -> Option<Kept> {
+fn kept(body: &str, field: &Field<'_>) -> Option<Kept<Role>> {
     let role = match field.key.as_ref() {
         "model" | "provider" | "session_id" | "stream" => return None,
         "input" => Role::Input,
         "encoding_format" | "dimensions" | "user" => Role::OpenAi,
         _ => Role::Plain,
     };
-    let value = json::range_in(body, field.value);
-    let start = json::range_in(body, field.raw_key).start;
-    Some(Kept { role, written: start..value.end, value_start: value.start })
+    Some(Kept::new(role, body, field))
 }
 
 /// The most tokens that the input can have. What nobody here knows may be an instruction, which is put before each text.

@@ -76,19 +76,6 @@ impl Ledger {
         self.read_sessions(move |connection| Ok(sessions::output_items(connection, account, call))).await?
     }
 
-    /// All that a turn in that place goes on from, the oldest first: nothing for a root.
-    ///
-    /// [`SessionError::TooLong`] where that is more than the bounds allow.
-    pub async fn history(
-        &self,
-        account: AccountId,
-        place: Place,
-        bounds: Bounds,
-    ) -> Result<Vec<Item>, SessionError> {
-        let recent = self.recent_history(account, place.into(), bounds, |item| (item, false)).await?;
-        if recent.is_whole { Ok(recent.items) } else { Err(SessionError::TooLong) }
-    }
-
     /// The newest part of what a call goes on from. It is read from its newest item back, as far as the bounds allow,
     /// and what comes before is not looked at. `read` takes each item, and says whether it is enough with that one; it
     /// runs on the reader's thread, where others wait behind it.

@@ -90,7 +90,7 @@ impl Desk {
 
     /// The names of what a turn in that place goes on from.
     async fn history(&self, place: Place) -> Result<String, SessionError> {
-        let items = self.ledger().history(self.ada.id, place, WIDE).await?;
+        let items = history(self.ledger(), self.ada.id, place, WIDE).await?;
         items.iter().for_each(check);
         Ok(names(&items))
     }
@@ -116,6 +116,17 @@ impl Desk {
         let list = self.ledger().conversation_items(self.ada.id, id, page(100, Order::Asc, None)).await;
         names(&list.unwrap().items)
     }
+}
+
+/// All that a turn in that place goes on from, the oldest first.
+async fn history(
+    ledger: &Ledger,
+    account: AccountId,
+    place: Place,
+    bounds: Bounds,
+) -> Result<Vec<Item>, SessionError> {
+    let recent = ledger.recent_history(account, place.into(), bounds, |item| (item, false)).await?;
+    if recent.is_whole { Ok(recent.items) } else { Err(SessionError::TooLong) }
 }
 
 fn ledger_at(folder: &TempDir, now_ms: &Arc<AtomicI64>) -> Ledger {

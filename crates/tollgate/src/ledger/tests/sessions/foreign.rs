@@ -3,7 +3,7 @@
 use domain::{AccountKind, CallId, ConversationId};
 
 use super::super::account;
-use super::{Desk, WIDE, after, items, names, page, within};
+use super::{Desk, WIDE, after, history, items, names, page, within};
 use crate::ledger::sessions::{NewConversation, NewTurn, Order, Place, SessionError, TurnStatus};
 
 const CALL: CallId = CallId::from_bits(1);
@@ -34,8 +34,8 @@ async fn nothing_of_another_account_is_there() {
         |found: Result<String, SessionError>| assert!(matches!(found, Err(SessionError::NotFound)));
     not_found(ledger.input_items(him, CALL, all()).await.map(|list| format!("{list:?}")));
     not_found(ledger.output_items(him, CALL).await.map(|list| format!("{list:?}")));
-    not_found(ledger.history(him, after(1), WIDE).await.map(|list| format!("{list:?}")));
-    not_found(ledger.history(him, within(7), WIDE).await.map(|list| format!("{list:?}")));
+    not_found(history(ledger, him, after(1), WIDE).await.map(|list| format!("{list:?}")));
+    not_found(history(ledger, him, within(7), WIDE).await.map(|list| format!("{list:?}")));
     not_found(ledger.conversation_items(him, ID, all()).await.map(|list| format!("{list:?}")));
     assert_eq!(ledger.conversation(him, ID).await.unwrap(), None);
     assert_eq!(desk.named(him, "main").await, Place::Root);

@@ -7,7 +7,7 @@ use domain::{CallId, ConversationId};
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, prop_assert_eq, prop_oneof, proptest};
 
-use super::{Desk, WIDE, after, items, names, within};
+use super::{Desk, WIDE, after, history, items, names, within};
 use crate::ledger::sessions::{NewTurn, Place, SessionError};
 
 #[derive(Clone, Debug)]
@@ -197,11 +197,11 @@ proptest! {
             }
             let (ledger, ada) = (desk.ledger(), desk.ada.id);
             for call in &model.turns_ever {
-                let history = told(ledger.history(ada, after(*call), WIDE).await);
+                let history = told(history(ledger, ada, after(*call), WIDE).await);
                 prop_assert_eq!(history, model.history(*call), "after {}", call);
             }
             for id in &model.conversations_ever {
-                let history = told(ledger.history(ada, within(*id), WIDE).await);
+                let history = told(history(ledger, ada, within(*id), WIDE).await);
                 let list = model.conversations.get(id).map(|list| list.join(" ")).ok_or("not found");
                 prop_assert_eq!(history, list, "in {}", id);
             }

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use super::super::treasury::{ADA, grant, new_account, prepaid};
 use super::super::{Books, open};
-use super::{WIDE, after};
+use super::{WIDE, after, history};
 use crate::ledger::sessions::{Item, NewTurn, Place, ROW_BYTES, TurnStatus};
 use crate::ledger::sqlite::SqliteStore;
 use crate::ledger::store::{Settlement, Treasury};
@@ -64,7 +64,7 @@ async fn ten_thousand_turns_are_stored_once() {
     drop((store, reader));
 
     let books = Books { ledger: open(path), folder };
-    let history = books.ledger.history(ADA, after(TURNS), WIDE).await.unwrap();
+    let history = history(&books.ledger, ADA, after(TURNS), WIDE).await.unwrap();
     assert_eq!(history.len() as u128, 2 * TURNS);
     let ids = history.iter().map(|item| item.id.as_str());
     assert!(ids.is_sorted(), "turn by turn, and in each the input first");

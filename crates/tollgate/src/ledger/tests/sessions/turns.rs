@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use super::super::treasury::{ADA, grant, new_account, prepaid};
 use super::super::{Books, open};
-use super::{Desk, after, items, names, page, within};
+use super::{Desk, after, history, items, names, page, within};
 use crate::ledger::LedgerError;
 use crate::ledger::sessions::{Bounds, Item, NewTurn, Order, Place, ROW_BYTES, SessionError, TurnStatus};
 use crate::ledger::sqlite::{SqliteStore, sessions};
@@ -113,7 +113,7 @@ async fn what_was_acknowledged_is_in_the_image_of_a_crash() {
             std::fs::copy(desk.books.folder.path().join(file), image.path().join(file)).unwrap();
         }
         let ledger = open(image.path().join("ledger.db"));
-        let history = ledger.history(desk.ada.id, after(call), super::WIDE).await.unwrap();
+        let history = history(&ledger, desk.ada.id, after(call), super::WIDE).await.unwrap();
         assert_eq!(history.len() as u128, 2 * call);
         assert_eq!(ledger.session_bytes(desk.ada.id), desk.ledger().session_bytes(desk.ada.id));
         Books { folder: image, ledger }.close().await;
@@ -180,7 +180,7 @@ async fn a_history_has_bounds() {
         [(5, bytes, true), (4, bytes, false), (5, bytes - 1, false), (1, bytes, false), (0, 0, false)]
     {
         let bounds = Bounds { items_max, bytes_max };
-        let history = desk.ledger().history(desk.ada.id, after(2), bounds).await;
+        let history = history(desk.ledger(), desk.ada.id, after(2), bounds).await;
         match history {
             Ok(history) => assert!(fits && history.len() == 5),
             Err(error) => assert!(!fits && matches!(error, SessionError::TooLong), "{error}"),
