@@ -16,6 +16,7 @@ use tracing::{debug, warn};
 
 use crate::config::ServerConfig;
 use crate::idle::Activity;
+use crate::lingering::{LINGER_MAX, Lingering, Unread};
 use crate::pipeline::Peer;
 use crate::write_deadline::WriteDeadline;
 
@@ -74,13 +75,15 @@ impl Connections {
         let _ = stream.set_nodelay(true);
         let activity = Activity::new();
         let stream = WriteDeadline::new(stream, self.stall_max, activity.clone(), self.stop.clone());
+        let unread = Unread::default();
+        let stream = Lingering::new(stream, LINGER_MAX, unread.clone());
         let (router, requests) = (self.router.clone(), activity.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
             if let Some(peer) = peer {
                 request.extensions_mut().insert(peer);
             }
             let busy = requests.begin();
-            let answer = router.clone().oneshot(request);
+            let answer = router.clone().oneshot(request.map(|body| unread.watch(body)));
             async move { answer.await.map(|answer: Response<_>| answer.map(|body| busy.until_end_of(body))) }
         });
         let connection = self.http.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();

@@ -17,6 +17,7 @@ mod idle;
 pub mod keys;
 pub mod ledger;
 pub mod limits;
+mod lingering;
 pub mod pipeline;
 pub mod serve;
 pub mod sessions;

@@ -25,6 +25,7 @@ mod dialects_endings;
 mod dialects_limits;
 mod dice;
 mod durable;
+mod early_refusals;
 mod edges;
 mod embeddings;
 mod embeddings_failing;
