@@ -88,6 +88,7 @@
 //! | `first_token_ms=3000` | wait between the headers and the first byte |
 //! | `gap_ms=20` | wait between two events |
 //! | `hang=headers` `hang=body` | never answer; or send the headers and nothing more |
+//! | `held=abc` | answer once `abc` is released |
 //! | `hangup` | break the connection instead of answering |
 //! | `stall_after=3` | go silent after three events; a whole answer goes silent half-way |
 //! | `cut_after=3` | break the connection after three events; a whole answer breaks half-way |
@@ -123,7 +124,8 @@
 //! | call | effect |
 //! |---|---|
 //! | `POST /_sim/scripts` | adds a script, one flat JSON object of the words above |
-//! | `DELETE /_sim/scripts` | forgets all scripts, and how often directives were used |
+//! | `DELETE /_sim/scripts` | forgets all scripts, how often directives were used, and what was released |
+//! | `POST /_sim/release` `{"name"}` | lets go what is `held` by this name, now and later |
 //! | `POST /_sim/status` `{"model","provider","status"}` | marks a pair `live` or `error` |
 //! | `GET /_sim/requests` | `{open, usage, requests}`: what came in and how it ended |
 

@@ -10,6 +10,7 @@ use hyper::{Response, StatusCode};
 
 use crate::playback::{Playback, ScriptedCut};
 use crate::record::Ticket;
+use crate::state::State;
 
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
@@ -23,6 +24,8 @@ pub(crate) struct Reply {
 pub(crate) enum Before {
     Nothing,
     Wait(Duration),
+    /// Silence until what has this name is released.
+    Held(String),
     Hang,
     /// The connection breaks without a reply.
     HangUp,
@@ -77,10 +80,15 @@ impl Reply {
     }
 
     /// Waits, hangs or breaks as planned, then hands the rest to the server.
-    pub(crate) async fn begin(self, mut ticket: Ticket) -> Result<Response<Playback>, ScriptedCut> {
+    pub(crate) async fn begin(
+        self,
+        state: &State,
+        mut ticket: Ticket,
+    ) -> Result<Response<Playback>, ScriptedCut> {
         match self.before {
             Before::Nothing => {}
             Before::Wait(time) => tokio::time::sleep(time).await,
+            Before::Held(name) => state.released(&name).await,
             Before::Hang => std::future::pending().await,
             Before::HangUp => {
                 ticket.complete();

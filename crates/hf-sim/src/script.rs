@@ -38,6 +38,9 @@ pub struct Script {
     pub gap_ms: Option<u64>,
     /// Never answer.
     pub hang: Option<Hang>,
+    /// Do not answer until what has this name is released.
+    #[serde(deserialize_with = "word")]
+    pub held: Option<String>,
     /// Break the connection instead of answering.
     pub hangup: bool,
     /// Go silent after this many events, keeping the connection open.
@@ -175,6 +178,7 @@ impl Script {
             first_token_ms: later.first_token_ms.or(self.first_token_ms),
             gap_ms: later.gap_ms.or(self.gap_ms),
             hang: later.hang.or(self.hang),
+            held: later.held.or(self.held),
             hangup: later.hangup || self.hangup,
             stall_after: later.stall_after.or(self.stall_after),
             cut_after: later.cut_after.or(self.cut_after),

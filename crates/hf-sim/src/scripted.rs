@@ -42,6 +42,9 @@ pub(crate) fn surround(mut reply: Reply, script: &Script) -> Reply {
     if let Some(wait) = script.headers_ms {
         reply.before = Before::Wait(Duration::from_millis(wait));
     }
+    if let Some(name) = &script.held {
+        reply.before = Before::Held(name.clone());
+    }
     if script.hangup {
         reply.before = Before::HangUp;
     }

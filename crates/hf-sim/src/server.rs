@@ -59,7 +59,7 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
         async move {
             let mut ticket = state.recorder.begin();
             let reply = routes::reply(&state, request, &mut ticket).await;
-            reply.begin(ticket).await
+            reply.begin(&state, ticket).await
         }
     });
     // An error here is a client that left or a scripted cut; both are on record.

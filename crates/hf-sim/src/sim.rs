@@ -61,9 +61,14 @@ impl HfSim {
         self.state.rules.add(Rule { when: matcher, then: fault });
     }
 
-    /// Forgets all scripts, and how often directives were used.
+    /// Forgets all scripts, how often directives were used, and what was released.
     pub fn clear_scripts(&self) {
-        self.state.rules.clear();
+        self.state.clear_scripts();
+    }
+
+    /// Lets go the requests that a script has [`held`](Script::held) by this name, now and later.
+    pub fn release(&self, name: &str) {
+        self.state.release(name);
     }
 
     /// Changes what the router's probes say about one model at one provider.

@@ -1,8 +1,10 @@
 //! Everything that the workers of one simulator share.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hyper::header::HeaderValue;
+use tokio::sync::watch;
 
 use crate::catalogue::{Listing, Status};
 use crate::config::{Latency, SimConfig, UnmappedError};
@@ -18,6 +20,8 @@ pub(crate) struct State {
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) prompt_cache: PromptCache,
     listing: RwLock<Arc<Listing>>,
+    /// The names that hold nothing any more.
+    released: watch::Sender<BTreeSet<String>>,
 }
 
 impl State {
@@ -30,11 +34,29 @@ impl State {
             recorder: Arc::new(Recorder::new(config.record)),
             prompt_cache: PromptCache::default(),
             listing: RwLock::new(Arc::new(Listing::new(config.catalogue))),
+            released: watch::Sender::default(),
         }
     }
 
     pub(crate) fn listing(&self) -> Arc<Listing> {
         Arc::clone(&self.listing.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Lets go what is held by this name, now and later.
+    pub(crate) fn release(&self, name: &str) {
+        self.released.send_modify(|names| _ = names.insert(name.to_owned()));
+    }
+
+    /// Returns once this name is released.
+    pub(crate) async fn released(&self, name: &str) {
+        // The sender is here, so this is no error.
+        let _ = self.released.subscribe().wait_for(|names| names.contains(name)).await;
+    }
+
+    /// Forgets all scripts, how often directives were used, and what was released.
+    pub(crate) fn clear_scripts(&self) {
+        self.rules.clear();
+        self.released.send_replace(BTreeSet::new());
     }
 
     /// Whether there is such a pair.

@@ -21,13 +21,23 @@ struct StatusChange {
     status: Status,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Release {
+    name: String,
+}
+
 pub(super) fn serve(state: &State, method: &Method, path: &str, body: &Bytes) -> Result<Reply, Refusal> {
     match (method.as_str(), path) {
         ("POST", "/_sim/scripts") => {
             let words = serde_json::from_slice(body).map_err(|error| refused(&error))?;
             state.rules.add(Rule::from_map(words).map_err(|error| refused(&error))?);
         }
-        ("DELETE", "/_sim/scripts") => state.rules.clear(),
+        ("DELETE", "/_sim/scripts") => state.clear_scripts(),
+        ("POST", "/_sim/release") => {
+            let release: Release = serde_json::from_slice(body).map_err(|error| refused(&error))?;
+            state.release(&release.name);
+        }
         ("POST", "/_sim/status") => {
             let change: StatusChange = serde_json::from_slice(body).map_err(|error| refused(&error))?;
             if !state.set_status(&change.model, &change.provider, change.status) {

@@ -25,6 +25,30 @@ async fn scripts_can_be_set_and_cleared() {
 }
 
 #[tokio::test]
+async fn a_held_request_is_answered_when_it_is_released() {
+    let sim = sim();
+    let body = ask(MODEL, "Hi [[sim held=first]]");
+    let held = chat(&sim, &body);
+    let other = async {
+        while sim.open_requests() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let release = |name: &'static str| call(&sim, "POST", "/_sim/release", &[], name);
+        assert_eq!(release(r#"{"name":"second"}"#).await.status, 200);
+        assert_eq!(release("{}").await.status, 400);
+        assert_eq!(chat(&sim, &ask(MODEL, "Hi [[sim held=second]]")).await.status, 200);
+        assert_eq!(sim.open_requests(), 1, "the first one is held still");
+        sim.release("first");
+    };
+    assert_eq!(tokio::join!(held, other).0.status, 200);
+    // From now on it holds nothing, until all is forgotten.
+    assert_eq!(chat(&sim, &body).await.status, 200);
+    sim.clear_scripts();
+    let again = tokio::time::timeout(std::time::Duration::from_millis(50), chat(&sim, &body));
+    assert!(again.await.is_err(), "it is held again");
+}
+
+#[tokio::test]
 async fn statuses_can_be_flipped_and_requests_read() {
     let sim = sim();
     let flip = json!({ "model": MODEL, "provider": "groq", "status": "error" }).to_string();

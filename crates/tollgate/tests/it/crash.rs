@@ -14,15 +14,12 @@ use tollgate::ledger::{AuditReport, audit};
 use crate::books::Books;
 use crate::client::{Client, Reply, Stream};
 use crate::dice::Dice;
-use crate::harness::ask;
+use crate::harness::{PATIENCE, ask};
 use crate::process::Process;
 use crate::rates::cost_in;
 
 /// Times that the gateway is killed.
 const ROUNDS: u64 = 10;
-
-/// How long a condition is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Clients that call at once, each again and again.
 const CLIENTS: u64 = 50;

@@ -9,7 +9,7 @@ use hf_sim::{HfSim, SimConfig};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tollgate::app;
 use tollgate::clock::Clock;
 use tollgate::config::{BaseUrl, Config, Env, Overrides, Sources};
@@ -24,8 +24,8 @@ pub(crate) const MODEL: &str = "openai/gpt-oss-120b";
 /// The admin key of every gateway under test.
 pub(crate) const ADMIN_KEY: &str = "admin-key-of-the-tests";
 
-/// How long a condition is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a condition is waited for: far longer than it takes on a machine that is busy with other things.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running gateway, its upstream, and an account with credit.
 pub(crate) struct Gateway {
@@ -76,6 +76,23 @@ impl Default for Setup {
 /// Waits for something that will surely come.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}
+
+/// What calls answer that were begun at once, of which `served` ask the simulator to be held by this name: these are let
+/// go when all others are answered, so that every other one met them in flight.
+pub(crate) async fn answers<T: 'static>(
+    mut calls: JoinSet<T>,
+    served: usize,
+    held: &str,
+    sim: &HfSim,
+) -> Vec<T> {
+    let mut answers = Vec::new();
+    while calls.len() > served {
+        answers.extend(soon("an answer", calls.join_next()).await.map(|answer| answer.expect("no panic")));
+    }
+    sim.release(held);
+    answers.extend(soon("the held calls", calls.join_all()).await);
+    answers
 }
 
 /// The simplest chat body.

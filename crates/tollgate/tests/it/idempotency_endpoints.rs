@@ -132,10 +132,10 @@ async fn a_grant_is_made_once_and_a_refused_one_may_be_tried_again() {
 #[tokio::test]
 async fn a_call_that_a_kill_cuts_short_is_made_once_afterwards() {
     let world = World::new().await;
-    let mut body = ask("Hello [[sim first_token_ms=1000]]");
     for streamed in [false, true] {
-        body["stream"] = json!(streamed);
         let key = if streamed { "stream" } else { "whole" };
+        let mut body = ask(&format!("Hello [[sim held={key}]]"));
+        body["stream"] = json!(streamed);
         let process = world.start().await;
         let client = Client::new(&process.url(), &world.key);
         let upstream = world.sim.requests().len();
@@ -148,6 +148,7 @@ async fn a_call_that_a_kill_cuts_short_is_made_once_afterwards() {
             .await;
         process.kill();
         assert!(cut.await.is_err(), "it never got an answer");
+        world.sim.release(key);
         world.audit();
 
         let process = world.start().await;

@@ -8,7 +8,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::client::Reply;
-use crate::harness::{Gateway, ask, ask_model};
+use crate::harness::{Gateway, answers, ask, ask_model};
 use crate::limited::{Member, gateway, message, total_tokens};
 use crate::rates::Rates;
 
@@ -249,8 +249,8 @@ async fn tokens_are_trued_up_and_a_finished_answer_is_never_discarded() {
     assert!(gateway.finish().await);
 }
 
-/// Sends `count` equal calls at once and returns their statuses.
-async fn at_once(member: &Member, count: usize, script: &str) -> Vec<u16> {
+/// Begins `count` equal calls at once, which answer their statuses.
+fn at_once(member: &Member, count: usize, script: &str) -> JoinSet<u16> {
     let start = Arc::new(Barrier::new(count));
     let mut calls = JoinSet::new();
     for _ in 0..count {
@@ -262,7 +262,7 @@ async fn at_once(member: &Member, count: usize, script: &str) -> Vec<u16> {
             Reply::read(reply).await.status.as_u16()
         });
     }
-    calls.join_all().await
+    calls
 }
 
 #[tokio::test]
@@ -274,7 +274,8 @@ async fn a_thousand_calls_at_once_get_exactly_what_the_limit_allows() {
     .await;
     for plan in ["rate", "open", "day"] {
         let member = gateway.member(plan).await;
-        let statuses = at_once(&member, 1_000, "first_token_ms=4000").await;
+        let calls = at_once(&member, 1_000, &format!("held={plan}"));
+        let statuses = answers(calls, 37, plan, &gateway.sim).await;
         let count = |wanted: u16| statuses.iter().filter(|&&status| status == wanted).count();
         assert_eq!((count(200), count(429)), (37, 963), "{plan}");
     }
@@ -290,7 +291,7 @@ async fn a_cap_on_money_is_not_a_nano_dollar_over_under_a_thousand_calls() {
     let cap = crate::rates::nanos(u128::from(hold.nanos().unsigned_abs()) * 7 / 2);
     let (gateway, _time) = gateway(&format!("[plans.p.key]\nspend_total = \"{cap}\"\n")).await;
     let member = gateway.member("p").await;
-    let statuses = at_once(&member, 1_000, "tokens=64 first_token_ms=2000").await;
+    let statuses = at_once(&member, 1_000, "tokens=64 first_token_ms=2000").join_all().await;
     let served = statuses.iter().filter(|&&status| status == 200).count();
     assert!(
         served >= 3 && statuses.iter().all(|status| [200, 402].contains(status)),

@@ -10,9 +10,7 @@ use hf_sim::HfSim;
 use serde_json::Value;
 
 use crate::client::Client;
-
-/// How long a process may take to start or to end.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::harness::PATIENCE;
 
 /// A running `tollgate serve`. Dropping it kills it.
 pub(crate) struct Process {

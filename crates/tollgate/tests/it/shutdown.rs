@@ -18,7 +18,7 @@ use tokio::io::AsyncWriteExt;
 use tollgate::ledger::{AuditReport, audit};
 
 use crate::client::{Client, Stream, Told};
-use crate::harness::ask;
+use crate::harness::{PATIENCE, ask};
 use crate::pressure::{ask_raw_streamed, http_2, slow_client, until_still};
 use crate::process::Process;
 use crate::raw::{Raw, STREAM_HEAD, chunk};
@@ -112,7 +112,7 @@ async fn streams_that_are_open_at_the_drain_deadline_get_an_error_event_and_are_
     // The upstream is not left to generate for nobody.
     let begun = Instant::now();
     while stage.sim.open_requests() > 0 {
-        assert!(begun.elapsed() < Duration::from_secs(10), "the upstream's requests never ended");
+        assert!(begun.elapsed() < PATIENCE, "the upstream's requests never ended");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -172,7 +172,7 @@ async fn whole_calls_and_calls_that_wait_for_their_first_token_end_at_the_drain_
     let whole = tokio::spawn(async move { client.chat(&ask("Hello [[sim hang=headers]]")).await });
     let begun = Instant::now();
     while stage.sim.open_requests() < 2 {
-        assert!(begun.elapsed() < Duration::from_secs(10), "the calls never reached the upstream");
+        assert!(begun.elapsed() < PATIENCE, "the calls never reached the upstream");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     stage.process.signal("TERM");
@@ -199,7 +199,7 @@ async fn once_it_stops_it_is_not_ready_and_takes_no_connection() {
             // It was in the queue of the listener when that closed.
             Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
             Err(error) => break error,
-            Ok(_) => assert!(begun.elapsed() < Duration::from_secs(10), "it still takes connections"),
+            Ok(_) => assert!(begun.elapsed() < PATIENCE, "it still takes connections"),
         }
     };
     assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
@@ -224,7 +224,7 @@ struct Prober(TcpStream);
 impl Prober {
     fn begin(address: &str, request: &str) -> Prober {
         let mut socket = TcpStream::connect(address).expect("a connection");
-        socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
         write!(socket, "{request} HTTP/1.1\r\nhost: gateway\r\n").expect("half a request");
         Prober(socket)
     }
@@ -259,7 +259,7 @@ async fn whoever_insists_does_not_wait_for_open_streams() {
         if let Some(status) = stage.process.ended() {
             break status;
         }
-        assert!(begun.elapsed() < Duration::from_secs(20), "it waits all the same");
+        assert!(begun.elapsed() < PATIENCE, "it waits all the same");
         stage.process.signal("INT");
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
