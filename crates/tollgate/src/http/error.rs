@@ -183,8 +183,8 @@ impl From<&Failure> for ApiError {
                 bad_gateway("upstream_connection", "The provider closed the connection without an answer.")
             }
             Failure::Send(SendError::Timeout(deadline)) => timed_out(format!(
-                "The provider sent nothing for {} s. A longer first_byte_ms in its timeouts waits longer.",
-                deadline.as_secs()
+                "The provider sent nothing for {} ms. A longer first_byte_ms in its timeouts waits longer.",
+                deadline.as_millis()
             )),
             Failure::Status { status, error, retry_after } => from_status(*status, error, *retry_after),
             Failure::InBand(error) => {

@@ -66,7 +66,7 @@ use keeper::Task;
 use memory::MemoryStore;
 use reader::Read;
 use sessions::SessionBytes;
-use sqlite::usage::UsageReader;
+use sqlite::usage::{QUESTION_TIME_MAX, UsageReader};
 use sqlite::{SqliteReceipts, SqliteStore};
 use store::{Store, UsageStore};
 use writer::{Command, Ending, Writer};
@@ -166,7 +166,7 @@ impl Ledger {
         let database = match database {
             Some(path) => Some(DatabaseThreads {
                 sessions: reader::start("session-reader", sqlite::usage::read_only(path)?)?,
-                questions: reader::start("usage-reader", UsageReader::open(path)?)?,
+                questions: reader::start("usage-reader", UsageReader::open(path, QUESTION_TIME_MAX)?)?,
                 tasks: keeper::start(
                     sqlite::usage::read_only(path)?,
                     commands.clone(),

@@ -87,9 +87,14 @@ impl Relay {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Turn::Frame(first));
         }
+        // Before the next event is taken: what is counted is what the client gets.
+        if self.deadlines.over() {
+            return Poll::Ready(Turn::End(Err(Failure::Timeout)));
+        }
         match self.poll_upstream(cx) {
             Poll::Ready(turn) => {
-                Poll::Ready(self.deadlines.heard().map_or(turn, |failure| Turn::End(Err(failure))))
+                self.deadlines.heard();
+                Poll::Ready(turn)
             }
             Poll::Pending => {
                 if std::mem::take(&mut self.stirred) {
@@ -203,13 +208,17 @@ impl Deadlines {
         Deadlines { idle, keep_alive, total, heard: now, sent: now, timer }
     }
 
-    /// Notes a sign of life, which may come too late. The timer is left alone: it is set anew when it fires, which is
-    /// cheaper than at every event.
-    fn heard(&mut self) -> Option<Failure> {
+    /// Whether all the time there was has passed.
+    fn over(&self) -> bool {
+        Instant::now() >= self.total
+    }
+
+    /// Notes a sign of life. The timer is left alone: it is set anew when it fires, which is cheaper than at every
+    /// event.
+    fn heard(&mut self) {
         let now = Instant::now();
         self.heard = now;
         self.sent = now;
-        (now >= self.total).then_some(Failure::Timeout)
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, keep_alive: &'static [u8]) -> Poll<Turn> {

@@ -173,7 +173,7 @@ async fn a_stream_passes_chunk_by_chunk_and_ends_with_its_usage() {
 
 #[tokio::test]
 async fn an_ending_is_told_and_charged_as_that_of_a_chat() {
-    let toml = "timeouts = { first_byte_ms = 400, idle_ms = 400, total_ms = 5000 }\n".to_owned() + MODELS;
+    let toml = "timeouts = { first_byte_ms = 1500, idle_ms = 1500, total_ms = 20000 }\n".to_owned() + MODELS;
     let gateway = Gateway::start_with(Setup { toml, ..Setup::default() }).await;
     for row in rows() {
         let question = |model: &str| {

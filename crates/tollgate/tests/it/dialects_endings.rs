@@ -76,7 +76,7 @@ pub(crate) fn rows() -> Vec<Row> {
 
 #[tokio::test]
 async fn an_ending_is_charged_alike_and_told_in_the_words_of_each_dialect() {
-    let toml = "timeouts = { first_byte_ms = 400, idle_ms = 400, total_ms = 5000 }\n".to_owned();
+    let toml = "timeouts = { first_byte_ms = 1500, idle_ms = 1500, total_ms = 20000 }\n".to_owned();
     let gateway = Gateway::start_with(Setup { toml, ..Setup::default() }).await;
     for row in rows() {
         row.check(&gateway).await;

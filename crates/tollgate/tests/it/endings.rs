@@ -10,7 +10,7 @@ use crate::harness::{Gateway, Setup, ask};
 use crate::rates::Rates;
 
 /// Deadlines that a test can wait for. The rows that meet them mean to.
-const IMPATIENT: &str = "timeouts = { first_byte_ms = 300, idle_ms = 300, total_ms = 1200 }\n";
+const IMPATIENT: &str = "timeouts = { first_byte_ms = 1500, idle_ms = 1500, total_ms = 4000 }\n";
 
 /// One row of a table of endings.
 struct Ending {
@@ -191,7 +191,7 @@ async fn upstreams_that_are_silent_for_too_long() {
         (true, free("hang=body", late, "timeout")),
         (true, free("stall_after=0", late, "timeout")),
         (true, torn("stall_after=5", "upstream_timeout", "stall")),
-        (true, torn("gap_ms=60 tokens=60", "upstream_timeout", "timeout")),
+        (true, torn("gap_ms=100 tokens=60", "upstream_timeout", "timeout")),
         (false, free("hang=headers", late, "timeout")),
         (false, free("hang=body", late, "timeout")),
         (false, free("stall_after=1", late, "timeout")),

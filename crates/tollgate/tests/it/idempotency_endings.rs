@@ -28,7 +28,7 @@ const fn free(streamed: bool, script: &'static str) -> Ending {
 
 #[tokio::test]
 async fn what_is_charged_for_is_kept_and_what_fails_for_nothing_may_be_tried_again() {
-    let toml = "timeouts = { first_byte_ms = 300, idle_ms = 300, total_ms = 5000 }\n".to_owned();
+    let toml = "timeouts = { first_byte_ms = 1500, idle_ms = 1500, total_ms = 20000 }\n".to_owned();
     let gateway = Gateway::start_with(Setup { toml, ..Setup::default() }).await;
     for ending in [
         kept(true, ""),

@@ -8,7 +8,7 @@ use crate::harness::{Gateway, Setup, ask};
 use crate::limited::Member;
 
 /// One call at a time, and little patience with the upstream.
-const ONE_AT_A_TIME: &str = "timeouts = { first_byte_ms = 300, idle_ms = 300, total_ms = 1500 }\n\
+const ONE_AT_A_TIME: &str = "timeouts = { first_byte_ms = 1500, idle_ms = 1500, total_ms = 4000 }\n\
                              [plans.one]\nconcurrent = 1\n";
 
 async fn start(more: &str) -> (Gateway, Member) {
@@ -54,7 +54,7 @@ async fn every_ending_that_a_client_sees_has_freed_its_place() {
         assert_eq!(whole.status, status, "{script}: {whole:?}");
         assert_free(&member, script).await;
     }
-    for script in ["", "cut_after=5", "stall_after=5", "error_after=5", "gap_ms=60 tokens=60"] {
+    for script in ["", "cut_after=5", "stall_after=5", "error_after=5", "gap_ms=100 tokens=60"] {
         let stream = member.client.stream(&ask(&format!("stream [[sim {script}]]"))).await;
         let told = stream.rest().await;
         assert_eq!(told.done, script.is_empty(), "{script}: {}", told.raw);

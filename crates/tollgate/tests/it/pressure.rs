@@ -71,6 +71,39 @@ async fn an_upstream_does_not_run_ahead_of_a_client_that_does_not_read() {
     assert!(gateway.finish().await);
 }
 
+/// A slow client still gets something when all the time there was has passed, and the next event is there.
+#[tokio::test]
+async fn a_client_is_charged_for_no_event_that_came_after_its_deadline() {
+    const TOTAL: Duration = Duration::from_millis(1500);
+    const EVENT_BYTES: usize = 8 << 10;
+    let raw = Raw::start().await;
+    let timeouts = format!("timeouts = {{ total_ms = {} }}\n", TOTAL.as_millis());
+    let gateway = Gateway::start_with(raw.setup_with(&timeouts)).await;
+    let mut client = slow_client(&gateway.url, &gateway.key, &ask_raw_streamed()).await;
+    let mut upstream = raw.accept().await;
+    let flood = tokio::spawn(async move {
+        upstream.write(STREAM_HEAD.as_bytes()).await;
+        let event = chunk(&"x".repeat(EVENT_BYTES));
+        while upstream.stream.write_all(event.as_bytes()).await.is_ok() {}
+    });
+    client.peek(&mut [0]).await.expect("the answer begins");
+    tokio::time::sleep(TOTAL).await;
+    let mut told = String::new();
+    soon("the end", client.read_to_string(&mut told)).await.expect("read");
+    assert!(told.contains("\"code\":\"upstream_timeout\"") && !told.contains("[DONE]"));
+    flood.await.expect("the gateway left the upstream");
+    gateway.settled().await;
+    let receipt = only_receipt(&gateway).await;
+    assert_eq!(receipt["outcome"], "timeout");
+    let seen = told.matches('x').count() / EVENT_BYTES;
+    let tokens = seen * EVENT_BYTES / 4;
+    assert!(
+        seen > 0 && receipt["usage"]["output_tokens"] == tokens,
+        "{tokens} tokens in {seen} events: {receipt}"
+    );
+    assert!(gateway.finish().await);
+}
+
 /// Waits until a count does not change, which is when everything between is full. It looks many times, so that a busy
 /// machine, on which nothing gets on for a while, does not pass for that.
 pub(crate) async fn until_still(count: &AtomicUsize) -> usize {

@@ -137,7 +137,8 @@ async fn a_session_is_the_same_conversation_by_its_name_and_by_its_id() {
 
 #[tokio::test]
 async fn a_conversation_is_free_again_after_every_ending() {
-    let toml = "abort = \"estimate\"\ntimeouts = { first_byte_ms = 300, idle_ms = 300, total_ms = 4000 }\n";
+    let toml =
+        "abort = \"estimate\"\ntimeouts = { first_byte_ms = 1500, idle_ms = 1500, total_ms = 20000 }\n";
     let gateway = Gateway::start_with(Setup { toml: toml.to_owned(), ..Setup::default() }).await;
     let id = conversation(&gateway.client).await;
     for (script, streamed) in [

@@ -128,6 +128,7 @@ async fn a_client_that_does_not_read_is_settled_at_the_drain_deadline_too() {
         let upstream = tokio::spawn(flood(raw));
         let (written, _client): (_, Box<dyn std::any::Any>) = if version == 1 {
             let client = slow_client(&url, &key, &ask_raw_streamed()).await;
+            client.peek(&mut [0]).await.expect("the answer begins");
             (upstream.await.expect("a request"), Box::new(client))
         } else {
             let mut sender = http_2(&url).await;

@@ -1,5 +1,7 @@
 //! Questions about usage against a naive count over every call: whatever is asked, and whatever is rolled up by then.
 
+use std::time::Duration;
+
 use domain::calendar::DAY_MS;
 use domain::{AccountKind, KeyId, Outcome, Usage};
 use proptest::option;
@@ -19,31 +21,43 @@ pub(super) const START_MS: i64 = 1_795_000_000_000;
 pub(super) const HOUR_MS: i64 = 3_600_000;
 pub(super) const CALLS: u128 = 400;
 
+const FILE: &str = "ledger.db";
+
+/// However busy the machine is.
+const TIME_ENOUGH: Duration = Duration::from_secs(3_600);
+
 /// A database with calls of two accounts over forty days.
 pub(super) struct History {
-    _folder: TempDir,
+    folder: TempDir,
     store: SqliteStore,
     pub(super) reader: UsageReader,
     pub(super) calls: Vec<Receipt>,
+}
+
+fn reader(folder: &TempDir, question_time_max: Duration) -> UsageReader {
+    UsageReader::open(&folder.path().join(FILE), question_time_max).unwrap()
 }
 
 impl History {
     /// With the first `rolled` calls in the rollups.
     pub(super) fn new(rolled: usize) -> History {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("ledger.db");
-        let mut store = SqliteStore::open(&path).unwrap();
+        let mut store = SqliteStore::open(&folder.path().join(FILE)).unwrap();
         for account in [ADA, BOB] {
             store.create_account(&new_account(account, AccountKind::Prepaid)).unwrap();
             grant(&mut store, account, 1_000_000, "first").unwrap();
         }
-        let reader = UsageReader::open(&path).unwrap();
-        let mut history = History { _folder: folder, store, reader, calls: Vec::new() };
+        let mut history = History { reader: reader(&folder, TIME_ENOUGH), folder, store, calls: Vec::new() };
         let calls: Vec<_> = (1..=CALLS).map(call).collect();
         history.settle(&calls[..rolled]);
         history.roll_up();
         history.settle(&calls[rolled..]);
         history
+    }
+
+    /// What answers no question that takes longer than this.
+    pub(super) fn impatient(&self, question_time_max: Duration) -> UsageReader {
+        reader(&self.folder, question_time_max)
     }
 
     pub(super) fn roll_up(&mut self) {

@@ -1,6 +1,7 @@
 //! Series against a naive sum over every call: bucket by bucket and group by group, whatever is rolled up by then.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use domain::calendar::DAY_MS;
 use domain::{AccountId, Outcome, Period};
@@ -10,8 +11,8 @@ use proptest::sample::select;
 use super::questions::{CALLS, HOUR_MS, History, START_MS, matches, model_of, questions};
 use super::treasury::{ADA, BOB};
 use super::{money, receipt};
-use crate::ledger::Receipt;
 use crate::ledger::usage::{Calls, GroupBy, Interval, SeriesQuery, Sums};
+use crate::ledger::{LedgerError, Receipt};
 
 const INTERVALS: [Interval; 3] = [Interval::Hour, Interval::Day, Interval::Month];
 const GROUPINGS: [GroupBy; 4] = [GroupBy::None, GroupBy::Key, GroupBy::Model, GroupBy::Provider];
@@ -113,7 +114,7 @@ fn a_series_of_too_many_points_is_refused() {
         let calls = Calls { account: Some(account), ..Calls::default() };
         history.reader.series(&SeriesQuery { calls, interval: Interval::Hour, group_by: GroupBy::None })
     };
-    assert!(matches!(series(&mut history, ADA), Err(crate::ledger::LedgerError::TooManyPoints(10_000))));
+    assert!(matches!(series(&mut history, ADA), Err(LedgerError::TooManyPoints(10_000))));
     assert!(series(&mut history, BOB).is_ok());
 }
 
@@ -136,9 +137,17 @@ fn a_series_of_as_many_points_as_may_be_has_them_for_every_key() {
     history.settle(&[call(20_000)]);
     for _ in ["not rolled up yet", "rolled up"] {
         let refused = history.reader.series(&by_key);
-        assert!(matches!(refused, Err(crate::ledger::LedgerError::TooManyPoints(10_000))));
+        assert!(matches!(refused, Err(LedgerError::TooManyPoints(10_000))));
         history.roll_up();
     }
     let of_account = SeriesQuery { group_by: GroupBy::None, ..by_key };
     assert_eq!(history.reader.series(&of_account).unwrap().len(), 1_001);
+}
+
+#[test]
+fn a_question_that_takes_too_long_is_given_up() {
+    let history = History::new(0);
+    let mut impatient = history.impatient(Duration::ZERO);
+    let query = SeriesQuery { calls: Calls::default(), interval: Interval::Hour, group_by: GroupBy::Key };
+    assert!(matches!(impatient.series(&query), Err(LedgerError::TooSlow)));
 }

@@ -30,8 +30,8 @@ use super::{connect, refusal};
 use crate::ledger::usage::{Activity, Calls, Cursor, Point, SeriesQuery};
 use crate::ledger::{LedgerError, OpenError};
 
-/// How long one question may take. Everything that rollups answer takes a hundredth of it.
-const QUESTION_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long one question of a gateway's users may take. Everything that rollups answer takes a hundredth of it.
+pub(crate) const QUESTION_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Instructions of SQLite's machine between two looks at the clock: some hundred microseconds.
 const LOOK_EVERY: i32 = 10_000;
@@ -39,12 +39,14 @@ const LOOK_EVERY: i32 = 10_000;
 /// A connection that only reads, for questions about usage.
 pub(crate) struct UsageReader {
     connection: Connection,
+    question_time_max: Duration,
 }
 
 impl UsageReader {
-    /// Opens the database at `path`, which its owner has opened before.
-    pub(crate) fn open(path: &Path) -> Result<UsageReader, OpenError> {
-        Ok(UsageReader { connection: read_only(path)? })
+    /// Opens the database at `path`, which its owner has opened before. No question takes longer than
+    /// `question_time_max`.
+    pub(crate) fn open(path: &Path, question_time_max: Duration) -> Result<UsageReader, OpenError> {
+        Ok(UsageReader { connection: read_only(path)?, question_time_max })
     }
 
     /// A part of the activity of these calls: at most `limit` of them, from `cursor` on.
@@ -72,7 +74,7 @@ impl UsageReader {
         &mut self,
         ask: impl FnOnce(&Connection) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
-        let until = Instant::now() + QUESTION_TIME_MAX;
+        let until = Instant::now() + self.question_time_max;
         self.connection.progress_handler(LOOK_EVERY, Some(move || Instant::now() > until))?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
         ask(&transaction)
