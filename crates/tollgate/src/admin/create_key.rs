@@ -11,7 +11,7 @@ use crate::http::{Admin, ApiError, Caller, OnceBody, OnceHeader, PathId};
 
 use super::AdminState;
 use super::show_account::find;
-use super::view::NewKeyView;
+use crate::view::NewKeyView;
 
 /// Make a key
 ///

@@ -7,7 +7,7 @@ use domain::PlanName;
 
 use crate::http::{Admin, ApiError, Caller, Named};
 use crate::ledger::LedgerError;
-use crate::limits::PlanError;
+use crate::plans::PlanError;
 
 /// Why an admin request was refused.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use crate::ledger::StoredReceipt;
 use crate::ledger::usage::Calls;
 
 use super::AdminState;
-use super::view::{ActivityView, ReceiptView};
+use crate::view::{ActivityView, ReceiptView};
 
 activity_query!(ActivityQuery {
     /// Calls of the account with this id; of all when nobody says.

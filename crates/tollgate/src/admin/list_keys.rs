@@ -11,7 +11,7 @@ use crate::http::{Admin, ApiError, Caller, Named, QueryParams};
 
 use super::AdminState;
 use super::show_account::find;
-use super::view::{KeyView, ListView};
+use crate::view::{KeyView, ListView};
 
 /// Which keys.
 #[derive(Deserialize, IntoParams)]

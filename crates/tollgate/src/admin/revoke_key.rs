@@ -9,7 +9,7 @@ use crate::keys::Key;
 
 use super::AdminState;
 use super::show_key::find_key;
-use super::view::KeyView;
+use crate::view::KeyView;
 
 /// Revoke a key
 ///

@@ -11,7 +11,7 @@ use crate::keys::Key;
 
 use super::AdminState;
 use super::show_key::find_key;
-use super::view::NewKeyView;
+use crate::view::NewKeyView;
 
 /// Give a key a new secret
 ///

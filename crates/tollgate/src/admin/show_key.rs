@@ -10,7 +10,7 @@ use crate::http::{Admin, ApiError, Caller, Named, PathId};
 use crate::keys::Key;
 
 use super::AdminState;
-use super::view::KeyView;
+use crate::view::KeyView;
 
 /// One key
 ///

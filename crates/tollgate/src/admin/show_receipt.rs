@@ -6,8 +6,8 @@ use domain::CallId;
 
 use crate::http::{Admin, ApiError, Caller, Named, PathId};
 
-use super::view::ReceiptView;
 use super::{AdminError, AdminState};
+use crate::view::ReceiptView;
 
 /// One receipt
 ///

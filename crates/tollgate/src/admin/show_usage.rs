@@ -9,7 +9,7 @@ use crate::http::{Admin, ApiError, Caller, QueryParams};
 use crate::ledger::usage::Calls;
 
 use super::AdminState;
-use super::view::UsageView;
+use crate::view::UsageView;
 
 usage_query!(UsageQuery {
     /// Calls of the account with this id; of all when nobody says.

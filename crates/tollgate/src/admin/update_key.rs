@@ -12,7 +12,7 @@ use crate::keys::Key;
 use super::AdminState;
 use super::show_account::find;
 use super::show_key::find_key;
-use super::view::KeyView;
+use crate::view::KeyView;
 
 /// Change a key
 ///

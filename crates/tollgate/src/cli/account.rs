@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use domain::AccountId;
 use serde_json::json;
 
-use crate::admin::view::{AccountView, ListView};
+use crate::view::{AccountView, ListView};
 
 use super::remote::RemoteArgs;
 use super::table::{pairs, table};

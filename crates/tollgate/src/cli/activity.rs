@@ -3,7 +3,7 @@
 use clap::Args;
 use domain::{AccountId, KeyId};
 
-use crate::admin::view::{ActivityView, ReceiptView};
+use crate::view::{ActivityView, ReceiptView};
 
 use super::query::Query;
 use super::receipt::table_of;

@@ -5,7 +5,7 @@ use domain::{AccountId, Money};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::admin::view::GrantView;
+use crate::view::GrantView;
 
 use super::account;
 use super::remote::RemoteArgs;

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use domain::InviteId;
 use serde_json::json;
 
-use crate::admin::view::{InviteView, ListView, NewInviteView};
+use crate::view::{InviteView, ListView, NewInviteView};
 
 use super::remote::RemoteArgs;
 use super::table::{pairs, table};

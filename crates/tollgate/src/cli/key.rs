@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use domain::{AccountId, KeyId};
 use serde_json::json;
 
-use crate::admin::view::{KeyView, ListView, NewKeyView};
+use crate::view::{KeyView, ListView, NewKeyView};
 
 use super::key_flags::{ChangeFlags, Span, TermFlags};
 use super::remote::RemoteArgs;

@@ -6,8 +6,8 @@ use clap::{Args, Subcommand};
 use domain::PlanName;
 use serde_json::Value;
 
-use crate::admin::view::{ListView, PlanView};
 use crate::limits::LimitFields;
+use crate::view::{ListView, PlanView};
 
 use super::remote::RemoteArgs;
 use super::table::{pairs, table};

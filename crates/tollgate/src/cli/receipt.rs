@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use domain::CallId;
 
-use crate::admin::view::{ReceiptView, Thousandths};
+use crate::view::{ReceiptView, Thousandths};
 
 use super::remote::RemoteArgs;
 use super::table::{pairs, table};

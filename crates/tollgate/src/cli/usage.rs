@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use crate::admin::view::{QuantilesView, RebuiltView, Thousandths, UsageView};
+use crate::view::{QuantilesView, RebuiltView, Thousandths, UsageView};
 
 use super::activity::CallsArgs;
 use super::remote::RemoteArgs;

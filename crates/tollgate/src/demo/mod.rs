@@ -15,9 +15,9 @@ use thiserror::Error;
 use crate::app::{self, StartError};
 use crate::cli::Out;
 use crate::config::{ApiKey, BaseUrl, CatalogueKind, Config};
+use crate::entropy::Entropy;
 use crate::first_start::{CallMade, Owner, Ready, make_owner};
 use crate::gateway::Gateway;
-use crate::keys::Entropy;
 use crate::ledger::{LedgerError, StoredReceipt};
 
 /// What the demo's account is granted.

@@ -13,8 +13,8 @@ use super::calls_query::activity_query;
 use super::generation::{GenerationData, render};
 use super::input::QueryParams;
 use super::scope::own_calls;
-use crate::admin::view::ActivityView;
 use crate::gateway::Worker;
+use crate::view::ActivityView;
 
 activity_query!(ActivityQuery {});
 

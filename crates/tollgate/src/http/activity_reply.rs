@@ -14,9 +14,9 @@ use utoipa::ToSchema;
 
 use super::ApiError;
 use super::csv;
-use crate::admin::view::ActivityView;
 use crate::ledger::usage::{Calls, Cursor};
 use crate::ledger::{Ledger, LedgerError, RECEIPTS_MAX, StoredReceipt};
+use crate::view::ActivityView;
 
 /// Calls on a page when nobody says.
 const LIMIT_DEFAULT: u32 = 50;

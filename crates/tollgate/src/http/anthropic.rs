@@ -11,7 +11,7 @@ use wire::error::ErrorBody;
 use wire::messages;
 
 use super::layers::CALL_ID;
-use crate::admin::view::rfc3339;
+use crate::time::rfc3339;
 
 /// The API's path. Everything below it belongs to it.
 const PATH: &str = "/v1/messages";

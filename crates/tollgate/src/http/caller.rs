@@ -120,9 +120,10 @@ mod tests {
 
     use super::{Role, may};
     use crate::clock::Clock;
+    use crate::entropy::Entropy;
     use crate::http::ApiError;
-    use crate::keys::{Entropy, KeyRing, KeyTerms};
-    use crate::ledger::{Ledger, NewAccount, StoreConfig};
+    use crate::keys::KeyRing;
+    use crate::ledger::{KeyTerms, Ledger, NewAccount, StoreConfig};
     use crate::pipeline::Principal;
 
     #[tokio::test]

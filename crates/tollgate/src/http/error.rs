@@ -13,10 +13,10 @@ use super::key_error;
 use super::limit_error;
 use super::session_error;
 use crate::catalog::ResolveError;
-use crate::ledger::BILLING_UNAVAILABLE;
 use crate::ledger::usage::TAG_CHARS_MAX;
 use crate::pipeline::{Failure, Refusal};
 use crate::upstream::SendError;
+use domain::receipt::BILLING_UNAVAILABLE;
 
 /// An error as a client sees it.
 #[derive(Debug)]

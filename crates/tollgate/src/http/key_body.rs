@@ -9,7 +9,8 @@ use super::ApiError;
 use super::field::{Name, Time, given};
 use super::key_bounds::Bounds;
 use super::key_fields::{Cap, ModelPatterns, NetworkList, Reset, RoleField};
-use crate::keys::{Key, KeyTerms, Labels};
+use crate::keys::Key;
+use crate::ledger::{KeyTerms, Labels};
 use crate::limits::LimitFields;
 
 /// A new key. What is missing is not bound, or is as it is for the key that makes it.

@@ -5,9 +5,10 @@ use hyper::StatusCode;
 
 use super::ApiError;
 use super::key_body::invalid;
-use crate::keys::{Key, KeyTerms};
-use crate::ledger::Account;
-use crate::limits::{PlanBook, field_of};
+use crate::keys::Key;
+use crate::ledger::{Account, KeyTerms};
+use crate::limits::field_of;
+use crate::plans::PlanBook;
 
 /// How far a body may go.
 #[derive(Clone, Debug)]

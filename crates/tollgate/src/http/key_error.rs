@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use hyper::StatusCode;
 
 use super::ApiError;
-use crate::admin::view::rfc3339;
+use crate::time::rfc3339;
 
 /// No key was shown.
 pub(super) fn missing() -> ApiError {

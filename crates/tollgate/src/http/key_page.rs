@@ -4,8 +4,8 @@ use domain::{AccountId, KeyId};
 use hyper::StatusCode;
 
 use super::ApiError;
-use crate::admin::view::{KeyView, ListView};
 use crate::keys::KeyRing;
+use crate::view::{KeyView, ListView};
 
 /// Keys on a page when nobody says.
 const LIMIT_DEFAULT: usize = 50;

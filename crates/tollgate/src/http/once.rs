@@ -18,9 +18,9 @@ use utoipa::IntoParams;
 use super::ApiError;
 use super::input::{parse_body, read_json};
 use crate::admin::AdminState;
+use crate::entropy::Entropy;
 use crate::gateway::Worker;
 use crate::idempotency::{Answer, Asked, Begun, HEADER, Once, begin};
-use crate::keys::Entropy;
 use crate::ledger::{Answered, Ledger, LedgerError, Scope};
 use crate::pipeline::{authenticate, credential};
 

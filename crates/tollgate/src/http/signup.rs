@@ -15,10 +15,10 @@ use utoipa::ToSchema;
 use super::field::Name;
 use super::{ApiError, OnceBody, OnceHeader, layers};
 use crate::admin::AdminError;
-use crate::admin::view::rfc3339;
 use crate::gateway::Worker;
 use crate::pipeline::ClientAddress;
 use crate::signup::{Desk, Opened, Proof, SignupError};
+use crate::time::rfc3339;
 
 /// Where visitors sign up.
 pub(super) struct Open(Arc<Desk>);

@@ -10,9 +10,9 @@ use super::caller::{Caller, Key};
 use super::input::QueryParams;
 use super::scope::own_calls;
 use super::usage_reply::{reply, usage_query};
-use crate::admin::view::UsageView;
 use crate::gateway::Worker;
 use crate::usd::Usd;
+use crate::view::UsageView;
 
 usage_query!(UsageQuery {});
 

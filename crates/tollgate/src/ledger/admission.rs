@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use domain::{CallId, Hold, Money, Refused};
+use domain::{CallId, Hold, Money, Receipt, Refused};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -14,12 +14,10 @@ use super::SettleError;
 use super::account::Account;
 use super::answers::{Claim, Keep};
 use super::patience::Patience;
-use super::receipt::Receipt;
-use super::sessions::NewTurn;
+use super::sessions::{Lock, NewTurn};
 use super::store::Settlement;
 use super::writer::Ending;
 use crate::limits::Reservation;
-use crate::sessions::Lock;
 use crate::telemetry::CallTrace;
 
 /// An admitted call. It ends once: settled, or dropped, which gives its hold back.

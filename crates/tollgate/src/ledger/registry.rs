@@ -4,7 +4,8 @@ use domain::{AccountId, InviteId};
 
 use super::LedgerError;
 use super::account::AccountRow;
-use super::store::{KeyRow, NewGrant};
+use super::key::KeyRow;
+use super::store::NewGrant;
 
 /// The most invites in one page of a list.
 pub const INVITES_PAGE_MAX: u32 = 1000;

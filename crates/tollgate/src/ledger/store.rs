@@ -2,16 +2,16 @@
 //! [`Transactions::begin`], with the commit. None is called on a caller's thread.
 
 use bytes::Bytes;
-use domain::{AccountId, AccountKind, CallId, GrantId, KeyId, Money, Settled};
+use domain::{AccountId, AccountKind, CallId, GrantId, Money, Receipt, Settled};
 use rusqlite::Connection;
 
 use super::LedgerError;
 use super::account::{AccountRow, Terms};
 use super::answers::{AnswerEntry, KeptAnswer, NewAnswer, Place};
-use super::receipt::{Receipt, StoredReceipt};
+use super::key::KeyRow;
+use super::receipt::StoredReceipt;
 use super::registry::Registry;
 use super::sessions::NewTurn;
-use crate::keys::{KeyTerms, PreviousSecret};
 
 /// Several verbs as one.
 pub(crate) trait Transactions {
@@ -231,37 +231,12 @@ pub(crate) struct Booked {
     pub(crate) session_bytes: Option<u64>,
 }
 
-/// A key as stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct KeyRow {
-    /// Its id.
-    pub(crate) id: KeyId,
-    /// Whose it is.
-    pub(crate) account: AccountId,
-    /// The key that made it.
-    pub(crate) maker: Option<KeyId>,
-    /// What can be changed about it.
-    pub(crate) terms: KeyTerms,
-    /// The visible beginning of its secret: `tg-xxxxxxxx`.
-    pub(crate) prefix: String,
-    /// The SHA-256 of its secret.
-    pub(crate) digest: [u8; 32],
-    /// The secret before, while it goes on working.
-    pub(crate) previous: Option<PreviousSecret>,
-    /// When it was created, in milliseconds since the Unix epoch.
-    pub(crate) created_at_ms: i64,
-    /// When it last got a new secret, in milliseconds since the Unix epoch.
-    pub(crate) rotated_at_ms: Option<i64>,
-    /// When it was revoked, in milliseconds since the Unix epoch.
-    pub(crate) revoked_at_ms: Option<i64>,
-}
-
 /// A plan as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PlanRow {
     /// Its name.
     pub(crate) name: String,
-    /// The rest of it, as the JSON of [`crate::limits::PlanFields`].
+    /// The rest of it, as JSON.
     pub(crate) body: String,
     /// When it was stored, in milliseconds since the Unix epoch.
     pub(crate) updated_at_ms: i64,

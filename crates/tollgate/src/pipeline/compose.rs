@@ -16,10 +16,9 @@ use super::outgoing::Outgoing;
 use super::voice::{Form, Turn, Voice};
 use crate::body_memory::{NoRoom, Room};
 use crate::gateway::Gateway;
-use crate::ledger::sessions::{self as store, Place, SessionError};
+use crate::ledger::sessions::{self as store, Lock, Place, SessionError};
 use crate::sessions::{
-    Fit, HISTORY, Lock, Past, Sealer, SessionRefusal, Wish, digits, estimate_new, fit, recall, response_id,
-    weigh,
+    Fit, HISTORY, Past, Sealer, SessionRefusal, Wish, digits, estimate_new, fit, recall, response_id, weigh,
 };
 
 /// The part of a context that is left to an answer without an output limit, when a history is cut: a quarter.

@@ -6,7 +6,8 @@ use super::{Principal, Refusal};
 use crate::catalog::Snapshot;
 use crate::gateway::Gateway;
 use crate::keys::Key;
-use crate::limits::{Allowance, Reservation};
+use crate::limits::Reservation;
+use crate::plans::Allowance;
 
 /// The allowance of a call that begins now. An account whose plan is gone has none.
 pub(super) fn allowance(gateway: &Gateway, principal: &Principal) -> Result<Allowance, Refusal> {

@@ -2,7 +2,6 @@
 
 mod fit;
 mod ids;
-mod locks;
 mod recall;
 pub(crate) mod runs;
 mod seal;
@@ -11,7 +10,6 @@ mod weigh;
 pub use fit::Overflow;
 pub(crate) use fit::{Fit, fit};
 pub(crate) use ids::{call_of, digits, response_id};
-pub use locks::{Lock, Locks};
 pub use recall::SessionRefusal;
 pub(crate) use recall::{HISTORY, Memory, Past, Wish, recall};
 pub(crate) use seal::Sealer;

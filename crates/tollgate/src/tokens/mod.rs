@@ -9,7 +9,6 @@ mod conversation;
 mod files;
 mod folder;
 mod hub;
-mod hub_name;
 mod jobs;
 mod python;
 mod shelf;
@@ -27,10 +26,8 @@ use domain::Offer;
 use tokio::time::timeout;
 use wire::chat::ChatRequest;
 
-pub use hub_name::HubName;
-
 use crate::clock::Clock;
-use crate::config::{CatalogueKind, Config, TokenizerSource};
+use crate::config::{CatalogueKind, Config, HubName, TokenizerSource};
 use jobs::Jobs;
 use shelf::Shelf;
 use tokenizer::{ModelTokenizer, TEXT_BYTES_MAX};

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::ledger::plans_not_stored;
-use crate::limits::PlanBook;
+use crate::plans::PlanBook;
 
 use super::serve::ConfigArgs;
 use super::table::pairs;

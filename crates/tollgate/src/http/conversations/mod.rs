@@ -17,9 +17,9 @@ use domain::{AccountId, ConversationId};
 use super::ApiError;
 use super::input::Named;
 use crate::gateway::Gateway;
-use crate::ledger::sessions::Conversation;
+use crate::ledger::sessions::{Conversation, Lock};
 use crate::pipeline::Refusal;
-use crate::sessions::{Lock, SessionRefusal};
+use crate::sessions::SessionRefusal;
 
 /// The right to change what calls go on from, which no call under way has.
 fn lock(gateway: &Gateway, account: AccountId, conversation: &Conversation) -> Result<Lock, ApiError> {

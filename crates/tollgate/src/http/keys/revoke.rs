@@ -7,10 +7,10 @@ use axum::extract::State;
 use domain::KeyId;
 
 use super::bounds;
-use crate::admin::view::KeyView;
 use crate::gateway::Worker;
 use crate::http::{ApiError, Caller, Management, PathId};
 use crate::keys::Key;
+use crate::view::KeyView;
 
 /// Revoke a key
 ///

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use domain::calendar::DAY_MS;
-use domain::{AccountId, Outcome, Period};
+use domain::{AccountId, Outcome, Period, Receipt};
 use proptest::prelude::{prop_assert_eq, proptest};
 use proptest::sample::select;
 
 use super::questions::{CALLS, HOUR_MS, History, START_MS, matches, model_of, questions};
 use super::treasury::{ADA, BOB};
 use super::{money, receipt};
-use crate::ledger::Receipt;
+
 use crate::ledger::usage::{Calls, GroupBy, Interval, SeriesQuery, Sums};
 
 const INTERVALS: [Interval; 3] = [Interval::Hour, Interval::Day, Interval::Month];
