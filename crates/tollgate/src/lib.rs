@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod app;
 pub mod body_memory;
+pub mod call_id;
 pub mod catalog;
 pub mod cli;
 pub mod clock;
@@ -10,6 +11,7 @@ pub mod config;
 mod connection;
 pub mod demo;
 pub mod entropy;
+pub mod error;
 pub mod first_start;
 pub mod gateway;
 pub mod http;

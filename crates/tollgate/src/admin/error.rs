@@ -5,7 +5,8 @@ use axum::response::{IntoResponse, Response};
 
 use domain::PlanName;
 
-use crate::http::{Admin, ApiError, Caller, Named};
+use crate::error::ApiError;
+use crate::http::{Admin, Caller, Named};
 use crate::ledger::LedgerError;
 use crate::plans::PlanError;
 

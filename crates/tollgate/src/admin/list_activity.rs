@@ -4,9 +4,10 @@ use axum::extract::State;
 use axum::response::Response;
 use hyper::header::HeaderMap;
 
+use crate::error::ApiError;
 use crate::http::activity_reply::reply;
 use crate::http::calls_query::{AccountText, activity_query};
-use crate::http::{Admin, ApiError, Caller, QueryParams};
+use crate::http::{Admin, Caller, QueryParams};
 use crate::ledger::StoredReceipt;
 use crate::ledger::usage::Calls;
 

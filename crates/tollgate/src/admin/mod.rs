@@ -24,6 +24,7 @@ mod rebuild_usage;
 mod revoke_invite;
 mod revoke_key;
 mod rotate_key;
+mod scope;
 mod set_plan;
 mod show_account;
 mod show_key;

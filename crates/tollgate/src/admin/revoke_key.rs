@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use domain::KeyId;
 
-use crate::http::{Admin, ApiError, Caller, PathId};
+use crate::error::ApiError;
+use crate::http::{Admin, Caller, PathId};
 use crate::keys::Key;
 
 use super::AdminState;

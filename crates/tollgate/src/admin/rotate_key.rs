@@ -4,9 +4,10 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::KeyId;
 
+use crate::error::ApiError;
 use crate::http::key_fields::RotateBody;
 use crate::http::key_reply::new_key;
-use crate::http::{Admin, ApiError, Caller, OnceBody, OnceHeader, PathId};
+use crate::http::{Admin, Caller, OnceBody, OnceHeader, PathId};
 use crate::keys::Key;
 
 use super::AdminState;

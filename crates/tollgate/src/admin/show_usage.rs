@@ -3,9 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 
+use crate::error::ApiError;
 use crate::http::calls_query::AccountText;
 use crate::http::usage_reply::{reply, usage_query};
-use crate::http::{Admin, ApiError, Caller, QueryParams};
+use crate::http::{Admin, Caller, QueryParams};
 use crate::ledger::usage::Calls;
 
 use super::AdminState;

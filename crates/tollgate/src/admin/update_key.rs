@@ -4,9 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use domain::KeyId;
 
+use crate::error::ApiError;
 use crate::http::key_body::KeyChanges;
 use crate::http::key_bounds::Bounds;
-use crate::http::{Admin, ApiError, Caller, JsonBody, PathId};
+use crate::http::{Admin, Caller, JsonBody, PathId};
 use crate::keys::Key;
 
 use super::AdminState;

@@ -12,8 +12,8 @@ use hyper::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::ApiError;
 use super::csv;
+use crate::error::ApiError;
 use crate::ledger::usage::{Calls, Cursor};
 use crate::ledger::{Ledger, LedgerError, RECEIPTS_MAX, StoredReceipt};
 use crate::view::ActivityView;

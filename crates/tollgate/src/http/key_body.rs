@@ -5,10 +5,10 @@ use hyper::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::ApiError;
 use super::field::{Name, Time, given};
 use super::key_bounds::Bounds;
 use super::key_fields::{Cap, ModelPatterns, NetworkList, Reset, RoleField};
+use crate::error::ApiError;
 use crate::keys::Key;
 use crate::ledger::{KeyTerms, Labels};
 use crate::limits::LimitFields;

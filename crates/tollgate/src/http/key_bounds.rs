@@ -3,8 +3,8 @@
 use domain::{KeyRole, LimitName, Limits, PerPeriod, Quota, Rights};
 use hyper::StatusCode;
 
-use super::ApiError;
 use super::key_body::invalid;
+use crate::error::ApiError;
 use crate::keys::Key;
 use crate::ledger::{Account, KeyTerms};
 use crate::limits::field_of;

@@ -3,7 +3,7 @@
 use domain::{AccountId, KeyId};
 use hyper::StatusCode;
 
-use super::ApiError;
+use crate::error::ApiError;
 use crate::keys::KeyRing;
 use crate::view::{KeyView, ListView};
 

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::field::Name;
-use super::{ApiError, OnceBody, OnceHeader, layers};
-use crate::admin::AdminError;
+use super::{OnceBody, OnceHeader, layers};
+use crate::error::ApiError;
 use crate::gateway::Worker;
 use crate::pipeline::ClientAddress;
 use crate::signup::{Desk, Opened, Proof, SignupError};
@@ -195,7 +195,7 @@ impl From<SignupError> for ApiError {
                 "already_registered",
                 "You have an account here already. Ask the operator if you have lost its key.",
             ),
-            SignupError::Ledger(error) => AdminError::Ledger(error).into(),
+            SignupError::Ledger(error) => error.into(),
         }
     }
 }

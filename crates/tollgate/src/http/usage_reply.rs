@@ -6,8 +6,8 @@ use domain::calendar::DAY_MS;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::ApiError;
 use super::activity_reply::failed;
+use crate::error::ApiError;
 use crate::ledger::Ledger;
 use crate::ledger::usage::{Calls, GroupBy, Interval, SeriesQuery};
 use crate::view::UsageView;

@@ -9,7 +9,7 @@ use super::key::Key;
 use super::seal::{OVERHEAD_BYTES, Seal};
 use super::{Asked, HEADER, Refused};
 use crate::entropy::Entropy;
-use crate::http::ApiError;
+use crate::error::ApiError;
 use crate::ledger::answers::Mark;
 use crate::ledger::{LedgerError, Scope};
 

@@ -12,10 +12,9 @@ use tokio::task::JoinSet;
 use super::{AdminKey, KEYS_PER_ACCOUNT_MAX, Key, KeyRing, Secret};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
-use crate::http::ApiError;
+use crate::error::{ApiError, Refusal};
 use crate::ledger::{KeyTerms, Ledger, LedgerError, NewAccount, StoreConfig, Terms};
 use crate::limits::Reservation;
-use crate::pipeline::Refusal;
 use crate::plans::PlanBook;
 
 fn entropy() -> Entropy {

@@ -20,10 +20,10 @@ use super::drain::drain;
 use super::record::Record;
 use super::relay::{Relay, Turn};
 use super::reply::{EVENT_STREAM, Reply};
+use super::stopped;
 use super::voice::Told;
-use super::{Failure, stopped};
+use crate::error::{ApiError, Failure};
 use crate::gateway::Gateway;
-use crate::http::ApiError;
 
 /// The body of a streamed response.
 pub(super) struct MeteredBody {

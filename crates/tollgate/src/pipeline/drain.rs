@@ -7,12 +7,12 @@ use domain::Outcome;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::Failure;
 use super::body::{Open, last_frame};
 use super::record::Record;
 use super::relay::{Relay, Turn};
 use super::reply::EVENT_STREAM;
 use crate::config::AbortPolicy;
+use crate::error::Failure;
 
 /// Ends a stream without a client and settles it. Dropping the relay closes the upstream's connection.
 ///

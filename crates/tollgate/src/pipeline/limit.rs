@@ -2,8 +2,9 @@
 
 use domain::{Ask, Models, Money, Route, Standing, Used};
 
-use super::{Principal, Refusal};
+use super::Principal;
 use crate::catalog::Snapshot;
+use crate::error::Refusal;
 use crate::gateway::Gateway;
 use crate::keys::Key;
 use crate::limits::Reservation;

@@ -15,15 +15,16 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wire::pivot::Telling;
 
+use super::Principal;
 use super::dialect::Dialect;
 use super::outgoing::Outgoing;
 use super::reply::Head;
 use super::tape::Tape;
 use super::voice::{Form, Turn, Voice};
-use super::{Failure, Principal, Refusal};
 use crate::catalog::Snapshot;
 use crate::clock::Clock;
 use crate::config::{AbortPolicy, ProviderConfig};
+use crate::error::{Failure, Refusal};
 use crate::gateway::{Gateway, Worker};
 use crate::idempotency::Once;
 use crate::keys::Key;

@@ -13,7 +13,8 @@ use tokio::sync::oneshot::error::RecvError;
 use wire::pivot::Telling;
 
 use super::body::MeteredBody;
-use crate::http::{ApiError, set_call_id};
+use crate::call_id::set_call_id;
+use crate::error::ApiError;
 use crate::idempotency::Replay;
 use crate::limits::set_rate_limits;
 

@@ -14,11 +14,10 @@ pub(super) mod update;
 
 use domain::{AccountId, ConversationId};
 
-use super::ApiError;
 use super::input::Named;
+use crate::error::{ApiError, Refusal};
 use crate::gateway::Gateway;
 use crate::ledger::sessions::{Conversation, Lock};
-use crate::pipeline::Refusal;
 use crate::sessions::SessionRefusal;
 
 /// The right to change what calls go on from, which no call under way has.

@@ -6,10 +6,11 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::bounds;
+use crate::error::ApiError;
 use crate::gateway::Worker;
 use crate::http::key_body::KeyBody;
 use crate::http::key_reply::new_key;
-use crate::http::{ApiError, Caller, Management, OnceBody, OnceHeader};
+use crate::http::{Caller, Management, OnceBody, OnceHeader};
 use crate::keys::Key;
 use crate::view::NewKeyView;
 

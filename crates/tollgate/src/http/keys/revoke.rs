@@ -7,8 +7,9 @@ use axum::extract::State;
 use domain::KeyId;
 
 use super::bounds;
+use crate::error::ApiError;
 use crate::gateway::Worker;
-use crate::http::{ApiError, Caller, Management, PathId};
+use crate::http::{Caller, Management, PathId};
 use crate::keys::Key;
 use crate::view::KeyView;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::warn;
 use wire::session::SESSION_CHARS_MAX;
 
-use super::ApiError;
+use super::api_error::ApiError;
 use crate::sessions::SessionRefusal;
 use domain::receipt::BILLING_UNAVAILABLE;
 
