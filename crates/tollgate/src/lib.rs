@@ -20,6 +20,7 @@ mod idle;
 pub mod keys;
 pub mod ledger;
 pub mod limits;
+pub mod out;
 pub mod pipeline;
 pub mod plans;
 pub mod serve;

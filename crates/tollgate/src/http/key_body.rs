@@ -1,12 +1,11 @@
 //! What a body says of a key that is to be made or changed.
 
 use domain::{KeyRole, Limits, Period, Rights};
-use hyper::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::field::{Name, Time, given};
-use super::key_bounds::Bounds;
+use super::key_bounds::{Bounds, invalid};
 use super::key_fields::{Cap, ModelPatterns, NetworkList, Reset, RoleField};
 use crate::error::ApiError;
 use crate::keys::Key;
@@ -173,8 +172,4 @@ fn future(time: Option<Time>, bounds: &Bounds) -> Result<Option<i64>, ApiError> 
         }
         time => Ok(time.map(|time| time.0)),
     }
-}
-
-pub(super) fn invalid(param: &str, message: &str) -> ApiError {
-    ApiError::invalid(StatusCode::BAD_REQUEST, "invalid_value", message).param(param)
 }

@@ -11,9 +11,12 @@ pub(crate) mod answers;
 mod audit;
 mod credit;
 mod deed;
+mod ending;
 mod error;
 mod far_move;
+mod grant;
 mod history;
+mod identity;
 pub mod ids;
 mod keeper;
 mod key;
@@ -47,24 +50,28 @@ use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use account::check_name;
 pub use account::{Account, AccountRow, NewAccount, Terms};
-pub use admission::{Admission, Charged, Settling};
+pub use admission::{Admission, Settling};
 pub use answers::Scope;
 pub use audit::{AuditReport, audit};
 pub use deed::Deed;
 pub(crate) use deed::{Answered, Written};
+pub use ending::Charged;
 pub use error::{LedgerError, OpenError, SettleError, Unavailable};
+pub use grant::GrantRow;
+pub use identity::{IdentityKind, IdentityMark};
 pub use key::KeyTerms;
 pub(crate) use key::{KeyRow, PreviousSecret};
 pub use labels::{InvalidLabels, LABEL_NAME_LEN_MAX, LABEL_TEXT_LEN_MAX, LABELS_MAX, Labels};
 pub use openings::{NewTrial, SignUp, TRIAL_REFERENCE};
 pub use plans_in_use::plans_not_stored;
 pub use receipt::{RECEIPTS_MAX, StoredReceipt};
-pub use registry::{INVITES_PAGE_MAX, IdentityKind, IdentityMark, InviteRow};
-pub use store::{CatalogueCopy, GrantRow};
+pub use registry::{INVITES_PAGE_MAX, InviteRow};
+pub use store::CatalogueCopy;
 
 use crate::clock::Clock;
 use crate::telemetry::Telemetry;
 use answers::Answers;
+use ending::Ending;
 use keeper::Task;
 use memory::MemoryStore;
 use reader::Read;
@@ -72,7 +79,7 @@ use sessions::SessionBytes;
 use sqlite::usage::UsageReader;
 use sqlite::{SqliteReceipts, SqliteStore};
 use store::{Store, UsageStore};
-use writer::{Command, Ending, Writer};
+use writer::{Command, Writer};
 
 /// Calls that can be in flight: each keeps a place in the writer's queue. Sixteen thousand streams are far more than
 /// one machine relays, and their places take two megabytes.

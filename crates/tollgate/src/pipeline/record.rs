@@ -17,8 +17,8 @@ use wire::pivot::Telling;
 
 use super::Principal;
 use super::dialect::Dialect;
+use super::head::Head;
 use super::outgoing::Outgoing;
-use super::reply::Head;
 use super::tape::Tape;
 use super::voice::{Form, Turn, Voice};
 use crate::catalog::Snapshot;

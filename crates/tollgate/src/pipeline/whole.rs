@@ -2,9 +2,10 @@
 
 use domain::Outcome;
 
+use super::body::Reply;
+use super::head::{Head, JSON};
 use super::outgoing::Whole;
 use super::record::Record;
-use super::reply::{Head, JSON, Reply};
 use super::voice::Told;
 use crate::error::{ApiError, Failure};
 

@@ -14,8 +14,9 @@ use super::{NOW_MS, PATIENCE, account, clock, money, receipt};
 use crate::clock::Clock;
 use crate::ledger::account::{AccountRow, Terms};
 use crate::ledger::answers::{Claim, FORGOTTEN_AT_ONCE, KEPT_MS, Keep, Mark, NewAnswer, Place, Taken};
+use crate::ledger::grant::NewGrant;
 use crate::ledger::memory::MemoryStore;
-use crate::ledger::store::{NewGrant, Settlement, Treasury};
+use crate::ledger::store::{Settlement, Treasury};
 use crate::ledger::{Account, Ledger, LedgerError, Scope, StoreConfig};
 
 fn mark(account: AccountId, key: u8, request: u8) -> Mark {

@@ -10,13 +10,14 @@ use rusqlite::Connection;
 use super::{Books, PATIENCE, account, clock, money, receipt};
 use crate::ledger::account::{AccountRow, Terms};
 use crate::ledger::answers::{AnswerEntry, NewAnswer};
+use crate::ledger::grant::{GrantRow, NewGrant};
 use crate::ledger::key::KeyRow;
 use crate::ledger::memory::MemoryStore;
 use crate::ledger::registry::{InviteRow, Opening, Registry};
 use crate::ledger::sqlite::{SqliteReceipts, SqliteStore};
 use crate::ledger::store::{
-    AnswerStore, Booked, CatalogueCopy, GrantRow, KeyStore, NewGrant, PlanRow, PlanStore, RollupStore,
-    SettingsStore, Settlement, Transactions, Treasury,
+    AnswerStore, Booked, CatalogueCopy, KeyStore, PlanRow, PlanStore, RollupStore, SettingsStore, Settlement,
+    Transactions, Treasury,
 };
 use crate::ledger::{Ledger, LedgerError, Unavailable};
 use crate::limits::{CallLimits, Reservation, SharedMeter};

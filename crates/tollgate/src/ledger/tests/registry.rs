@@ -6,9 +6,11 @@ use super::money;
 use super::treasury::{ADA, BOB, new_account, on_every_store};
 
 use crate::ledger::account::{AccountRow, Terms};
+use crate::ledger::grant::NewGrant;
+use crate::ledger::identity::{IdentityKind, IdentityMark};
 use crate::ledger::key::KeyRow;
-use crate::ledger::registry::{IdentityKind, IdentityMark, InviteRow, Opening};
-use crate::ledger::store::{NewGrant, Store};
+use crate::ledger::registry::{InviteRow, Opening};
+use crate::ledger::store::Store;
 use crate::ledger::{KeyTerms, LedgerError};
 
 const FIRST: InviteId = InviteId::from_bits(1);
