@@ -1,4 +1,4 @@
-//! Who may open an account, and what an account begins with: identities, invites, openings.
+//! Who may open an account, and what an account begins with: invites, openings.
 
 use domain::{AccountId, InviteId};
 

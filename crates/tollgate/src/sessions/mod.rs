@@ -1,4 +1,4 @@
-//! Conversations that are kept: what a call goes on from, who may go on at the same time, and what of a history fits.
+//! Conversations that are kept: what a call goes on from, and what of a history fits.
 
 mod fit;
 mod ids;
