@@ -1,4 +1,5 @@
-//! The rules of the gateway: money, price, usage, hold, escrow, route, retry, limits, plans and the rights of keys.
+//! The rules of the gateway: money, price, usage, hold, escrow, route, retry, limits, plans, receipts and the rights of
+//! keys.
 //!
 //! Everything here is pure. There is no I/O, no async and no clock: time and randomness are arguments. The other
 //! crates act on what these functions decide.
@@ -21,8 +22,10 @@ pub mod outcome;
 pub mod period;
 pub mod plan;
 pub mod price;
+pub mod receipt;
 pub mod retry;
 pub mod rights;
+pub mod trial;
 pub mod usage;
 
 pub use escrow::{AccountKind, Balance, Escrow, Hold, Refused, Settled};
@@ -41,5 +44,6 @@ pub use outcome::{BillingRule, Outcome};
 pub use period::{PerPeriod, Period};
 pub use plan::{Plan, PlanName, Trial};
 pub use price::{Price, Pricing, Rate};
+pub use receipt::Receipt;
 pub use rights::{KeyRole, RightName, Rights};
 pub use usage::{Usage, UsageSource};

@@ -17,6 +17,9 @@ pub const PLAN_NAME_LEN_MAX: usize = 64;
 /// The longest trial: some ten years.
 pub const TRIAL_DAYS_MAX: u32 = 3660;
 
+/// Plans that there may be: a person writes each.
+pub const PLANS_MAX: usize = 1_000;
+
 /// The name of a plan: 1 to 64 of `a-z`, `0-9`, `_` and `-`, and a letter first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PlanName(Arc<str>);

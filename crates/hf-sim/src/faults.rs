@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::dialect::{Dialect, ErrorWords, Event, Pair, stream_error};
 use crate::dice::Dice;
-use crate::reply::Step;
+use crate::playback::Step;
 use crate::script::Script;
 use crate::vocabulary::{Garbage, Split};
 

@@ -161,9 +161,9 @@ mod vocabulary;
 
 pub use catalogue::{Catalogue, CatalogueError, Completer, Embedder, Retired, Status, Traits};
 pub use config::{Latency, SimConfig, UnmappedError};
-pub use dialect::DialectName;
 pub use record::RecordedRequest;
 pub use script::{Match, Script};
 pub use sim::HfSim;
 pub use usage::Usage;
+pub use vocabulary::DialectName;
 pub use vocabulary::{ErrorBody, Garbage, Hang, RoleFault, Split, StreamError, ToolFault, UsageFault};

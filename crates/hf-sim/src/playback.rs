@@ -2,13 +2,24 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use tokio::time::{Instant, Sleep};
 
 use crate::record::Ticket;
-use crate::reply::Step;
+
+/// One step of a reply.
+pub(crate) enum Step {
+    /// One write: these bytes, which carry this many output tokens.
+    Send(Bytes, u32),
+    Wait(Duration),
+    /// Silence with the connection open.
+    Hang,
+    /// The connection breaks.
+    Cut,
+}
 
 pub(crate) struct Playback {
     steps: std::vec::IntoIter<Step>,

@@ -7,11 +7,12 @@ use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
 
 use crate::answer::Answer;
-use crate::dialect::{Dialect, DialectName, ErrorWords, Frame, Pair, error_body, stream, whole};
+use crate::dialect::{Dialect, ErrorWords, Frame, Pair, error_body, stream, whole};
 use crate::faults;
 use crate::reply::{Bill, Reply};
 use crate::scripted;
 use crate::state::State;
+use crate::vocabulary::DialectName;
 
 /// An answer, streamed or whole, with the faults that the frame's script asks for.
 pub(crate) fn answer(

@@ -8,7 +8,7 @@ use hyper::header::{
 };
 use hyper::{Response, StatusCode};
 
-use crate::playback::{Playback, ScriptedCut};
+use crate::playback::{Playback, ScriptedCut, Step};
 use crate::record::Ticket;
 use crate::state::State;
 
@@ -29,16 +29,6 @@ pub(crate) enum Before {
     Hang,
     /// The connection breaks without a reply.
     HangUp,
-}
-
-pub(crate) enum Step {
-    /// One write: these bytes, which carry this many output tokens.
-    Send(Bytes, u32),
-    Wait(Duration),
-    /// Silence with the connection open.
-    Hang,
-    /// The connection breaks.
-    Cut,
 }
 
 /// What the caller pays besides the output tokens, which are counted as they are sent.

@@ -4,8 +4,9 @@ use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::dialect::DialectName;
-use crate::vocabulary::{ErrorBody, Garbage, Hang, RoleFault, Split, StreamError, ToolFault, UsageFault};
+use crate::vocabulary::{
+    DialectName, ErrorBody, Garbage, Hang, RoleFault, Split, StreamError, ToolFault, UsageFault,
+};
 
 /// What to do to a reply. Empty (`Script::default()`) changes nothing.
 ///

@@ -7,7 +7,8 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 
 use crate::dialect::{Dialect, ErrorWords, Pair, error_body};
 use crate::faults;
-use crate::reply::{Before, Reply, Step};
+use crate::playback::Step;
+use crate::reply::{Before, Reply};
 use crate::script::Script;
 use crate::vocabulary::Hang;
 

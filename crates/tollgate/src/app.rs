@@ -19,17 +19,20 @@ use crate::body_memory::BodyMemory;
 use crate::catalog::{self, Catalogue};
 use crate::clock::Clock;
 use crate::config::{Config, SignupConfig};
+use crate::entropy::Entropy;
 use crate::gateway::{Gateway, Worker};
 use crate::idempotency;
-use crate::keys::{AdminKey, Entropy, KeyRing, Secret};
+use crate::keys::{AdminKey, KeyRing, Secret, load_meters};
 use crate::ledger::{Ledger, LedgerError, StoreConfig};
-use crate::limits::{PlanBook, load_meters};
+
+use crate::ledger::sessions::Locks;
+use crate::plans::PlanBook;
 use crate::serve::{Workers, serve_here};
+use crate::sessions::Vault;
 use crate::sessions::runs::Runs;
-use crate::sessions::{Locks, Vault};
 use crate::signals::Signals;
 use crate::signup::Desk;
-use crate::telemetry::{Scrape, Telemetry};
+use crate::telemetry::Telemetry;
 use crate::tokens::Tokenizers;
 use crate::upstream::{BadProvider, Upstreams};
 
@@ -159,19 +162,15 @@ pub async fn start_at(config: Config, clock: Clock) -> Result<Running, StartErro
 
 /// What the admin API works on.
 fn admin_state(gateway: &Gateway, workers: &Workers, admin_key: AdminKey) -> AdminState {
-    let scrape = Scrape {
-        metrics: Arc::clone(&gateway.telemetry.metrics),
-        ledger: gateway.ledger.clone(),
-        catalogue: Arc::clone(&gateway.catalogue),
-        connections: workers.places(),
-    };
     AdminState {
         ledger: gateway.ledger.clone(),
         keys: gateway.keys.clone(),
         plans: gateway.plans.clone(),
         admin_key,
         hosts: gateway.config.admin.hosts.as_slice().into(),
-        scrape: Arc::new(scrape),
+        catalogue: Arc::clone(&gateway.catalogue),
+        connections: workers.places(),
+        metrics: Arc::clone(&gateway.telemetry.metrics),
     }
 }
 

@@ -1,10 +1,10 @@
 //! Errors as the providers, and the proxies before them, write them.
 
 use super::json::{object, quoted};
-use super::{Dialect, DialectName, ErrorShape};
+use super::{Dialect, ErrorShape};
 use crate::refusal::{BAD_TOKEN, NO_CREDIT, NO_PERMISSION};
 use crate::script::Script;
-use crate::vocabulary::{ErrorBody, StreamError};
+use crate::vocabulary::{DialectName, ErrorBody, StreamError};
 
 /// An error body may be this big; four mebibytes are more than any sane reader keeps.
 const HUGE_BYTES: usize = 4 << 20;

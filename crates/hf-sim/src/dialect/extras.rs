@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use super::{DialectName, Frame};
+use super::Frame;
 use crate::answer::Finish;
+use crate::vocabulary::DialectName;
 
 /// Members of every frame, after `model`.
 pub(super) fn head(frame: &Frame<'_>) -> &'static str {

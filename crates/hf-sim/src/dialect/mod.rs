@@ -14,8 +14,6 @@ mod whole;
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-
 pub(crate) use error::{ErrorWords, Pair, error_body, stream_error};
 pub(crate) use stream::{Event, stream};
 pub(crate) use whole::whole;
@@ -23,37 +21,7 @@ pub(crate) use whole::whole;
 use crate::answer::Finish;
 use crate::script::Script;
 use crate::usage::Usage;
-use crate::vocabulary::{RoleFault, UsageFault};
-
-/// A kind of provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum DialectName {
-    /// `reasoning`, whole tool calls, `x_groq`, queue times in the usage.
-    Groq,
-    /// `reasoning`, `token_id`, an `id` beside the error.
-    Together,
-    /// `reasoning_content`, usage always sent, `request_id` beside the error.
-    Fireworks,
-    /// DeepSeek and Z.ai: `reasoning_content`, usage on the finish chunk, numeric strings as error codes.
-    #[serde(alias = "zai")]
-    DeepSeek,
-    /// Thinks inline, flat `cached_tokens`.
-    Featherless,
-    /// Refuses fields it does not know; flat errors.
-    Cerebras,
-    /// Text Generation Inference: the role on every chunk, empty ids, nulls, `error_type`.
-    Tgi,
-    /// `reasoning`, nested errors with a number as code.
-    Vllm,
-    /// `reasoning_content`, un-nested errors.
-    Sglang,
-    /// llama.cpp's server: `timings`, random tool-call ids.
-    LlamaCpp,
-    /// `transformers serve`: no `[DONE]`, usage on the finish chunk, 422 for unknown fields.
-    Transformers,
-}
+use crate::vocabulary::{DialectName, RoleFault, UsageFault};
 
 /// One row of the table.
 pub(crate) struct Dialect {

@@ -1,6 +1,7 @@
 //! The dialects and the providers, as rows. What the rows say is what was seen in the field, not what is documented.
 
-use super::{Cached, Dialect, DialectName, ErrorShape, Fields, Role, Thoughts, ToolId, Tools, UsagePlace};
+use super::{Cached, Dialect, ErrorShape, Fields, Role, Thoughts, ToolId, Tools, UsagePlace};
+use crate::vocabulary::DialectName;
 
 /// Provider id, dialect, output cap for requests that name none.
 pub(super) const PROVIDERS: [(&str, DialectName, Option<usize>); 17] = [

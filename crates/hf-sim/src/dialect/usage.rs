@@ -1,8 +1,8 @@
 //! Token counts as the providers spell them, and as a script makes them lie.
 
-use super::{Cached, Dialect, DialectName};
+use super::{Cached, Dialect};
 use crate::usage::Usage;
-use crate::vocabulary::UsageFault;
+use crate::vocabulary::{DialectName, UsageFault};
 
 /// The JSON of a usage object.
 pub(super) fn usage_json(dialect: &Dialect, usage: &Usage, fault: Option<UsageFault>) -> String {

@@ -2,12 +2,13 @@
 
 use hyper::StatusCode;
 
-use crate::dialect::{DialectName, Pair, dialect};
+use crate::dialect::{Pair, dialect};
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::rules::Occasion;
 use crate::scripted;
 use crate::state::State;
+use crate::vocabulary::DialectName;
 
 pub(super) fn list(state: &State) -> Result<Reply, Refusal> {
     let reply = Reply::json(StatusCode::OK, state.listing().list_json.clone());

@@ -10,11 +10,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::{AccountId, AccountKind, BillingRule, CallId, KeyId, Money, Outcome, Price, Usage, UsageSource};
+use domain::{
+    AccountId, AccountKind, BillingRule, CallId, KeyId, Money, Outcome, Price, Receipt, Usage, UsageSource,
+};
 use futures_util::future::join_all;
 use tollgate::clock::Clock;
 use tollgate::ledger::sessions::{Bounds, Item, NewConversation, NewTurn, Place, TurnStatus};
-use tollgate::ledger::{Account, Ledger, NewAccount, Receipt, Settling, StoreConfig, Terms, ids};
+use tollgate::ledger::{Account, Ledger, NewAccount, Settling, StoreConfig, Terms, ids};
 
 type Outcomes<T> = Result<T, Box<dyn Error>>;
 

@@ -10,11 +10,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::calendar::DAY_MS;
-use domain::{AccountId, AccountKind, BillingRule, KeyId, Money, Outcome, Price, Usage, UsageSource};
+use domain::{
+    AccountId, AccountKind, BillingRule, KeyId, Money, Outcome, Price, Receipt, Usage, UsageSource,
+};
 use futures_util::future::join_all;
 use tollgate::clock::Clock;
 use tollgate::ledger::usage::{Calls, Cursor, Ended, GroupBy, Interval, SeriesQuery};
-use tollgate::ledger::{Ledger, LedgerError, NewAccount, Receipt, StoreConfig, Terms, ids};
+use tollgate::ledger::{Ledger, LedgerError, NewAccount, StoreConfig, Terms, ids};
 
 type Outcomes<T> = Result<T, Box<dyn Error>>;
 

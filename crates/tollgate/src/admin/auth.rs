@@ -7,7 +7,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::{AdminError, AdminState};
-use crate::http::{Admin, ApiError, Caller};
+use crate::error::ApiError;
+use crate::http::{Admin, Caller};
 use crate::pipeline::credential;
 
 impl FromRequestParts<AdminState> for Caller<Admin> {

@@ -10,8 +10,8 @@ use crate::http::field::{Time, given};
 use crate::http::{Admin, Caller, JsonBody, PathId};
 use crate::ledger::Terms;
 
-use super::view::AccountView;
 use super::{AdminError, AdminState};
+use crate::view::AccountView;
 
 /// What changes. What is left out stays.
 #[derive(Deserialize, ToSchema)]

@@ -11,8 +11,8 @@ use crate::http::field::Name;
 use crate::http::{Admin, Caller, OnceBody, OnceHeader};
 use crate::ledger::{NewAccount, NewTrial, Terms};
 
-use super::view::AccountView;
 use super::{AdminError, AdminState};
+use crate::view::AccountView;
 
 /// A new account.
 #[derive(Deserialize, ToSchema)]

@@ -10,8 +10,8 @@ use crate::http::{Admin, Caller, OnceBody, OnceHeader};
 use crate::ledger::LedgerError;
 use crate::signup::{Identity, InviteCode};
 
-use super::view::{InviteView, NewInviteView};
 use super::{AdminError, AdminState};
+use crate::view::{InviteView, NewInviteView};
 
 /// How long an invite is good when nobody says: a week, in which most mail is read.
 const LIFE_DEFAULT_S: u64 = 7 * 24 * 60 * 60;

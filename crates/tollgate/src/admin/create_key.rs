@@ -4,14 +4,15 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::AccountId;
 
+use crate::error::ApiError;
 use crate::http::key_body::KeyBody;
 use crate::http::key_bounds::Bounds;
 use crate::http::key_reply::new_key;
-use crate::http::{Admin, ApiError, Caller, OnceBody, OnceHeader, PathId};
+use crate::http::{Admin, Caller, OnceBody, OnceHeader, PathId};
 
 use super::AdminState;
 use super::show_account::find;
-use super::view::NewKeyView;
+use crate::view::NewKeyView;
 
 /// Make a key
 ///

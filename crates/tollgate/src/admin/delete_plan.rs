@@ -5,10 +5,10 @@ use axum::extract::State;
 use domain::PlanName;
 
 use crate::http::{Admin, Caller, PathId};
-use crate::limits::PlanError;
+use crate::plans::PlanError;
 
-use super::view::PlanView;
 use super::{AdminError, AdminState};
+use crate::view::PlanView;
 
 /// Delete a plan
 ///

@@ -5,9 +5,10 @@ use axum::response::{IntoResponse, Response};
 
 use domain::PlanName;
 
-use crate::http::{Admin, ApiError, Caller, Named};
+use crate::error::ApiError;
+use crate::http::{Admin, Caller, Named};
 use crate::ledger::LedgerError;
-use crate::limits::PlanError;
+use crate::plans::PlanError;
 
 /// Why an admin request was refused.
 #[derive(Debug)]

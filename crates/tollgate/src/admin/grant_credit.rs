@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 use crate::http::field::Amount;
 use crate::http::{Admin, Caller, OnceBody, OnceHeader, PathId};
 
-use super::view::GrantView;
 use super::{AdminError, AdminState};
+use crate::view::GrantView;
 
 /// The ledger's own bound.
 const REFERENCE_BYTES_MAX: usize = 255;

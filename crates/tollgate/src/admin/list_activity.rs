@@ -4,14 +4,15 @@ use axum::extract::State;
 use axum::response::Response;
 use hyper::header::HeaderMap;
 
+use crate::error::ApiError;
 use crate::http::activity_reply::reply;
 use crate::http::calls_query::{AccountText, activity_query};
-use crate::http::{Admin, ApiError, Caller, QueryParams};
+use crate::http::{Admin, Caller, QueryParams};
 use crate::ledger::StoredReceipt;
 use crate::ledger::usage::Calls;
 
 use super::AdminState;
-use super::view::{ActivityView, ReceiptView};
+use crate::view::{ActivityView, ReceiptView};
 
 activity_query!(ActivityQuery {
     /// Calls of the account with this id; of all when nobody says.

@@ -9,8 +9,8 @@ use utoipa::IntoParams;
 use crate::http::{Admin, Caller, QueryParams};
 use crate::ledger::INVITES_PAGE_MAX;
 
-use super::view::{InviteView, ListView};
 use super::{AdminError, AdminState};
+use crate::view::{InviteView, ListView};
 
 /// Invites on a page when nobody says.
 const LIMIT_DEFAULT: u32 = 50;

@@ -6,12 +6,13 @@ use domain::AccountId;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use crate::error::ApiError;
 use crate::http::key_page::page;
-use crate::http::{Admin, ApiError, Caller, Named, QueryParams};
+use crate::http::{Admin, Caller, Named, QueryParams};
 
 use super::AdminState;
 use super::show_account::find;
-use super::view::{KeyView, ListView};
+use crate::view::{KeyView, ListView};
 
 /// Which keys.
 #[derive(Deserialize, IntoParams)]

@@ -6,7 +6,7 @@ use axum::extract::State;
 use crate::http::{Admin, Caller};
 
 use super::AdminState;
-use super::view::{ListView, PlanView};
+use crate::view::{ListView, PlanView};
 
 /// All plans
 ///

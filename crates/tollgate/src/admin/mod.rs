@@ -24,6 +24,7 @@ mod rebuild_usage;
 mod revoke_invite;
 mod revoke_key;
 mod rotate_key;
+mod scope;
 mod set_plan;
 mod show_account;
 mod show_key;
@@ -33,7 +34,6 @@ mod show_usage;
 #[cfg(test)]
 pub(crate) mod tests;
 mod update_key;
-pub mod view;
 
 use std::fmt;
 use std::sync::Arc;
@@ -44,11 +44,13 @@ use domain::Plan;
 
 pub use error::AdminError;
 
+use crate::catalog::Catalogue;
 use crate::http::{Routes, docs, endpoint};
 use crate::keys::{AdminKey, KeyRing};
 use crate::ledger::Ledger;
-use crate::limits::PlanBook;
-use crate::telemetry::Scrape;
+use crate::plans::PlanBook;
+use crate::serve::Places;
+use crate::telemetry::Metrics;
 
 /// What the admin API works on.
 #[derive(Clone)]
@@ -63,8 +65,12 @@ pub struct AdminState {
     pub admin_key: AdminKey,
     /// Names, beside `localhost` and IP addresses, under which operators may reach the listener.
     pub hosts: Arc<[String]>,
-    /// What Prometheus reads.
-    pub scrape: Arc<Scrape>,
+    /// Models and their age.
+    pub catalogue: Arc<Catalogue>,
+    /// The places for connections of clients.
+    pub connections: Places,
+    /// The counts of all calls.
+    pub metrics: Arc<Metrics>,
 }
 
 impl AdminState {

@@ -5,8 +5,8 @@ use axum::extract::State;
 
 use crate::http::{Admin, Caller};
 
-use super::view::RebuiltView;
 use super::{AdminError, AdminState};
+use crate::view::RebuiltView;
 
 /// Rebuild the rollups
 ///

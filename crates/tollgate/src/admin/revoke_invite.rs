@@ -6,8 +6,8 @@ use domain::InviteId;
 
 use crate::http::{Admin, Caller, PathId};
 
-use super::view::InviteView;
 use super::{AdminError, AdminState};
+use crate::view::InviteView;
 
 /// Revoke an invite
 ///

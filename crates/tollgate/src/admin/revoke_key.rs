@@ -4,12 +4,13 @@ use axum::Json;
 use axum::extract::State;
 use domain::KeyId;
 
-use crate::http::{Admin, ApiError, Caller, PathId};
+use crate::error::ApiError;
+use crate::http::{Admin, Caller, PathId};
 use crate::keys::Key;
 
 use super::AdminState;
 use super::show_key::find_key;
-use super::view::KeyView;
+use crate::view::KeyView;
 
 /// Revoke a key
 ///

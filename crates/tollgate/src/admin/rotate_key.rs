@@ -4,14 +4,15 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::KeyId;
 
+use crate::error::ApiError;
 use crate::http::key_fields::RotateBody;
 use crate::http::key_reply::new_key;
-use crate::http::{Admin, ApiError, Caller, OnceBody, OnceHeader, PathId};
+use crate::http::{Admin, Caller, OnceBody, OnceHeader, PathId};
 use crate::keys::Key;
 
 use super::AdminState;
 use super::show_key::find_key;
-use super::view::NewKeyView;
+use crate::view::NewKeyView;
 
 /// Give a key a new secret
 ///

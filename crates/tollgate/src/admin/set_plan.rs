@@ -6,10 +6,10 @@ use domain::PlanName;
 use domain::plan::InvalidPlanName;
 
 use crate::http::{Admin, Caller, JsonBody};
-use crate::limits::PlanFields;
+use crate::plans::PlanFields;
 
-use super::view::PlanView;
 use super::{AdminError, AdminState};
+use crate::view::PlanView;
 
 /// Make or replace a plan
 ///

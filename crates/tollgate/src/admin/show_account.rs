@@ -9,8 +9,8 @@ use domain::AccountId;
 use crate::http::{Admin, Caller, PathId};
 use crate::ledger::{Account, LedgerError};
 
-use super::view::AccountView;
 use super::{AdminError, AdminState};
+use crate::view::AccountView;
 
 /// One account
 ///

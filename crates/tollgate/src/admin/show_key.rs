@@ -6,11 +6,12 @@ use axum::Json;
 use axum::extract::State;
 use domain::KeyId;
 
-use crate::http::{Admin, ApiError, Caller, Named, PathId};
+use crate::error::ApiError;
+use crate::http::{Admin, Caller, Named, PathId};
 use crate::keys::Key;
 
 use super::AdminState;
-use super::view::KeyView;
+use crate::view::KeyView;
 
 /// One key
 ///

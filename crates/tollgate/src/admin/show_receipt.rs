@@ -4,10 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use domain::CallId;
 
-use crate::http::{Admin, ApiError, Caller, Named, PathId};
+use crate::error::ApiError;
+use crate::http::{Admin, Caller, Named, PathId};
 
-use super::view::ReceiptView;
 use super::{AdminError, AdminState};
+use crate::view::ReceiptView;
 
 /// One receipt
 ///

@@ -3,13 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 
+use crate::error::ApiError;
 use crate::http::calls_query::AccountText;
 use crate::http::usage_reply::{reply, usage_query};
-use crate::http::{Admin, ApiError, Caller, QueryParams};
+use crate::http::{Admin, Caller, QueryParams};
 use crate::ledger::usage::Calls;
 
 use super::AdminState;
-use super::view::UsageView;
+use crate::view::UsageView;
 
 usage_query!(UsageQuery {
     /// Calls of the account with this id; of all when nobody says.

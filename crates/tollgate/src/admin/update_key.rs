@@ -4,15 +4,16 @@ use axum::Json;
 use axum::extract::State;
 use domain::KeyId;
 
+use crate::error::ApiError;
 use crate::http::key_body::KeyChanges;
 use crate::http::key_bounds::Bounds;
-use crate::http::{Admin, ApiError, Caller, JsonBody, PathId};
+use crate::http::{Admin, Caller, JsonBody, PathId};
 use crate::keys::Key;
 
 use super::AdminState;
 use super::show_account::find;
 use super::show_key::find_key;
-use super::view::KeyView;
+use crate::view::KeyView;
 
 /// Change a key
 ///

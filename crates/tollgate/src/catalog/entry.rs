@@ -6,6 +6,7 @@ use std::sync::Arc;
 use domain::{ModelKind, Offer, Pricing};
 use wire::catalogue::ListedModel;
 
+use super::found::{Found, NotServed};
 use super::hugging_face;
 use crate::config::{CatalogueKind, ModelConfig, ProviderConfig};
 
@@ -24,17 +25,6 @@ pub struct ProviderEntry {
     /// When the list was read, in milliseconds since the Unix epoch.
     listed_at_ms: Option<i64>,
 }
-
-/// Offers found for a name, and how.
-#[derive(Debug)]
-pub(super) struct Found {
-    pub(super) offers: Vec<Offer>,
-    pub(super) how: String,
-}
-
-/// The model is known, but not served as asked.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct NotServed(pub(super) String);
 
 impl ProviderEntry {
     pub(super) fn new(provider: &ProviderConfig, models: &[ModelConfig]) -> ProviderEntry {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use domain::{ModelKind, Offer, Price, Pricing};
 use wire::catalogue::{ListedModel, ListedOffer};
 
-use super::entry::{Found, NotServed};
+use super::found::{Found, NotServed};
 
 /// Other inference providers that a call may fail over to, beside its first offer.
 const ALTERNATES_MAX: usize = 2;

@@ -7,8 +7,8 @@ use wire::catalogue::{ListedModel, ListedOffer};
 
 use super::Snapshot;
 use super::entry::ProviderEntry;
-use crate::admin::view::rfc3339;
 use crate::config::{ModelConfig, RouteConfig};
+use crate::time::rfc3339;
 
 /// The last second of the year 9999. RFC 3339 has no later ones.
 const SECONDS_MAX: i64 = 253_402_300_799;

@@ -4,6 +4,7 @@
 //! resolution to its charge.
 
 mod entry;
+mod found;
 mod hugging_face;
 mod list;
 mod resolve;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use domain::{Offer, Route};
 
 use super::Snapshot;
-use super::entry::{Found, NotServed, ProviderEntry};
+use super::entry::ProviderEntry;
+use super::found::{Found, NotServed};
 use crate::config::RouteConfig;
 
 /// Suggestions in an error about an unknown model.

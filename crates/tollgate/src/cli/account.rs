@@ -4,11 +4,12 @@ use clap::{Args, Subcommand};
 use domain::AccountId;
 use serde_json::json;
 
-use crate::admin::view::{AccountView, ListView};
+use crate::out::Out;
+use crate::view::{AccountView, ListView};
 
+use super::Failure;
 use super::remote::RemoteArgs;
 use super::table::{pairs, table};
-use super::{Failure, Out};
 
 /// `tollgate account …`.
 #[derive(Args, Debug)]

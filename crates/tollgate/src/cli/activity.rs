@@ -3,12 +3,13 @@
 use clap::Args;
 use domain::{AccountId, KeyId};
 
-use crate::admin::view::{ActivityView, ReceiptView};
+use crate::out::Out;
+use crate::view::{ActivityView, ReceiptView};
 
+use super::Failure;
 use super::query::Query;
 use super::receipt::table_of;
 use super::remote::RemoteArgs;
-use super::{Failure, Out};
 
 /// `tollgate activity`.
 #[derive(Args, Debug)]

@@ -6,9 +6,10 @@ use clap::Args;
 
 use crate::config::{Config, Overrides};
 use crate::ledger::{self, AuditReport};
+use crate::out::Out;
 
+use super::Failure;
 use super::table::pairs;
-use super::{Failure, Out};
 
 /// `tollgate audit`.
 #[derive(Args, Debug)]

@@ -5,12 +5,13 @@ use domain::{AccountId, Money};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::admin::view::GrantView;
+use crate::out::Out;
+use crate::view::GrantView;
 
+use super::Failure;
 use super::account;
 use super::remote::RemoteArgs;
 use super::table::pairs;
-use super::{Failure, Out};
 
 /// `tollgate credit …`.
 #[derive(Args, Debug)]

@@ -3,8 +3,7 @@
 use std::fmt::Display;
 
 use crate::config::ConfigError;
-
-use super::Out;
+use crate::out::Out;
 
 /// Why a command failed.
 #[derive(Debug)]

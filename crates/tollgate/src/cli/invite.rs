@@ -4,11 +4,12 @@ use clap::{Args, Subcommand};
 use domain::InviteId;
 use serde_json::json;
 
-use crate::admin::view::{InviteView, ListView, NewInviteView};
+use crate::out::Out;
+use crate::view::{InviteView, ListView, NewInviteView};
 
+use super::Failure;
 use super::remote::RemoteArgs;
 use super::table::{pairs, table};
-use super::{Failure, Out};
 
 const DAY_S: u64 = 24 * 60 * 60;
 

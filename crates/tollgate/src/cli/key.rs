@@ -4,12 +4,13 @@ use clap::{Args, Subcommand};
 use domain::{AccountId, KeyId};
 use serde_json::json;
 
-use crate::admin::view::{KeyView, ListView, NewKeyView};
+use crate::out::Out;
+use crate::view::{KeyView, ListView, NewKeyView};
 
+use super::Failure;
 use super::key_flags::{ChangeFlags, Span, TermFlags};
 use super::remote::RemoteArgs;
 use super::table::{pairs, table};
-use super::{Failure, Out};
 
 /// `tollgate key …`.
 #[derive(Args, Debug)]

@@ -6,9 +6,9 @@ use clap::{Args, ValueEnum};
 use domain::Period;
 use serde_json::{Map, Value, json};
 
-use crate::admin::view::rfc3339;
 use crate::clock::Clock;
 use crate::limits::LimitFields;
+use crate::time::rfc3339;
 
 use super::Failure;
 

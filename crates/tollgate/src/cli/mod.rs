@@ -14,7 +14,6 @@ mod http;
 mod invite;
 mod key;
 mod key_flags;
-mod out;
 mod plan;
 mod query;
 mod receipt;
@@ -31,7 +30,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub use failure::Failure;
-pub use out::Out;
+
+use crate::out::Out;
 
 /// An LLM gateway with exact credits: one OpenAI-compatible API in front of Hugging Face and any other provider.
 #[derive(Debug, Parser)]

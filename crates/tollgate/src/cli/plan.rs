@@ -6,12 +6,13 @@ use clap::{Args, Subcommand};
 use domain::PlanName;
 use serde_json::Value;
 
-use crate::admin::view::{ListView, PlanView};
 use crate::limits::LimitFields;
+use crate::out::Out;
+use crate::view::{ListView, PlanView};
 
+use super::Failure;
 use super::remote::RemoteArgs;
 use super::table::{pairs, table};
-use super::{Failure, Out};
 
 /// `tollgate plan …`.
 #[derive(Args, Debug)]

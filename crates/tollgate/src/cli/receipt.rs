@@ -3,11 +3,12 @@
 use clap::{Args, Subcommand};
 use domain::CallId;
 
-use crate::admin::view::{ReceiptView, Thousandths};
+use crate::out::Out;
+use crate::view::{ReceiptView, Thousandths};
 
+use super::Failure;
 use super::remote::RemoteArgs;
 use super::table::{pairs, table};
-use super::{Failure, Out};
 
 /// `tollgate receipt …`.
 #[derive(Args, Debug)]

@@ -13,9 +13,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::config::{ApiKey, BaseUrl, Config, Overrides};
+use crate::out::Out;
 
+use super::Failure;
 use super::http::{Http, HttpError, Reply};
-use super::{Failure, Out};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Every admin call is a transaction or a short read.

@@ -7,9 +7,10 @@ use clap::Args;
 
 use crate::config::{Config, LogConfig, LogLevel, Overrides};
 use crate::first_start::{Ready, owner_of_empty_ledger};
+use crate::out::Out;
 use crate::{app, demo, telemetry};
 
-use super::{Failure, Out};
+use super::Failure;
 
 /// Where the gateway finds its configuration and listens. `serve`, `demo` and `check` share it.
 #[derive(Args, Debug)]

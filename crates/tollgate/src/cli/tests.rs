@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use clap::{CommandFactory, Parser};
 use serde_json::{Value, json};
 
-use super::{Cli, Failure, Out, dispatch};
+use super::{Cli, Failure, dispatch};
 use crate::admin::tests::Admin;
+use crate::out::Out;
 
 const ADMIN_KEY: &str = "the-admin-key-of-these-tests";
 

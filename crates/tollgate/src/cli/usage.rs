@@ -3,12 +3,13 @@
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use crate::admin::view::{QuantilesView, RebuiltView, Thousandths, UsageView};
+use crate::out::Out;
+use crate::view::{QuantilesView, RebuiltView, Thousandths, UsageView};
 
+use super::Failure;
 use super::activity::CallsArgs;
 use super::remote::RemoteArgs;
 use super::table::table;
-use super::{Failure, Out};
 
 /// `tollgate usage`.
 #[derive(Args, Debug)]

@@ -9,6 +9,7 @@ mod completions;
 mod embeddings;
 mod env;
 mod error;
+mod hub_name;
 mod log;
 mod model;
 mod place;
@@ -39,6 +40,7 @@ pub use completions::CompletionsKind;
 pub use embeddings::EmbeddingsKind;
 pub use env::Env;
 pub use error::ConfigError;
+pub use hub_name::HubName;
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use model::ModelConfig;
 pub use place::Place;
@@ -47,14 +49,13 @@ pub use provider::ProviderConfig;
 pub use route::{OfferRef, RouteConfig, RouteStrategy};
 pub use secret::ApiKey;
 pub use server::{AdminConfig, ServerConfig, StoreConfig};
+pub use sessions::SessionPolicy;
 pub use signup::{IssuerConfig, SignupConfig, VerifierConfig};
 pub use telemetry::{OtlpConfig, TelemetryConfig};
 pub use tokenizers::{TokenizerSource, TokenizersConfig};
+pub use usage::UsagePolicy;
 
 use section::Section;
-
-use crate::ledger::UsagePolicy;
-use crate::ledger::sessions::SessionPolicy;
 
 /// The file that is read when none is named and it exists.
 const FILE_DEFAULT: &str = "tollgate.toml";

@@ -1,12 +1,12 @@
 //! `[plans.<name>]`: sets of limits that accounts are put on.
 
 use domain::limit::LIMIT_MAX;
-use domain::plan::{InvalidPlanName, TRIAL_DAYS_MAX};
+use domain::plan::{InvalidPlanName, PLANS_MAX, TRIAL_DAYS_MAX};
 use domain::{Limits, Models, Money, Plan, Trial};
 
 use super::error::ConfigError;
 use super::section::Section;
-use crate::limits::{LimitFields, PLANS_MAX, QUOTA_MAX};
+use crate::limits::{LimitFields, QUOTA_MAX};
 
 pub(super) fn read_plans(plans: Section) -> Result<Vec<Plan>, ConfigError> {
     let sections = plans.named(PLANS_MAX)?;

@@ -2,7 +2,12 @@
 
 use super::error::ConfigError;
 use super::section::Section;
-use crate::ledger::sessions::{ACCOUNT_BYTES_DEFAULT, RETENTION_DAYS_DEFAULT, SessionPolicy};
+
+/// Days that sessions are kept unused, when nobody says: as long as clients know it from others.
+const RETENTION_DAYS_DEFAULT: u32 = 30;
+
+/// Bytes of sessions that an account may have, when nobody says: some hundred thousand turns of text.
+const ACCOUNT_BYTES_DEFAULT: u64 = 1 << 30;
 
 /// A hundred years.
 const RETENTION_DAYS_MAX: u64 = 36_500;
@@ -12,6 +17,24 @@ const ACCOUNT_BYTES_MIN: u64 = 1 << 20;
 
 /// A petabyte: more than a disk holds.
 const ACCOUNT_BYTES_MAX: u64 = 1 << 50;
+
+/// How sessions are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionPolicy {
+    /// Days after its last use that a session is deleted; `None` is never.
+    pub retention_days: Option<u32>,
+    /// Bytes of sessions that an account may have.
+    pub account_bytes_max: u64,
+}
+
+impl Default for SessionPolicy {
+    fn default() -> SessionPolicy {
+        SessionPolicy {
+            retention_days: Some(RETENTION_DAYS_DEFAULT),
+            account_bytes_max: ACCOUNT_BYTES_DEFAULT,
+        }
+    }
+}
 
 pub(super) fn read_sessions(section: &mut Section) -> Result<SessionPolicy, ConfigError> {
     let days = section.number("retention_days", 0..=RETENTION_DAYS_MAX)?;

@@ -6,7 +6,7 @@ use domain::PlanName;
 use super::base_url::BaseUrl;
 use super::error::ConfigError;
 use super::section::Section;
-use crate::limits::TRIAL_PLAN;
+use domain::trial::TRIAL_PLAN;
 
 /// Where an issuer's configuration is, below its name (OpenID Connect Discovery 1.0, section 4).
 const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";

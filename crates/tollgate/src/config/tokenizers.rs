@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use super::base_url::BaseUrl;
 use super::env::Env;
 use super::error::ConfigError;
+use super::hub_name::HubName;
 use super::secret::ApiKey;
 use super::section::Section;
-use crate::tokens::HubName;
 
 const HUB_URL: &str = "https://huggingface.co";
 

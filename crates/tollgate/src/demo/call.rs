@@ -15,10 +15,10 @@ use serde::Deserialize;
 use tokio::time::sleep;
 use wire::sse::Decoder;
 
-use crate::cli::Out;
 use crate::first_start::Owner;
 use crate::gateway::Gateway;
 use crate::ledger::StoredReceipt;
+use crate::out::Out;
 
 /// The model that the demo asks.
 pub(super) const MODEL: &str = "meta-llama/Llama-3.1-8B-Instruct";

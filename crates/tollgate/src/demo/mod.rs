@@ -13,12 +13,12 @@ use hf_sim::{HfSim, Latency, SimConfig};
 use thiserror::Error;
 
 use crate::app::{self, StartError};
-use crate::cli::Out;
 use crate::config::{ApiKey, BaseUrl, CatalogueKind, Config};
+use crate::entropy::Entropy;
 use crate::first_start::{CallMade, Owner, Ready, make_owner};
 use crate::gateway::Gateway;
-use crate::keys::Entropy;
 use crate::ledger::{LedgerError, StoredReceipt};
+use crate::out::Out;
 
 /// What the demo's account is granted.
 const GRANT: &str = "1.00";

@@ -6,15 +6,15 @@ use axum::extract::State;
 use axum::response::Response;
 use hyper::header::HeaderMap;
 
-use super::ApiError;
 use super::activity_reply::reply;
 use super::caller::{Caller, Key};
 use super::calls_query::activity_query;
 use super::generation::{GenerationData, render};
 use super::input::QueryParams;
 use super::scope::own_calls;
-use crate::admin::view::ActivityView;
+use crate::error::ApiError;
 use crate::gateway::Worker;
+use crate::view::ActivityView;
 
 activity_query!(ActivityQuery {});
 

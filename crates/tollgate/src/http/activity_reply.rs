@@ -12,11 +12,11 @@ use hyper::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::ApiError;
 use super::csv;
-use crate::admin::view::ActivityView;
+use crate::error::ApiError;
 use crate::ledger::usage::{Calls, Cursor};
 use crate::ledger::{Ledger, LedgerError, RECEIPTS_MAX, StoredReceipt};
+use crate::view::ActivityView;
 
 /// Calls on a page when nobody says.
 const LIMIT_DEFAULT: u32 = 50;

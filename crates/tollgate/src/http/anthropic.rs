@@ -10,8 +10,8 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use wire::error::ErrorBody;
 use wire::messages;
 
-use super::layers::CALL_ID;
-use crate::admin::view::rfc3339;
+use crate::call_id::CALL_ID;
+use crate::time::rfc3339;
 
 /// The API's path. Everything below it belongs to it.
 const PATH: &str = "/v1/messages";
@@ -82,7 +82,7 @@ mod tests {
     use hyper::header::HeaderValue;
 
     use super::{CALL_ID, answers, dress};
-    use crate::http::ApiError;
+    use crate::error::ApiError;
 
     #[test]
     fn everything_below_the_path_is_anthropics() {

@@ -12,7 +12,8 @@ use serde::Serialize;
 use utoipa::openapi::RefOr;
 use utoipa::{IntoParams, IntoResponses};
 
-use super::{ApiError, flow};
+use super::flow;
+use crate::error::ApiError;
 use crate::gateway::{Gateway, Worker};
 use crate::limits::set_rate_limits;
 use crate::pipeline::{self, BodyLimit, Dialect, Principal, read_body};

@@ -6,9 +6,9 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use domain::KeyRole;
 
-use super::ApiError;
+use crate::error::{ApiError, Refusal};
 use crate::gateway::Worker;
-use crate::pipeline::{Principal, Refusal, authenticate};
+use crate::pipeline::{Principal, authenticate};
 
 /// What a caller must be to use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,9 +120,10 @@ mod tests {
 
     use super::{Role, may};
     use crate::clock::Clock;
-    use crate::http::ApiError;
-    use crate::keys::{Entropy, KeyRing, KeyTerms};
-    use crate::ledger::{Ledger, NewAccount, StoreConfig};
+    use crate::entropy::Entropy;
+    use crate::error::ApiError;
+    use crate::keys::KeyRing;
+    use crate::ledger::{KeyTerms, Ledger, NewAccount, StoreConfig};
     use crate::pipeline::Principal;
 
     #[tokio::test]

@@ -3,8 +3,8 @@
 use domain::{AccountId, KeyId};
 use serde::Deserialize;
 
-use crate::admin::view::parse_rfc3339;
 use crate::ledger::usage::{Calls, Ended};
+use crate::time::parse_rfc3339;
 
 /// The longest text that is looked for, in characters. Nothing that is stored is longer, but models' names may be.
 const TEXT_CHARS_MAX: usize = 256;
@@ -191,7 +191,7 @@ fn parse_time(text: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::parse_time;
-    use crate::admin::view::rfc3339;
+    use crate::time::rfc3339;
 
     #[test]
     fn times_are_read_as_they_are_written() {

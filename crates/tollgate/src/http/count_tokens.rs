@@ -9,8 +9,9 @@ use utoipa::ToSchema;
 
 use super::call::{CallHeaders, CallQuery, counted};
 use super::message_schema::CountBody;
+use crate::error::ApiError;
 use crate::gateway::Worker;
-use crate::http::{ApiError, Caller, Key};
+use crate::http::{Caller, Key};
 use crate::pipeline::Dialect;
 
 /// The tokens of a prompt.

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::admin::view::rfc3339;
 use crate::ledger::StoredReceipt;
+use crate::time::rfc3339;
 
 /// The first line.
 pub(super) const HEADINGS: &str = "call_id,started_at,account_id,key_id,model_asked,model_served,provider,\

@@ -5,8 +5,8 @@ use domain::decimal::NANOS_PER_UNIT;
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
-use crate::admin::view::parse_rfc3339;
 use crate::ledger::check_name;
+use crate::time::parse_rfc3339;
 
 /// The largest amount that a body may name: a billion dollars. More is a slip of the keyboard.
 const AMOUNT_DOLLARS_MAX: u64 = 1_000_000_000;

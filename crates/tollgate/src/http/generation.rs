@@ -9,9 +9,9 @@ use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::ApiError;
 use super::caller::{Caller, Key};
 use super::input::{Named, QueryParams};
+use crate::error::ApiError;
 use crate::gateway::Worker;
 use crate::ledger::StoredReceipt;
 use crate::usd::Usd;

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use domain::{AccountId, CallId, ConversationId, InviteId, KeyId, PlanName, UnknownId};
 use hyper::StatusCode;
 
-use super::ApiError;
 use super::input::Named;
+use crate::error::ApiError;
 use crate::sessions::call_of;
 
 impl Named for AccountId {

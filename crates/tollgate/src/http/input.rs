@@ -15,8 +15,8 @@ use hyper::StatusCode;
 use hyper::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 
-use super::ApiError;
-use crate::pipeline::{BodyLimit, Refusal, read_body};
+use crate::error::{ApiError, Refusal};
+use crate::pipeline::{BodyLimit, read_body};
 
 /// Names, amounts and references fit in a fraction of it; the time is for a body of a few hundred bytes.
 const BODY_LIMIT: BodyLimit<'static> =
@@ -151,7 +151,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::{parse_body, parse_query};
-    use crate::http::ApiError;
+    use crate::error::ApiError;
     use crate::http::field::{Amount, Name};
 
     #[derive(Debug, Deserialize)]

@@ -9,8 +9,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use super::ApiError;
 use super::input::Named;
+use crate::error::ApiError;
 use crate::ledger::sessions::{ItemList, ItemPage, Order, PAGE_ITEMS_MAX, SessionError};
 
 /// Items on a page when nobody says, as at OpenAI.

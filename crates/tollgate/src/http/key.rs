@@ -8,15 +8,16 @@ use domain::{AccountKind, Limits, Money, PerPeriod, Period};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::ApiError;
 use super::caller::{Caller, Key};
 use super::key_fields::Reset;
-use crate::admin::view::{CountsView, rfc3339};
+use crate::error::{ApiError, Refusal};
 use crate::gateway::Worker;
-use crate::keys::Labels;
+use crate::ledger::Labels;
 use crate::limits::LimitFields;
-use crate::pipeline::{Principal, Refusal};
+use crate::pipeline::Principal;
+use crate::time::rfc3339;
 use crate::usd::Usd;
+use crate::view::CountsView;
 
 /// A key, as it sees itself.
 #[derive(Serialize, ToSchema)]

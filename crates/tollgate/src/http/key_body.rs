@@ -1,15 +1,15 @@
 //! What a body says of a key that is to be made or changed.
 
 use domain::{KeyRole, Limits, Period, Rights};
-use hyper::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::ApiError;
 use super::field::{Name, Time, given};
-use super::key_bounds::Bounds;
+use super::key_bounds::{Bounds, invalid};
 use super::key_fields::{Cap, ModelPatterns, NetworkList, Reset, RoleField};
-use crate::keys::{Key, KeyTerms, Labels};
+use crate::error::ApiError;
+use crate::keys::Key;
+use crate::ledger::{KeyTerms, Labels};
 use crate::limits::LimitFields;
 
 /// A new key. What is missing is not bound, or is as it is for the key that makes it.
@@ -172,8 +172,4 @@ fn future(time: Option<Time>, bounds: &Bounds) -> Result<Option<i64>, ApiError> 
         }
         time => Ok(time.map(|time| time.0)),
     }
-}
-
-pub(super) fn invalid(param: &str, message: &str) -> ApiError {
-    ApiError::invalid(StatusCode::BAD_REQUEST, "invalid_value", message).param(param)
 }

@@ -3,11 +3,11 @@
 use domain::{KeyRole, LimitName, Limits, PerPeriod, Quota, Rights};
 use hyper::StatusCode;
 
-use super::ApiError;
-use super::key_body::invalid;
-use crate::keys::{Key, KeyTerms};
-use crate::ledger::Account;
-use crate::limits::{PlanBook, field_of};
+use crate::error::ApiError;
+use crate::keys::Key;
+use crate::ledger::{Account, KeyTerms};
+use crate::limits::field_of;
+use crate::plans::PlanBook;
 
 /// How far a body may go.
 #[derive(Clone, Debug)]
@@ -92,6 +92,10 @@ fn if_changed<T: Copy + PartialEq>(given: Option<T>, before: Option<T>, bound: O
 
 fn permission(message: String, param: &str) -> ApiError {
     ApiError::new(StatusCode::FORBIDDEN, "permission_error", "rights_exceeded", message).param(param)
+}
+
+pub(super) fn invalid(param: &str, message: &str) -> ApiError {
+    ApiError::invalid(StatusCode::BAD_REQUEST, "invalid_value", message).param(param)
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use domain::{AccountId, KeyId};
 use hyper::StatusCode;
 
-use super::ApiError;
-use crate::admin::view::{KeyView, ListView};
+use crate::error::ApiError;
 use crate::keys::KeyRing;
+use crate::view::{KeyView, ListView};
 
 /// Keys on a page when nobody says.
 const LIMIT_DEFAULT: usize = 50;

@@ -6,9 +6,9 @@ use axum::response::Response;
 use hyper::StatusCode;
 
 use super::Answering;
-use crate::admin::view::{KeyView, NewKeyView};
 use crate::keys::{Key, Secret};
 use crate::ledger::Answered;
+use crate::view::{KeyView, NewKeyView};
 
 /// Answers with a key and its secret, as they are at `now_ms`.
 pub(crate) fn new_key(

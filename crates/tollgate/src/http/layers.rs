@@ -6,23 +6,13 @@ use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use domain::CallId;
-use hyper::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
+use hyper::header::{CONNECTION, HeaderMap, UPGRADE};
 use hyper::{Method, StatusCode, Uri};
 
-use super::{ApiError, anthropic, ids};
+use super::{anthropic, ids};
+use crate::call_id::{CALL_ID, set_call_id};
+use crate::error::ApiError;
 use crate::gateway::Worker;
-
-/// The header that names the call. Its receipt is found by it.
-pub(super) const CALL_ID: &str = "x-tollgate-call-id";
-
-/// Names the call on a reply, also in the header that SDKs show as the request's id.
-pub fn set_call_id(headers: &mut HeaderMap, call: CallId) {
-    if let Ok(value) = HeaderValue::try_from(call.to_string()) {
-        headers.insert(CALL_ID, value.clone());
-        headers.insert("x-request-id", value);
-    }
-}
 
 /// Gives a call id to the replies that have none, and those of Anthropic's API their shape.
 pub(super) async fn finish_reply(

@@ -3,7 +3,8 @@
 use domain::{AccountId, InviteId, KeyId};
 use hyper::StatusCode;
 
-use super::{ApiError, Named, key_error};
+use super::Named;
+use crate::error::{ApiError, key};
 use crate::ledger::LedgerError;
 
 impl From<LedgerError> for ApiError {
@@ -16,9 +17,9 @@ impl From<LedgerError> for ApiError {
             LedgerError::KeyRevoked => {
                 conflict("key_revoked", "The key is revoked, which is for ever. Make another one.")
             }
-            LedgerError::ActorEnded => key_error::wrong(),
-            LedgerError::SecretReplaced => key_error::replaced(),
-            LedgerError::KeyIsMaker => key_error::maker(),
+            LedgerError::ActorEnded => key::wrong(),
+            LedgerError::SecretReplaced => key::replaced(),
+            LedgerError::KeyIsMaker => key::maker(),
             LedgerError::TooManyKeys => {
                 conflict("too_many_keys", "The account has made as many keys as an account may have.")
             }

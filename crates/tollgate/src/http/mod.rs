@@ -1,4 +1,4 @@
-//! The public API: one endpoint per file, every route in [`router`], every error in [`error`].
+//! The public API: one endpoint per file, every route in [`router`].
 
 mod activity;
 pub(crate) mod activity_reply;
@@ -19,7 +19,6 @@ pub(crate) mod docs;
 pub(crate) mod document;
 mod embedding_schema;
 mod embeddings;
-pub mod error;
 pub mod field;
 mod flow;
 mod generation;
@@ -30,14 +29,12 @@ mod item_page;
 mod key;
 pub(crate) mod key_body;
 pub(crate) mod key_bounds;
-mod key_error;
 pub(crate) mod key_fields;
 pub(crate) mod key_page;
 pub(crate) mod key_reply;
 mod keys;
 mod layers;
 mod ledger_error;
-mod limit_error;
 mod message_schema;
 mod messages;
 mod models;
@@ -47,16 +44,13 @@ mod responses;
 mod router;
 pub(crate) mod routes;
 mod scope;
-mod session_error;
 mod signup;
 mod usage;
 pub(crate) mod usage_reply;
 
 pub use caller::{Admin, Caller, Key, Management, Role};
-pub use error::ApiError;
 pub use input::{JsonBody, Named, PathId, QueryParams};
-pub use layers::set_call_id;
-pub(crate) use once::OnceHeader;
 pub use once::{Answering, OnceBody};
+pub(crate) use once::{KeepsAnswers, OnceHeader};
 pub use router::router;
 pub(crate) use routes::{Routes, endpoint};

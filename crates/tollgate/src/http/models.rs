@@ -11,10 +11,10 @@ use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::ApiError;
 use super::caller::{Caller, Key};
 use super::input::QueryParams;
 use crate::catalog::ModelCard;
+use crate::error::ApiError;
 use crate::gateway::Worker;
 use crate::pipeline::callable_models;
 

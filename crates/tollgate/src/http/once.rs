@@ -5,22 +5,20 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, Request};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use domain::AccountId;
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
-use super::ApiError;
 use super::input::{parse_body, read_json};
-use crate::admin::AdminState;
+use crate::entropy::Entropy;
+use crate::error::ApiError;
 use crate::gateway::Worker;
 use crate::idempotency::{Answer, Asked, Begun, HEADER, Once, begin};
-use crate::keys::Entropy;
 use crate::ledger::{Answered, Ledger, LedgerError, Scope};
 use crate::pipeline::{authenticate, credential};
 
@@ -56,23 +54,6 @@ pub(crate) trait KeepsAnswers: Send + Sync {
     fn entropy(&self) -> &Entropy;
     /// Whose key it is.
     fn scope(&self, parts: &mut Parts) -> impl Future<Output = Scope> + Send;
-}
-
-impl KeepsAnswers for AdminState {
-    fn ledger(&self) -> &Ledger {
-        &self.ledger
-    }
-
-    fn entropy(&self) -> &Entropy {
-        self.keys.entropy()
-    }
-
-    /// The operator's, for the account that the path names if it names one.
-    async fn scope(&self, parts: &mut Parts) -> Scope {
-        let named = Path::<String>::from_request_parts(parts, self).await.ok();
-        let account = named.and_then(|Path(text)| text.parse::<AccountId>().ok());
-        account.map_or(Scope::OPERATOR, Scope::of_operator)
-    }
 }
 
 impl KeepsAnswers for Arc<Worker> {

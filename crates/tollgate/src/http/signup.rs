@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::field::Name;
-use super::{ApiError, OnceBody, OnceHeader, layers};
-use crate::admin::AdminError;
-use crate::admin::view::rfc3339;
+use super::{OnceBody, OnceHeader, layers};
+use crate::error::ApiError;
 use crate::gateway::Worker;
 use crate::pipeline::ClientAddress;
 use crate::signup::{Desk, Opened, Proof, SignupError};
+use crate::time::rfc3339;
 
 /// Where visitors sign up.
 pub(super) struct Open(Arc<Desk>);
@@ -195,7 +195,7 @@ impl From<SignupError> for ApiError {
                 "already_registered",
                 "You have an account here already. Ask the operator if you have lost its key.",
             ),
-            SignupError::Ledger(error) => AdminError::Ledger(error).into(),
+            SignupError::Ledger(error) => error.into(),
         }
     }
 }

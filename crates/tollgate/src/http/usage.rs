@@ -5,14 +5,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 
-use super::ApiError;
 use super::caller::{Caller, Key};
 use super::input::QueryParams;
 use super::scope::own_calls;
 use super::usage_reply::{reply, usage_query};
-use crate::admin::view::UsageView;
+use crate::error::ApiError;
 use crate::gateway::Worker;
 use crate::usd::Usd;
+use crate::view::UsageView;
 
 usage_query!(UsageQuery {});
 

@@ -6,11 +6,11 @@ use domain::calendar::DAY_MS;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::ApiError;
 use super::activity_reply::failed;
-use crate::admin::view::UsageView;
+use crate::error::ApiError;
 use crate::ledger::Ledger;
 use crate::ledger::usage::{Calls, GroupBy, Interval, SeriesQuery};
+use crate::view::UsageView;
 
 /// `hour`, `day` or `month`.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]

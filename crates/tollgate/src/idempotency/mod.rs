@@ -17,7 +17,7 @@ pub(crate) use expiry::run_expiry;
 pub use refused::Refused;
 pub(crate) use replay::Replay;
 
-use crate::keys::Entropy;
+use crate::entropy::Entropy;
 use crate::ledger::answers::{ANSWER_BYTES_MAX, Claim, Keep, Taken};
 use crate::ledger::{Ledger, Scope};
 use domain::CallId;

@@ -7,7 +7,7 @@ use domain::CallId;
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 
-use crate::http::set_call_id;
+use crate::call_id::set_call_id;
 
 /// Says that an answer is one of an earlier request.
 const REPLAYED: &str = "idempotent-replayed";

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::Refused;
 use super::key::Key;
-use crate::keys::Entropy;
+use crate::entropy::Entropy;
 use crate::ledger::answers::Mark;
 
 /// What sealing adds to a body: the nonce before it and the tag after it.

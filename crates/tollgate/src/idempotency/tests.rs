@@ -8,8 +8,8 @@ use std::sync::atomic::AtomicU64;
 use super::key::Key;
 use super::seal::{OVERHEAD_BYTES, Seal};
 use super::{Asked, HEADER, Refused};
-use crate::http::ApiError;
-use crate::keys::Entropy;
+use crate::entropy::Entropy;
+use crate::error::ApiError;
 use crate::ledger::answers::Mark;
 use crate::ledger::{LedgerError, Scope};
 

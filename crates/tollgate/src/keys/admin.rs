@@ -1,7 +1,7 @@
 //! The one key of the administrator.
 
-use super::Entropy;
 use super::secret::{self, Secret};
+use crate::entropy::Entropy;
 use crate::ledger::{Ledger, LedgerError};
 
 /// The setting that holds the digest of a key that was made here.

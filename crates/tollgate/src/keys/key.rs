@@ -2,8 +2,7 @@
 
 use domain::{AccountId, KeyId, Limits, Rights};
 
-use super::Labels;
-use crate::ledger::KeyRow;
+use crate::ledger::{KeyRow, KeyTerms, Labels, PreviousSecret};
 use crate::limits::SharedMeter;
 
 /// A key, without its secret.
@@ -37,35 +36,6 @@ pub struct Key {
     pub(super) digest: [u8; 32],
     /// The secret before, while it goes on working.
     pub(super) previous: Option<PreviousSecret>,
-}
-
-/// A secret that was replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PreviousSecret {
-    /// Its SHA-256.
-    pub(crate) digest: [u8; 32],
-    /// When it stops working, in milliseconds since the Unix epoch.
-    pub(crate) until_ms: i64,
-}
-
-/// What can be changed about a key at any time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KeyTerms {
-    /// What people call it: 1 to 200 bytes.
-    pub name: String,
-    /// What it may do.
-    pub rights: Rights,
-    /// Its own limits, which make those of its plan stricter.
-    pub limits: Limits,
-    /// What people note about it.
-    pub labels: Labels,
-}
-
-/// The terms of a key of that name with all rights of a user and no limits of its own.
-impl From<&str> for KeyTerms {
-    fn from(name: &str) -> KeyTerms {
-        KeyTerms { name: name.to_owned(), ..KeyTerms::default() }
-    }
 }
 
 impl Key {

@@ -2,9 +2,8 @@
 
 mod actor;
 mod admin;
-mod entropy;
+mod history;
 mod key;
-mod labels;
 mod rings;
 mod secret;
 #[cfg(test)]
@@ -18,14 +17,13 @@ use domain::{AccountId, KeyId};
 
 pub use actor::Actor;
 pub use admin::AdminKey;
-pub use entropy::Entropy;
-pub(crate) use key::PreviousSecret;
-pub use key::{Key, KeyTerms};
-pub use labels::{InvalidLabels, LABEL_NAME_LEN_MAX, LABEL_TEXT_LEN_MAX, LABELS_MAX, Labels};
+pub use history::load_meters;
+pub use key::Key;
 pub use secret::Secret;
 
 use crate::clock::Clock;
-use crate::ledger::{Deed, KeyRow, Ledger, LedgerError, Written, check_name, ids};
+use crate::entropy::Entropy;
+use crate::ledger::{Deed, KeyRow, KeyTerms, Ledger, LedgerError, PreviousSecret, Written, check_name, ids};
 use rings::Rings;
 
 /// Keys that an account may have ever made: each stays in memory, revoked ones as well, since receipts name them. A key

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use super::Entropy;
+use crate::entropy::Entropy;
 
 /// The longest secret that is looked at. Ours have 55 characters; an administrator may bring a longer one.
 const SECRET_LEN_MAX: usize = 256;

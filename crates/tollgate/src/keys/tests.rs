@@ -9,12 +9,13 @@ use std::time::Duration;
 use domain::{AccountId, AccountKind, Ask, KeyId, Period, Used};
 use tokio::task::JoinSet;
 
-use super::{AdminKey, Entropy, KEYS_PER_ACCOUNT_MAX, Key, KeyRing, KeyTerms, Secret};
+use super::{AdminKey, KEYS_PER_ACCOUNT_MAX, Key, KeyRing, Secret};
 use crate::clock::Clock;
-use crate::http::ApiError;
-use crate::ledger::{Ledger, LedgerError, NewAccount, StoreConfig, Terms};
-use crate::limits::{PlanBook, Reservation};
-use crate::pipeline::Refusal;
+use crate::entropy::Entropy;
+use crate::error::{ApiError, Refusal};
+use crate::ledger::{KeyTerms, Ledger, LedgerError, NewAccount, StoreConfig, Terms};
+use crate::limits::Reservation;
+use crate::plans::PlanBook;
 
 fn entropy() -> Entropy {
     Entropy::Counter(Arc::new(AtomicU64::new(0)))

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use domain::{AccountId, AccountKind, Balance, Escrow, Hold, Money, PlanName, Refused, Settled};
 
 use super::LedgerError;
-use super::registry::{IdentityKind, IdentityMark};
+use super::identity::{IdentityKind, IdentityMark};
 use crate::limits::SharedMeter;
 
 /// The longest name of an account or a key, in bytes.

@@ -6,20 +6,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use domain::{CallId, Hold, Money, Refused};
+use domain::{Hold, Money, Receipt, Refused};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::SettleError;
 use super::account::Account;
-use super::answers::{Claim, Keep};
+use super::answers::Keep;
+use super::ending::{Charged, Ending, Waiting};
 use super::patience::Patience;
-use super::receipt::Receipt;
-use super::sessions::NewTurn;
+use super::sessions::{Lock, NewTurn};
 use super::store::Settlement;
-use super::writer::Ending;
 use crate::limits::Reservation;
-use crate::sessions::Lock;
 use crate::telemetry::CallTrace;
 
 /// An admitted call. It ends once: settled, or dropped, which gives its hold back.
@@ -143,34 +141,6 @@ impl Drop for Admission {
             place.send(Ending::Release(Arc::clone(&self.account), hold));
         }
     }
-}
-
-/// The part of a settlement that stays in memory until its commit.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    pub(super) account: Arc<Account>,
-    pub(super) hold: Option<Hold>,
-    pub(super) reservation: Option<Reservation>,
-    pub(super) call: CallId,
-    /// The right to answer a request with an idempotency key: kept with the answer, or given back.
-    pub(super) claim: Option<Claim>,
-    pub(super) patience: Arc<Patience>,
-    pub(super) trace: Option<Box<CallTrace>>,
-    /// Let go of after the commit, and before the answer.
-    pub(super) lock: Option<Lock>,
-    /// Gone once the caller was left without an answer.
-    pub(super) ack: Option<oneshot::Sender<Charged>>,
-}
-
-/// What a committed settlement did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Charged {
-    /// What the account paid.
-    pub charge: Money,
-    /// The part of the cost above the hold, which nobody pays.
-    pub uncollected: Money,
-    /// When it was committed, in milliseconds since the Unix epoch.
-    pub committed_at_ms: i64,
 }
 
 /// A settlement on its way. It happens whether or not this is awaited.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::{AccountId, Money, PlanName};
 use tracing::error;
 
-use super::store::NewGrant;
+use super::grant::NewGrant;
 use super::{
     Account, AccountRow, Deed, GrantRow, Ledger, LedgerError, NewAccount, Terms, Written, check_name, ids,
 };

@@ -3,9 +3,10 @@
 use domain::{AccountId, CallId};
 use tokio::sync::oneshot;
 
-use super::keeper::{Task, UsagePolicy};
+use super::keeper::Task;
 use super::usage::{Activity, Calls, Cursor, KeyCounts, Point, Rebuilt, SeriesQuery};
 use super::{DatabaseThreads, Ledger, LedgerError, StoredReceipt, reader, sqlite};
+use crate::config::UsagePolicy;
 
 impl Ledger {
     /// One receipt of an account.

@@ -6,7 +6,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -15,34 +14,15 @@ use tracing::{info, warn};
 
 use super::LedgerError;
 use super::far_move::FarMove;
-use super::sessions::{SessionBytes, SessionKeeper, SessionPolicy};
+use super::sessions::{SessionBytes, SessionKeeper};
 use super::sqlite::usage;
 use super::usage::Rebuilt;
 use super::writer::{self, Command};
 use crate::clock::Clock;
+use crate::config::{SessionPolicy, UsagePolicy};
 
 /// Tasks that can wait for the keeper. They come from operators.
 const TASKS_MAX: usize = 8;
-
-/// How often receipts are folded when nobody says. Questions read what is not folded yet one by one, so this bounds
-/// their work; folding more seldom saves some commits.
-const ROLLUP_EVERY_DEFAULT: Duration = Duration::from_secs(10);
-
-/// How usage is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UsagePolicy {
-    /// How often new receipts are folded.
-    pub rollup_every: Duration,
-    /// How many whole UTC days receipts are kept beside the current one; `None` is for ever.
-    pub retention_days: Option<u32>,
-}
-
-impl Default for UsagePolicy {
-    /// Keeps everything.
-    fn default() -> UsagePolicy {
-        UsagePolicy { rollup_every: ROLLUP_EVERY_DEFAULT, retention_days: None }
-    }
-}
 
 /// What the keeper can be told.
 pub(super) enum Task {
@@ -76,7 +56,8 @@ pub(super) fn start(
     clock: Clock,
 ) -> io::Result<mpsc::Sender<Task>> {
     let (tasks, tasks_in) = mpsc::channel(TASKS_MAX);
-    let policy = UsagePolicy::default();
+    // Nothing is deleted before somebody says what is kept.
+    let policy = UsagePolicy { retention_days: None, ..UsagePolicy::default() };
     let sessions = SessionKeeper::new(commands.clone(), session_bytes);
     let keeper = Keeper { connection, commands, tasks: tasks_in, policy, far_move: None, sessions, clock };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;

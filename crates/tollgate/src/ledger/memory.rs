@@ -10,11 +10,13 @@ use domain::{AccountId, AccountKind, CallId, InviteId, KeyId, Settled};
 use super::LedgerError;
 use super::account::{AccountRow, Terms};
 use super::answers::{AnswerEntry, KEPT_MS, KeptAnswer, NewAnswer, Place};
+use super::grant::{GrantRow, NewGrant};
+use super::key::KeyRow;
 use super::receipt::StoredReceipt;
 use super::registry::InviteRow;
 use super::store::{
-    AnswerStore, Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, PlanRow, PlanStore,
-    RollupStore, SettingsStore, Settlement, Transactions, Treasury, UsageStore,
+    AnswerStore, Booked, CatalogueCopy, KeyStore, PlanRow, PlanStore, RollupStore, SettingsStore, Settlement,
+    Transactions, Treasury, UsageStore,
 };
 
 /// A store in memory. Clones are the same store.

@@ -5,8 +5,10 @@ use std::sync::{Arc, PoisonError};
 use domain::{AccountId, AccountKind, InviteId, Money, PlanName, Trial};
 
 use super::account::{Account, AccountRow, Terms, check_name};
-use super::registry::{IdentityMark, InviteRow, Opening};
-use super::store::{KeyRow, NewGrant};
+use super::grant::NewGrant;
+use super::identity::IdentityMark;
+use super::key::KeyRow;
+use super::registry::{InviteRow, Opening};
 use super::{Deed, Ledger, LedgerError, Written, ids};
 
 /// The reference of the credit that a trial begins with.

@@ -8,6 +8,7 @@
 //! is sent, and never without its receipt. Every verb is bound to an account: what is another's is not there.
 
 mod keep;
+mod locks;
 mod read;
 mod size;
 mod write;
@@ -16,6 +17,7 @@ use domain::{AccountId, CallId, ConversationId};
 use thiserror::Error;
 
 pub(in crate::ledger) use keep::SessionKeeper;
+pub use locks::{Lock, Locks};
 pub use read::{Bounds, Origin, Recent};
 pub(in crate::ledger) use size::SessionBytes;
 
@@ -34,30 +36,6 @@ pub const PAGE_BYTES_MAX: u64 = 16 << 20;
 /// Copies of one item that one deletion takes out of a conversation. Clients that send an item twice are rare, and
 /// calls wait meanwhile.
 pub(crate) const COPIES_MAX: u32 = 1_000;
-
-/// How sessions are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SessionPolicy {
-    /// Days after its last use that a session is deleted; `None` is never.
-    pub retention_days: Option<u32>,
-    /// Bytes of sessions that an account may have.
-    pub account_bytes_max: u64,
-}
-
-/// Days that sessions are kept unused, when nobody says: as long as clients know it from others.
-pub const RETENTION_DAYS_DEFAULT: u32 = 30;
-
-/// Bytes of sessions that an account may have, when nobody says: some hundred thousand turns of text.
-pub const ACCOUNT_BYTES_DEFAULT: u64 = 1 << 30;
-
-impl Default for SessionPolicy {
-    fn default() -> SessionPolicy {
-        SessionPolicy {
-            retention_days: Some(RETENTION_DAYS_DEFAULT),
-            account_bytes_max: ACCOUNT_BYTES_DEFAULT,
-        }
-    }
-}
 
 /// An item as JSON, under the name by which clients know it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,16 +2,17 @@
 //! [`Transactions::begin`], with the commit. None is called on a caller's thread.
 
 use bytes::Bytes;
-use domain::{AccountId, AccountKind, CallId, GrantId, KeyId, Money, Settled};
+use domain::{AccountId, AccountKind, CallId, Money, Receipt, Settled};
 use rusqlite::Connection;
 
 use super::LedgerError;
 use super::account::{AccountRow, Terms};
 use super::answers::{AnswerEntry, KeptAnswer, NewAnswer, Place};
-use super::receipt::{Receipt, StoredReceipt};
+use super::grant::{GrantRow, NewGrant};
+use super::key::KeyRow;
+use super::receipt::StoredReceipt;
 use super::registry::Registry;
 use super::sessions::NewTurn;
-use crate::keys::{KeyTerms, PreviousSecret};
 
 /// Several verbs as one.
 pub(crate) trait Transactions {
@@ -134,62 +135,6 @@ impl<T> Store for T where
 {
 }
 
-/// A grant to make.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NewGrant<'a> {
-    /// The id it will have.
-    pub(crate) id: GrantId,
-    /// To whom.
-    pub(crate) account: AccountId,
-    /// How much; more than nothing.
-    pub(crate) amount: Money,
-    /// The caller's name for it, unique within the account.
-    pub(crate) reference: &'a str,
-    /// Whether somebody paid for it.
-    pub(crate) paid: bool,
-    /// The terms that the account has from then on, if they change.
-    pub(crate) terms: Option<&'a Terms>,
-    /// When.
-    pub(crate) at_ms: i64,
-}
-
-impl NewGrant<'_> {
-    /// The grant as it is stored, with what is available right after it.
-    pub(crate) fn row(&self, balance: Money) -> GrantRow {
-        GrantRow {
-            id: self.id,
-            account: self.account,
-            amount: self.amount,
-            reference: self.reference.to_owned(),
-            paid: self.paid,
-            balance,
-            created_at_ms: self.at_ms,
-            repeated: false,
-        }
-    }
-}
-
-/// A grant as stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GrantRow {
-    /// Its id.
-    pub id: GrantId,
-    /// To whom.
-    pub account: AccountId,
-    /// How much.
-    pub amount: Money,
-    /// The caller's name for it.
-    pub reference: String,
-    /// Whether somebody paid for it.
-    pub paid: bool,
-    /// Granted less spent, right after it. Holds of calls in flight at the time are not deducted.
-    pub balance: Money,
-    /// When, in milliseconds since the Unix epoch.
-    pub created_at_ms: i64,
-    /// Whether it had been made before.
-    pub repeated: bool,
-}
-
 /// A call to settle.
 #[derive(Clone, Debug)]
 pub(crate) struct Settlement {
@@ -231,37 +176,12 @@ pub(crate) struct Booked {
     pub(crate) session_bytes: Option<u64>,
 }
 
-/// A key as stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct KeyRow {
-    /// Its id.
-    pub(crate) id: KeyId,
-    /// Whose it is.
-    pub(crate) account: AccountId,
-    /// The key that made it.
-    pub(crate) maker: Option<KeyId>,
-    /// What can be changed about it.
-    pub(crate) terms: KeyTerms,
-    /// The visible beginning of its secret: `tg-xxxxxxxx`.
-    pub(crate) prefix: String,
-    /// The SHA-256 of its secret.
-    pub(crate) digest: [u8; 32],
-    /// The secret before, while it goes on working.
-    pub(crate) previous: Option<PreviousSecret>,
-    /// When it was created, in milliseconds since the Unix epoch.
-    pub(crate) created_at_ms: i64,
-    /// When it last got a new secret, in milliseconds since the Unix epoch.
-    pub(crate) rotated_at_ms: Option<i64>,
-    /// When it was revoked, in milliseconds since the Unix epoch.
-    pub(crate) revoked_at_ms: Option<i64>,
-}
-
 /// A plan as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PlanRow {
     /// Its name.
     pub(crate) name: String,
-    /// The rest of it, as the JSON of [`crate::limits::PlanFields`].
+    /// The rest of it, as JSON.
     pub(crate) body: String,
     /// When it was stored, in milliseconds since the Unix epoch.
     pub(crate) updated_at_ms: i64,

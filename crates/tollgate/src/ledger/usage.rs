@@ -7,10 +7,6 @@ use super::receipt::StoredReceipt;
 /// The longest session or label of a call, in characters.
 pub const TAG_CHARS_MAX: usize = 128;
 
-/// How long receipts are kept when nobody says: a year and five weeks, so that every month can still be laid beside
-/// the same month of the year before, call by call.
-pub const RETENTION_DAYS_DEFAULT: u32 = 400;
-
 /// Which calls. What is `None` does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Calls {

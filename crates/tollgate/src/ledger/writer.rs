@@ -5,14 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use domain::{Hold, Money, Settled, Used};
+use domain::{Money, Settled, Used};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{error, info};
 
 use super::LedgerError;
-use super::account::Account;
-use super::admission::{Charged, Waiting};
+use super::ending::{Charged, Ending, Waiting};
 use super::sessions::SessionBytes;
 use super::store::{Booked, Settlement, Store};
 use crate::clock::Clock;
@@ -30,17 +29,6 @@ const RETRY_FIRST: Duration = Duration::from_millis(20);
 
 /// The longest wait after a failed commit.
 const RETRY_MAX: Duration = Duration::from_secs(1);
-
-/// How an admitted call ends.
-#[derive(Debug)]
-pub(super) enum Ending {
-    /// With a receipt.
-    Settle(Box<(Settlement, Waiting)>),
-    /// Without one: its hold goes back.
-    Release(Arc<Account>, Hold),
-    /// Not a call: answers when everything before it is committed.
-    Barrier(oneshot::Sender<()>),
-}
 
 /// What runs on the writer's thread.
 type Work = dyn FnOnce(&mut dyn Store) + Send;

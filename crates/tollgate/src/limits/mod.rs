@@ -1,27 +1,18 @@
-//! Limits in force: the meters of keys and accounts, plans, and what a reply says of them.
+//! Limits in force: the meters of keys and accounts, what a call takes from them, how limits are written, and what a
+//! reply says of them.
 //!
 //! The rules are `domain::meter`'s. Every account and every key in memory has one meter of a fixed size, so the state of
 //! the limiter is bounded by the records that are in memory anyway, and a key that does not exist leaves no trace.
 
-mod allowance;
 mod fields;
 mod headers;
-mod history;
-mod plan_fields;
-mod plans;
 mod reservation;
 mod shared_meter;
-mod trial;
 
-pub use allowance::{Allowance, NoSuchPlan};
 pub use fields::{InvalidField, LimitFields, QUOTA_MAX, field_of};
 pub use headers::set_rate_limits;
-pub use history::load_meters;
-pub use plan_fields::{InvalidPlan, PlanFields, TrialFields};
-pub use plans::{Entry, PLANS_MAX, PlanBook, PlanError, PlanSource};
 pub use reservation::{Limited, LimitedBy, Reservation};
 pub use shared_meter::SharedMeter;
-pub use trial::{TRIAL_PLAN, trial_plan};
 
 use domain::{Limits, Standing, Window};
 

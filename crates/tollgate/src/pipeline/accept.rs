@@ -10,8 +10,8 @@ use hyper::body::Body as _;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use tokio::time::timeout;
 
-use super::Refusal;
 use crate::body_memory::{BodyMemory, NoRoom, Room};
+use crate::error::Refusal;
 use crate::gateway::Gateway;
 
 /// The longest that a call's body may take to arrive: 20 MiB at a slow 350 kB/s.

@@ -6,7 +6,7 @@ use domain::{AccountKind, Ask, CallBound, Exceeded, Money, Offer, Price, Route};
 
 use super::outgoing::Outgoing;
 use super::record::Record;
-use super::{NoCredit, Refusal};
+use crate::error::{NoCredit, Refusal};
 
 /// Times that a hold is quoted anew when other calls changed the balance between quote and hold.
 const QUOTES_MAX: usize = 8;

@@ -9,7 +9,8 @@ use wire::messages::MessagesRequest;
 use wire::responses::{HostedTools, ResponsesRequest};
 use wire::session::is_session_name;
 
-use super::{Dialect, Refusal};
+use super::Dialect;
+use crate::error::Refusal;
 use crate::sessions::{SessionRefusal, Wish};
 
 /// The header that names a conversation to go on in, for clients that cannot add a field to the body.

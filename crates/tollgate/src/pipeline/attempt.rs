@@ -16,10 +16,11 @@ use wire::embeddings::Form;
 use wire::error::UpstreamError;
 use wire::pivot::Finish;
 
+use super::Prepared;
 use super::outgoing::{Sending, Whole};
 use super::record::Record;
 use super::relay::Relay;
-use super::{Failure, Prepared};
+use crate::error::Failure;
 use crate::gateway::Worker;
 use crate::upstream::Upstream;
 

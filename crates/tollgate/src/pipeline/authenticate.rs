@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::http::request::Parts;
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
-use super::Refusal;
 use super::address::client_address;
+use crate::error::Refusal;
 use crate::gateway::Gateway;
 use crate::keys::{Actor, Key};
 use crate::ledger::Account;

@@ -11,10 +11,12 @@ use tokio::sync::oneshot;
 use wire::responses::{Status, object};
 use wire::sse;
 
-use super::body::MeteredBody;
+use super::body::{MeteredBody, Reply};
+use super::head::JSON;
 use super::record::Record;
-use super::reply::{self, Reply};
-use super::{Prepared, Refusal, refuse, run};
+use super::reply;
+use super::{Prepared, refuse, run};
+use crate::error::Refusal;
 use crate::gateway::{Gateway, Worker};
 use crate::ledger::sessions::{NewTurn, TurnStatus};
 use crate::sessions::SessionRefusal;
@@ -64,7 +66,7 @@ async fn open(gateway: &Gateway, record: &mut Record) -> Result<(Arc<Run>, NewTu
     let run = gateway.runs.begin(call, cancelled, &gateway.stop).ok_or(too_many)?;
     record.ends_with(run.stop());
     let tape = if record.streams() { None } else { record.stops_tape() };
-    let keep = tape.map(|tape| tape.keep(call, reply::JSON, &queued, true));
+    let keep = tape.map(|tape| tape.keep(call, JSON, &queued, true));
     let stored = gateway.ledger.open_turn(opened).answered(|()| Ok(((), keep))).await;
     if let Err(error) = stored {
         run.end();

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use domain::Outcome;
+use bytes::Bytes;
+use domain::{Money, Outcome};
 use hyper::body::{Body, Frame};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep};
@@ -15,15 +15,25 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use wire::pivot::Telling;
 use wire::sse;
 
-use super::closed::{Closed, Settling};
+use super::closed::Settling;
 use super::drain::drain;
+use super::head::{EVENT_STREAM, Head};
+use super::last_frame::{error_event, last_frame};
 use super::record::Record;
 use super::relay::{Relay, Turn};
-use super::reply::{EVENT_STREAM, Reply};
-use super::voice::Told;
-use super::{Failure, stopped};
+use super::stopped;
+use crate::error::{ApiError, Failure};
 use crate::gateway::Gateway;
-use crate::http::ApiError;
+
+/// The answer of a call's task.
+pub(super) enum Reply {
+    /// A whole answer, settled.
+    Whole { body: Bytes, cost: Option<Money>, head: Head },
+    /// A stream, which settles itself.
+    Stream { body: MeteredBody, head: Head },
+    /// An error. `telling` tells it inside a stream that has begun, in a dialect that is not chat.
+    Error { error: ApiError, telling: Option<Box<Telling>>, head: Head },
+}
 
 /// The body of a streamed response.
 pub(super) struct MeteredBody {
@@ -36,9 +46,9 @@ pub(super) struct MeteredBody {
 }
 
 /// A stream in progress and its record.
-pub(super) struct Open {
-    pub(super) relay: Relay,
-    pub(super) record: Box<Record>,
+struct Open {
+    relay: Relay,
+    record: Box<Record>,
 }
 
 enum State {
@@ -166,50 +176,6 @@ impl Last {
     }
 }
 
-/// The end of a stream: the usage, if the client asked for it, and the end mark; or an error event. After that there is
-/// no end mark: the stream did not end well.
-pub(super) fn last_frame(relay: &mut Relay, closed: &mut Closed, result: &Result<(), Failure>) -> Bytes {
-    let Some(telling) = &mut relay.telling else { return last_chunk(relay, closed, result) };
-    let (told, how) = match result {
-        Ok(()) => {
-            let (told, ending) = telling.finish(|finish| closed.ending(finish));
-            (told, Told::Whole(ending))
-        }
-        Err(failure) => {
-            let error = ApiError::from(failure).body;
-            let told = telling.fail(&error);
-            let gone = matches!(failure, Failure::ClientGone | Failure::Cancelled);
-            (told, if gone { Told::Cancelled } else { Told::Failed(error) })
-        }
-    };
-    closed.remember(telling.items(), &how);
-    if telling.writes() { told } else { last_chunk(relay, closed, result) }
-}
-
-/// The same for a chat client.
-fn last_chunk(relay: &Relay, closed: &Closed, result: &Result<(), Failure>) -> Bytes {
-    match result {
-        Err(failure) => relay.chat.error_event(&ApiError::from(failure).body),
-        Ok(()) if !relay.chat.usage_asked() => Bytes::from_static(sse::DONE),
-        Ok(()) => {
-            let (billable, cost) = (&closed.billable, closed.cost());
-            let usage = relay.chat.usage_chunk(&billable.usage, cost, billable.source);
-            let mut frame = BytesMut::with_capacity(usage.len() + sse::DONE.len());
-            frame.extend_from_slice(&usage);
-            frame.extend_from_slice(sse::DONE);
-            frame.freeze()
-        }
-    }
-}
-
-fn error_event(relay: &mut Relay, failure: &Failure) -> Bytes {
-    let error = ApiError::from(failure).body;
-    match &mut relay.telling {
-        Some(telling) if telling.writes() => telling.fail(&error),
-        _ => relay.chat.error_event(&error),
-    }
-}
-
 impl Body for MeteredBody {
     type Data = Bytes;
     type Error = Infallible;
@@ -233,7 +199,8 @@ impl Drop for MeteredBody {
         if let State::Open(open) = std::mem::replace(&mut self.state, State::Done)
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            runtime.spawn(drain(*open, self.stop.clone()));
+            let Open { relay, record } = *open;
+            runtime.spawn(drain(relay, record, self.stop.clone()));
         }
     }
 }

@@ -3,13 +3,13 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use domain::Money;
 use domain::outcome::Billable;
+use domain::{Money, Receipt};
 use wire::pivot::{Ending, Finish, Item};
 
 use super::tape::Tape;
 use super::voice::{Told, Voice};
-use crate::ledger::{Admission, Charged, Receipt};
+use crate::ledger::{Admission, Charged};
 
 /// What a settlement came to; `None` when it was not committed in time.
 pub(super) type Settling = Pin<Box<dyn Future<Output = Option<Charged>> + Send>>;

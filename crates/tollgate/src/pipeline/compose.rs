@@ -10,16 +10,15 @@ use wire::messages::MessagesRequest;
 use wire::pivot::{self, Callable, Item, Names, OwnMessages, ToolKind, to_chat};
 use wire::responses::{Extras, Head, ResponsesRequest, input_item, item_id, read_item};
 
-use super::Refusal;
 use super::asked::{Asked, What};
 use super::outgoing::Outgoing;
 use super::voice::{Form, Turn, Voice};
 use crate::body_memory::{NoRoom, Room};
+use crate::error::Refusal;
 use crate::gateway::Gateway;
-use crate::ledger::sessions::{self as store, Place, SessionError};
+use crate::ledger::sessions::{self as store, Lock, Place, SessionError};
 use crate::sessions::{
-    Fit, HISTORY, Lock, Past, Sealer, SessionRefusal, Wish, digits, estimate_new, fit, recall, response_id,
-    weigh,
+    Fit, HISTORY, Past, Sealer, SessionRefusal, Wish, digits, estimate_new, fit, recall, response_id, weigh,
 };
 
 /// The part of a context that is left to an answer without an output limit, when a history is cut: a quarter.

@@ -7,7 +7,8 @@ use super::asked::Asked;
 use super::compose::{By, Composed, compose};
 use super::outgoing::Outgoing;
 use super::suit::suit;
-use super::{Dialect, Principal, Refusal, limit, named_provider};
+use super::{Dialect, Principal, limit, named_provider};
+use crate::error::Refusal;
 use crate::gateway::Gateway;
 use crate::tokens::Count;
 

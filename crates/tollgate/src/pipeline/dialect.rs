@@ -16,7 +16,7 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// Its word on receipts: one of [`crate::ledger::DIALECTS`].
+    /// Its word on receipts: one of [`domain::receipt::DIALECTS`].
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

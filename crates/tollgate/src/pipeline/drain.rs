@@ -7,18 +7,17 @@ use domain::Outcome;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::Failure;
-use super::body::{Open, last_frame};
+use super::head::EVENT_STREAM;
+use super::last_frame::last_frame;
 use super::record::Record;
 use super::relay::{Relay, Turn};
-use super::reply::EVENT_STREAM;
 use crate::config::AbortPolicy;
+use crate::error::Failure;
 
 /// Ends a stream without a client and settles it. Dropping the relay closes the upstream's connection.
 ///
 /// What comes after the client has left is kept for the case that it asks again, with an idempotency key.
-pub(super) async fn drain(open: Open, stop: CancellationToken) {
-    let Open { mut relay, mut record } = open;
+pub(super) async fn drain(mut relay: Relay, mut record: Box<Record>, stop: CancellationToken) {
     let (policy, cap) = record.abort_policy();
     let result = match policy {
         AbortPolicy::Drain => tokio::select! {

@@ -2,11 +2,13 @@
 
 use domain::{Ask, Models, Money, Route, Standing, Used};
 
-use super::{Principal, Refusal};
+use super::Principal;
 use crate::catalog::Snapshot;
+use crate::error::Refusal;
 use crate::gateway::Gateway;
 use crate::keys::Key;
-use crate::limits::{Allowance, Reservation};
+use crate::limits::Reservation;
+use crate::plans::Allowance;
 
 /// The allowance of a call that begins now. An account whose plan is gone has none.
 pub(super) fn allowance(gateway: &Gateway, principal: &Principal) -> Result<Allowance, Refusal> {

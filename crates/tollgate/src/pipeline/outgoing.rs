@@ -10,8 +10,8 @@ use wire::completions::TextRequest;
 use wire::embeddings::{EmbeddingsReply, EmbeddingsRequest, Form};
 use wire::pivot::Finish;
 
-use super::Failure;
 use crate::config::Place;
+use crate::error::Failure;
 use crate::upstream::Upstream;
 
 /// The largest whole answer in text that is read: far above any model's longest output.

@@ -7,26 +7,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use domain::{AccountId, AccountKind, BillingRule, CallId, Offer, Outcome, Price, Route, Usage, UsageSource};
+use domain::{
+    AccountId, AccountKind, BillingRule, CallId, Offer, Outcome, Price, Receipt, Route, Usage, UsageSource,
+};
 use hyper::header::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wire::pivot::Telling;
 
+use super::Principal;
 use super::dialect::Dialect;
+use super::head::Head;
 use super::outgoing::Outgoing;
-use super::reply::Head;
 use super::tape::Tape;
 use super::voice::{Form, Turn, Voice};
-use super::{Failure, Principal, Refusal};
 use crate::catalog::Snapshot;
 use crate::clock::Clock;
 use crate::config::{AbortPolicy, ProviderConfig};
+use crate::error::{Failure, Refusal};
 use crate::gateway::{Gateway, Worker};
 use crate::idempotency::Once;
 use crate::keys::Key;
-use crate::ledger::{Admission, Receipt, Unavailable};
-use crate::limits::Allowance;
+use crate::ledger::{Admission, Unavailable};
+use crate::plans::Allowance;
 use crate::telemetry::{CallTrace, Telemetry};
 
 /// One call on its way from admission to settlement.

@@ -14,7 +14,7 @@ use wire::chat::{ChatStream, End, Step};
 use wire::pivot::Telling;
 use wire::sse::{self, Decoder};
 
-use super::Failure;
+use crate::error::Failure;
 use crate::upstream::{Secrets, SendError, Upstream};
 
 /// What is read after the end mark at one go: only the end of the body belongs there.

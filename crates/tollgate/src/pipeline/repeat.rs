@@ -2,9 +2,10 @@
 
 use hyper::http::request::Parts;
 
+use super::PROVIDER_HEADER;
 use super::asked::SESSION_ID_HEADER;
 use super::record::Record;
-use super::{PROVIDER_HEADER, Refusal};
+use crate::error::Refusal;
 use crate::gateway::Gateway;
 use crate::idempotency::{self, Asked, Begun, HEADER, Replay};
 use crate::ledger::Scope;

@@ -1,7 +1,5 @@
 //! What the client sees of a call: status, headers, body.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -10,43 +8,12 @@ use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 use tokio::sync::oneshot::error::RecvError;
 
-use wire::pivot::Telling;
-
-use super::body::MeteredBody;
-use crate::http::{ApiError, set_call_id};
+use super::body::{MeteredBody, Reply};
+use super::head::{EVENT_STREAM, Head, JSON};
+use crate::call_id::set_call_id;
+use crate::error::ApiError;
 use crate::idempotency::Replay;
 use crate::limits::set_rate_limits;
-
-/// The content type of whole answers.
-pub(super) const JSON: &str = "application/json";
-
-/// The content type of streams.
-pub(super) const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
-
-/// What the response's headers say of a call.
-#[derive(Debug)]
-pub(super) struct Head {
-    pub(super) call: CallId,
-    pub(super) provider: Option<Arc<str>>,
-    pub(super) model: Option<String>,
-    pub(super) inference_provider: Option<String>,
-    pub(super) reason: String,
-    pub(super) attempts: u32,
-    pub(super) output_limit: Option<u64>,
-    /// The types of the hosted tools that were left out of the request, joined.
-    pub(super) dropped_tools: String,
-    pub(super) standing: Standing,
-}
-
-/// The answer of a call's task.
-pub(super) enum Reply {
-    /// A whole answer, settled.
-    Whole { body: Bytes, cost: Option<Money>, head: Head },
-    /// A stream, which settles itself.
-    Stream { body: MeteredBody, head: Head },
-    /// An error. `telling` tells it inside a stream that has begun, in a dialect that is not chat.
-    Error { error: ApiError, telling: Option<Box<Telling>>, head: Head },
-}
 
 /// The response to a call that was refused.
 pub(super) fn refused(call: CallId, error: ApiError, standing: &Standing) -> Response {

@@ -3,10 +3,10 @@
 use domain::{ModelKind, Offer, Route};
 use wire::embeddings::EmbeddingsRequest;
 
-use super::Refusal;
 use super::asked::{Asked, What};
 use crate::catalog::ResolveError;
 use crate::config::ProviderConfig;
+use crate::error::Refusal;
 use crate::gateway::Gateway;
 
 /// Leaves those offers in the route that can do what is asked for, and gives back the way in which they are asked.

@@ -2,7 +2,7 @@
 
 use hyper::header::HeaderMap;
 
-use super::Refusal;
+use crate::error::Refusal;
 use crate::ledger::usage::TAG_CHARS_MAX;
 
 /// The conversation, task or agent that the call belongs to.
@@ -37,7 +37,8 @@ pub(super) fn tag(headers: &HeaderMap, name: &'static str) -> Result<Option<Stri
 mod tests {
     use hyper::header::{HeaderMap, HeaderValue};
 
-    use super::{LABEL_HEADER, Refusal, SESSION_HEADER, session_tag, tag};
+    use super::{LABEL_HEADER, SESSION_HEADER, session_tag, tag};
+    use crate::error::Refusal;
 
     #[test]
     fn a_tag_is_short_and_visible() {

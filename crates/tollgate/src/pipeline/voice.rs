@@ -11,8 +11,8 @@ use wire::responses::{self, Head, ResponsesWriter, Status};
 
 use crate::body_memory::Room;
 use crate::ledger::Admission;
-use crate::ledger::sessions::{self, NewTurn, Place, TurnStatus};
-use crate::sessions::{Lock, Sealer};
+use crate::ledger::sessions::{self, Lock, NewTurn, Place, TurnStatus};
+use crate::sessions::Sealer;
 
 /// How an answer is told, and kept.
 #[derive(Debug)]

@@ -2,12 +2,12 @@
 
 use domain::Outcome;
 
-use super::Failure;
+use super::body::Reply;
+use super::head::{Head, JSON};
 use super::outgoing::Whole;
 use super::record::Record;
-use super::reply::{Head, JSON, Reply};
 use super::voice::Told;
-use crate::http::ApiError;
+use crate::error::{ApiError, Failure};
 
 /// Settles a whole answer and puts its cost into it.
 pub(super) async fn settle(record: Box<Record>, reply: &Whole, client_gone: bool, head: Head) -> Reply {

@@ -1,8 +1,7 @@
-//! Conversations that are kept: what a call goes on from, who may go on at the same time, and what of a history fits.
+//! Conversations that are kept: what a call goes on from, and what of a history fits.
 
 mod fit;
 mod ids;
-mod locks;
 mod recall;
 pub(crate) mod runs;
 mod seal;
@@ -11,7 +10,6 @@ mod weigh;
 pub use fit::Overflow;
 pub(crate) use fit::{Fit, fit};
 pub(crate) use ids::{call_of, digits, response_id};
-pub use locks::{Lock, Locks};
 pub use recall::SessionRefusal;
 pub(crate) use recall::{HISTORY, Memory, Past, Wish, recall};
 pub(crate) use seal::Sealer;

@@ -4,9 +4,10 @@ use domain::{AccountId, ConversationId};
 use wire::pivot::Item;
 use wire::responses::read_item;
 
-use super::{Lock, Locks, estimate, ids};
+use super::{estimate, ids};
+use crate::config::SessionPolicy;
 use crate::ledger::ids::conversation_id;
-use crate::ledger::sessions::{self as store, Bounds, Origin, Place, Recent, SessionError, SessionPolicy};
+use crate::ledger::sessions::{self as store, Bounds, Lock, Locks, Origin, Place, Recent, SessionError};
 use crate::ledger::{Ledger, LedgerError};
 
 /// The most that is read of a history, or of items that a request refers to, which is far above any model's context.
@@ -182,9 +183,10 @@ fn unread(error: SessionError, wish: &Wish) -> SessionRefusal {
 mod tests {
     use super::{Memory, Past, SessionRefusal, Wish, recall};
     use crate::clock::Clock;
-    use crate::ledger::sessions::{self as store, NewTurn, Place, SessionPolicy, TurnStatus};
+    use crate::config::SessionPolicy;
+    use crate::ledger::sessions::{self as store, Locks, NewTurn, Place, TurnStatus};
     use crate::ledger::{Ledger, NewAccount, StoreConfig, Terms};
-    use crate::sessions::{Locks, response_id};
+    use crate::sessions::response_id;
     use domain::{AccountId, AccountKind, CallId};
 
     /// A turn of a question, whose text is its number, and an answer without a text.

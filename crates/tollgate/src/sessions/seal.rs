@@ -12,7 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::AccountId;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
-use crate::keys::Entropy;
+use crate::entropy::Entropy;
 use crate::ledger::{Ledger, LedgerError};
 
 /// What a sealed text begins with, so that what others sealed is told apart.
@@ -116,7 +116,7 @@ mod tests {
     use domain::AccountId;
 
     use super::Vault;
-    use crate::keys::Entropy;
+    use crate::entropy::Entropy;
 
     #[test]
     fn only_the_account_opens_what_was_sealed_for_it() {

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use crate::keys::Entropy;
+use crate::entropy::Entropy;
 
 /// What every code begins with, so that nobody takes one for an API key.
 const PREFIX: &str = "invite-";

@@ -28,7 +28,7 @@ use crate::clock::Clock;
 use crate::config::SignupConfig;
 use crate::keys::{KeyRing, Secret};
 use crate::ledger::{Account, Answered, Ledger, LedgerError, NewTrial, SignUp};
-use crate::limits::PlanBook;
+use crate::plans::PlanBook;
 use throttle::Throttle;
 
 /// Sign-ups that are checked at once. So many can fail before a failure counts, and no more.

@@ -1,9 +1,8 @@
 //! A closed call, as the log line, the metrics and the span see it.
 
-use domain::Money;
+use domain::{Money, Receipt};
 
 use super::CallTrace;
-use crate::ledger::Receipt;
 
 /// A call that is closed and stored.
 #[derive(Debug)]

@@ -9,8 +9,8 @@ use std::fmt::Write;
 use tracing::Level;
 
 use super::ClosedCall;
-use crate::admin::view::time::rfc3339;
 use crate::config::LogFormat;
+use crate::time::rfc3339;
 
 /// A field's value.
 enum Value<'a> {

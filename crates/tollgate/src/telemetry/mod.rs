@@ -23,8 +23,8 @@ use tokio::sync::mpsc;
 
 pub use call::ClosedCall;
 pub use log::init;
-pub use metrics::{Metrics, Scrape};
-pub use trace::{CallTrace, TRACEPARENT, Tracer};
+pub use metrics::{Listing, Metrics, Scrape};
+pub use trace::{CallTrace, Tracer};
 
 use crate::config::Config;
 use background::Background;
@@ -87,12 +87,11 @@ impl Telemetry {
 mod tests {
     use std::sync::Arc;
 
-    use domain::{AccountId, BillingRule, CallId, KeyId, Money, Outcome, Usage, UsageSource};
+    use domain::{AccountId, BillingRule, CallId, KeyId, Money, Outcome, Receipt, Usage, UsageSource};
     use hyper::header::HeaderMap;
     use tokio::sync::mpsc;
 
     use super::{ClosedCall, Metrics, Telemetry, Tracer};
-    use crate::ledger::Receipt;
 
     fn refused(telemetry: &Telemetry, call: u128) -> ClosedCall {
         let call = CallId::from_bits(call);

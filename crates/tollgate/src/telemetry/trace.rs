@@ -6,10 +6,9 @@
 use std::sync::Arc;
 
 use domain::{CallId, Offer};
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderValue};
 
-/// The header of the trace context (W3C Trace Context, section 3.2).
-pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+use crate::upstream::TRACEPARENT;
 
 /// The flag that says that the sender records the trace.
 const SAMPLED: u8 = 1;

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use super::files::{FILES, TokenizerFiles};
-use super::hub_name::HubName;
+use crate::config::HubName;
 
 /// How the folders begin that are being written. No name of a repository begins with a dot.
 const UNFINISHED: &str = ".new-";

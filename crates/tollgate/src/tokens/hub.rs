@@ -15,7 +15,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
 
 use super::files::{CONFIG, TEMPLATE, TOKENIZER, TokenizerFiles};
-use super::hub_name::HubName;
+use crate::config::HubName;
 use crate::config::{ApiKey, BaseUrl, TokenizersConfig};
 use crate::upstream::{Connector, connector};
 

@@ -9,7 +9,6 @@ mod conversation;
 mod files;
 mod folder;
 mod hub;
-mod hub_name;
 mod jobs;
 mod python;
 mod shelf;
@@ -27,13 +26,14 @@ use domain::Offer;
 use tokio::time::timeout;
 use wire::chat::ChatRequest;
 
-pub use hub_name::HubName;
-
 use crate::clock::Clock;
-use crate::config::{CatalogueKind, Config, TokenizerSource};
+use crate::config::{CatalogueKind, Config, HubName, TokenizerSource};
 use jobs::Jobs;
 use shelf::Shelf;
-use tokenizer::{ModelTokenizer, TEXT_BYTES_MAX};
+use tokenizer::ModelTokenizer;
+
+/// The longest text that is tokenized, in bytes: a million tokens of prose, as many as the longest contexts.
+const TEXT_BYTES_MAX: usize = 4 << 20;
 
 /// How long a count may take, with the loading of a tokenizer from disk. Beyond it, the answer is the bound.
 const COUNT_TIME_MAX: Duration = Duration::from_secs(5);

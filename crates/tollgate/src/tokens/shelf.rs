@@ -14,9 +14,9 @@ use tracing::{info, warn};
 use super::files::TokenizerFiles;
 use super::folder::Folder;
 use super::hub::{Hub, NotFetched};
-use super::hub_name::HubName;
 use super::tokenizer::ModelTokenizer;
 use crate::clock::Clock;
+use crate::config::HubName;
 use crate::config::{TokenizerSource, TokenizersConfig};
 
 /// Tokenizers in memory. A large one takes some 50 MiB.

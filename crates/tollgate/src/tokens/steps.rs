@@ -14,7 +14,9 @@ use tokenizers::{
     NormalizedString, Normalizer, NormalizerWrapper, PreTokenizedString, PreTokenizer, PreTokenizerWrapper,
 };
 
-use super::tokenizer::CHUNK_BYTES;
+/// What is tokenized at once, in bytes. The library takes some two hundred bytes of memory for each,
+/// and a text may grow before it gets there.
+pub(super) const CHUNK_BYTES: usize = 16 << 10;
 
 /// The longest text that a tokenizer may put in the place of another, in bytes. The longest that Unicode knows has 33.
 pub(super) const REPLACEMENT_BYTES_MAX: usize = 64;

@@ -9,10 +9,10 @@ use minijinja::{Environment, Error, ErrorKind};
 use minijinja_contrib::pycompat::unknown_method_callback;
 use serde::Deserialize;
 
+use super::TEXT_BYTES_MAX;
 use super::conversation::{Content, Conversation};
 use super::files::TokenizerFiles;
 use super::python::{strftime, tojson};
-use super::tokenizer::TEXT_BYTES_MAX;
 use crate::clock::Clock;
 
 /// What one rendering may cost: about this many instructions, or 64 times as many bytes. Ten thousand messages take a

@@ -4,19 +4,12 @@ use tokenizers::{DecoderWrapper, ModelWrapper, PostProcessorWrapper, TokenizerIm
 use tracing::debug;
 use wire::chat::{IMAGE_TOKENS_ESTIMATED, MESSAGE_TOKENS, TOOL_TOKENS};
 
-use super::COUNT_TIME_MAX;
 use super::conversation::Conversation;
 use super::files::TokenizerFiles;
-use super::steps::{Normalizers, PreTokenizers, REPLACEMENT_BYTES_MAX};
+use super::steps::{CHUNK_BYTES, Normalizers, PreTokenizers, REPLACEMENT_BYTES_MAX};
 use super::template::ChatTemplates;
+use super::{COUNT_TIME_MAX, TEXT_BYTES_MAX};
 use crate::clock::Clock;
-
-/// The longest text that is tokenized, in bytes: a million tokens of prose, as many as the longest contexts.
-pub(super) const TEXT_BYTES_MAX: usize = 4 << 20;
-
-/// What is tokenized at once, in bytes. The library takes some two hundred bytes of memory for each,
-/// and a text may grow before it gets there.
-pub(super) const CHUNK_BYTES: usize = 16 << 10;
 
 /// Words that a thread remembers for a tokenizer. The library's own ten thousand stay in memory when the tokenizer
 /// does not.

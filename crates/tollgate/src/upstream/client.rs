@@ -22,7 +22,6 @@ use tower::{BoxError, ServiceExt, service_fn};
 
 use super::Secrets;
 use crate::config::ProviderConfig;
-use crate::telemetry::TRACEPARENT;
 
 /// Idle connections kept per provider and worker: enough for a burst, far below the usual limit on open files.
 const IDLE_CONNECTIONS_MAX: usize = 256;
@@ -42,6 +41,9 @@ const CATALOGUE_TIME_MAX: Duration = Duration::from_secs(15);
 
 /// The header that bills an organisation (Hugging Face, "Pricing and billing").
 const BILL_TO: HeaderName = HeaderName::from_static("x-hf-bill-to");
+
+/// The header of the trace context (W3C Trace Context, section 3.2).
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What opens connections, TLS included.
 pub(crate) type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;

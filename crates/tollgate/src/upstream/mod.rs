@@ -3,6 +3,6 @@
 mod client;
 mod secrets;
 
-pub use client::{BadProvider, SendError, Upstream, Upstreams};
+pub use client::{BadProvider, SendError, TRACEPARENT, Upstream, Upstreams};
 pub(crate) use client::{Connector, HttpClient, connector, http_client};
 pub use secrets::Secrets;

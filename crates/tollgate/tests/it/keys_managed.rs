@@ -81,7 +81,7 @@ async fn a_key_that_ends_before_the_body_of_its_request_manages_nothing() {
             let ended = match ending {
                 "revoked" => gateway.admin.delete(&admin_path).await,
                 "expired" => {
-                    let soon = tollgate::admin::view::rfc3339(tollgate::clock::Clock::System.now_ms() + 200);
+                    let soon = tollgate::time::rfc3339(tollgate::clock::Clock::System.now_ms() + 200);
                     let changed = patch(&gateway.admin, &admin_path, json!({"expires_at": soon})).await;
                     gateway
                         .until("it expires", async |_| lead.client.get("/v1/key").await.status == 401)

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use hyper::Method;
 use serde_json::{Value, json};
-use tollgate::admin::view::rfc3339;
 use tollgate::clock::Clock;
+use tollgate::time::rfc3339;
 
 use crate::client::{Client, Reply};
 use crate::described::{Described, described};

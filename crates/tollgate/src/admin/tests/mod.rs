@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response};
-use domain::{BillingRule, CallId, KeyId, Limits, Money, Outcome, Plan, Price, Usage, UsageSource};
+use domain::{BillingRule, CallId, KeyId, Limits, Money, Outcome, Plan, Price, Receipt, Usage, UsageSource};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -18,11 +18,13 @@ use super::{AdminState, router};
 use crate::catalog::Catalogue;
 use crate::clock::Clock;
 use crate::config::{Config, Sources};
-use crate::keys::{AdminKey, Entropy, KeyRing};
-use crate::ledger::{Ledger, Receipt, StoreConfig};
-use crate::limits::{PlanBook, TRIAL_PLAN, trial_plan};
+use crate::entropy::Entropy;
+use crate::keys::{AdminKey, KeyRing};
+use crate::ledger::{Ledger, StoreConfig};
+use crate::plans::PlanBook;
 use crate::serve::Places;
-use crate::telemetry::{Metrics, Scrape};
+use crate::telemetry::Metrics;
+use domain::trial::{TRIAL_PLAN, trial_plan};
 
 const ADMIN_KEY: &str = "the-admin-key-of-these-tests";
 
@@ -35,16 +37,7 @@ pub(crate) struct Admin {
     _folder: TempDir,
 }
 
-/// The metrics of a gateway without providers that has served nothing.
-fn scrape(ledger: &Ledger) -> Scrape {
-    Scrape {
-        metrics: Arc::new(Metrics::new(std::iter::empty(), 0)),
-        ledger: ledger.clone(),
-        catalogue: Arc::new(Catalogue::new(&Config::resolve(Sources::default()).unwrap())),
-        connections: Places::default(),
-    }
-}
-
+/// That of a gateway without providers that has served nothing.
 fn state(ledger: &Ledger, keys: &KeyRing, admin_key: AdminKey) -> AdminState {
     AdminState {
         ledger: ledger.clone(),
@@ -52,7 +45,9 @@ fn state(ledger: &Ledger, keys: &KeyRing, admin_key: AdminKey) -> AdminState {
         plans: plans(),
         admin_key,
         hosts: Arc::new(["gateway.internal".to_owned()]),
-        scrape: Arc::new(scrape(ledger)),
+        catalogue: Arc::new(Catalogue::new(&Config::resolve(Sources::default()).unwrap())),
+        connections: Places::default(),
+        metrics: Arc::new(Metrics::new(std::iter::empty(), 0)),
     }
 }
 

@@ -9,9 +9,10 @@ use tower::ServiceExt;
 
 use super::{Admin, request};
 use crate::admin::router;
+use crate::entropy::Entropy;
 use crate::http::Answering;
 use crate::idempotency::{Asked, Begun, HEADER, Refused, begin};
-use crate::keys::{AdminKey, Entropy};
+use crate::keys::AdminKey;
 use crate::ledger::{Ledger, LedgerError, NewAccount, Scope, Terms};
 use serde_json::json;
 

@@ -11,11 +11,12 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::ledger::plans_not_stored;
-use crate::limits::PlanBook;
+use crate::out::Out;
+use crate::plans::PlanBook;
 
+use super::Failure;
 use super::serve::ConfigArgs;
 use super::table::pairs;
-use super::{Failure, Out};
 use probe::Probe;
 
 /// `tollgate check`.

@@ -9,9 +9,10 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::input::{self, NewItems};
+use crate::error::ApiError;
 use crate::gateway::Worker;
 use crate::http::item_page::{Items, ItemsPage};
-use crate::http::{ApiError, Caller, Key, Named, PathId};
+use crate::http::{Caller, Key, Named, PathId};
 use crate::ledger::sessions::ItemList;
 use crate::pipeline::take_request;
 

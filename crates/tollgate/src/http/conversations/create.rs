@@ -10,8 +10,9 @@ use utoipa::ToSchema;
 use super::find;
 use super::input::{self, Metadata, NewItems};
 use super::schema::ConversationView;
+use crate::error::ApiError;
 use crate::gateway::Worker;
-use crate::http::{ApiError, Caller, Key};
+use crate::http::{Caller, Key};
 use crate::ledger::sessions::NewConversation;
 use crate::pipeline::take_request;
 

@@ -8,8 +8,9 @@ use domain::ConversationId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::error::ApiError;
 use crate::gateway::Worker;
-use crate::http::{ApiError, Caller, Key, Named, PathId};
+use crate::http::{Caller, Key, Named, PathId};
 
 /// A conversation that was deleted.
 #[derive(Serialize, ToSchema)]

@@ -8,8 +8,9 @@ use axum::extract::State;
 use super::find;
 use super::place::{ItemPlace, no_item};
 use super::schema::ConversationView;
+use crate::error::ApiError;
 use crate::gateway::Worker;
-use crate::http::{ApiError, Caller, Key};
+use crate::http::{Caller, Key};
 
 /// Delete an item of a conversation
 ///

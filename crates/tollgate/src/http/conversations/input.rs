@@ -11,12 +11,12 @@ use utoipa::ToSchema;
 use wire::chat::RequestError;
 use wire::responses::{check_metadata, input_item, item_id, read_item};
 
+use crate::error::{ApiError, Refusal};
 use crate::gateway::Gateway;
-use crate::http::ApiError;
 use crate::http::input::{self, parse_body};
 use crate::ledger::ids::conversation_id;
 use crate::ledger::sessions::Item;
-use crate::pipeline::{BodyLimit, Refusal};
+use crate::pipeline::BodyLimit;
 use crate::sessions::SessionRefusal;
 
 /// Items of one request, as at OpenAI.

@@ -6,9 +6,10 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::ConversationId;
 
+use crate::error::ApiError;
 use crate::gateway::Worker;
 use crate::http::item_page::{Items, ItemsPage, ItemsQuery, no_page};
-use crate::http::{ApiError, Caller, Key, PathId, QueryParams};
+use crate::http::{Caller, Key, PathId, QueryParams};
 
 /// The items of a conversation
 #[utoipa::path(

@@ -14,12 +14,11 @@ pub(super) mod update;
 
 use domain::{AccountId, ConversationId};
 
-use super::ApiError;
 use super::input::Named;
+use crate::error::{ApiError, Refusal};
 use crate::gateway::Gateway;
-use crate::ledger::sessions::Conversation;
-use crate::pipeline::Refusal;
-use crate::sessions::{Lock, SessionRefusal};
+use crate::ledger::sessions::{Conversation, Lock};
+use crate::sessions::SessionRefusal;
 
 /// The right to change what calls go on from, which no call under way has.
 fn lock(gateway: &Gateway, account: AccountId, conversation: &Conversation) -> Result<Lock, ApiError> {

@@ -5,7 +5,8 @@ use axum::http::request::Parts;
 use domain::ConversationId;
 use hyper::StatusCode;
 
-use crate::http::{ApiError, Named};
+use crate::error::ApiError;
+use crate::http::Named;
 
 /// A conversation and the id of an item.
 pub(in crate::http) struct ItemPlace(pub(super) ConversationId, pub(super) String);

@@ -8,8 +8,9 @@ use domain::ConversationId;
 
 use super::find;
 use super::schema::ConversationView;
+use crate::error::ApiError;
 use crate::gateway::Worker;
-use crate::http::{ApiError, Caller, Key, PathId};
+use crate::http::{Caller, Key, PathId};
 
 /// One conversation
 #[utoipa::path(

@@ -9,8 +9,9 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 
 use super::find;
 use super::place::{ItemPlace, no_item};
+use crate::error::ApiError;
 use crate::gateway::Worker;
-use crate::http::{ApiError, Caller, Key};
+use crate::http::{Caller, Key};
 
 /// One item of a conversation
 #[utoipa::path(

@@ -11,8 +11,9 @@ use utoipa::ToSchema;
 use super::find;
 use super::input::Metadata;
 use super::schema::ConversationView;
+use crate::error::ApiError;
 use crate::gateway::Worker;
-use crate::http::{ApiError, Caller, JsonBody, Key, Named, PathId};
+use crate::http::{Caller, JsonBody, Key, Named, PathId};
 use crate::pipeline::take_request;
 
 /// What changes of a conversation.

@@ -6,12 +6,13 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::bounds;
-use crate::admin::view::NewKeyView;
+use crate::error::ApiError;
 use crate::gateway::Worker;
 use crate::http::key_body::KeyBody;
 use crate::http::key_reply::new_key;
-use crate::http::{ApiError, Caller, Management, OnceBody, OnceHeader};
+use crate::http::{Caller, Management, OnceBody, OnceHeader};
 use crate::keys::Key;
+use crate::view::NewKeyView;
 
 /// Make a key
 ///

@@ -7,10 +7,11 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::admin::view::{KeyView, ListView};
+use crate::error::ApiError;
 use crate::gateway::Worker;
 use crate::http::key_page::page;
-use crate::http::{ApiError, Caller, Management, QueryParams};
+use crate::http::{Caller, Management, QueryParams};
+use crate::view::{KeyView, ListView};
 
 /// Which page.
 #[derive(Deserialize, IntoParams)]

@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use domain::KeyId;
 
+use super::Named;
 use super::key_bounds::Bounds;
-use super::{ApiError, Named};
+use crate::error::ApiError;
 use crate::gateway::Gateway;
 use crate::keys::Key;
 use crate::pipeline::Principal;

@@ -7,10 +7,11 @@ use axum::extract::State;
 use domain::KeyId;
 
 use super::bounds;
-use crate::admin::view::KeyView;
+use crate::error::ApiError;
 use crate::gateway::Worker;
-use crate::http::{ApiError, Caller, Management, PathId};
+use crate::http::{Caller, Management, PathId};
 use crate::keys::Key;
+use crate::view::KeyView;
 
 /// Revoke a key
 ///

@@ -7,12 +7,13 @@ use axum::response::Response;
 use domain::KeyId;
 
 use super::bounds;
-use crate::admin::view::NewKeyView;
+use crate::error::ApiError;
 use crate::gateway::Worker;
 use crate::http::key_fields::RotateBody;
 use crate::http::key_reply::new_key;
-use crate::http::{ApiError, Caller, Management, OnceBody, OnceHeader, PathId};
+use crate::http::{Caller, Management, OnceBody, OnceHeader, PathId};
 use crate::keys::Key;
+use crate::view::NewKeyView;
 
 /// Give a key a new secret
 ///

@@ -7,9 +7,10 @@ use axum::extract::State;
 use domain::KeyId;
 
 use super::find;
-use crate::admin::view::KeyView;
+use crate::error::ApiError;
 use crate::gateway::Worker;
-use crate::http::{ApiError, Caller, Management, PathId};
+use crate::http::{Caller, Management, PathId};
+use crate::view::KeyView;
 
 /// One key
 ///

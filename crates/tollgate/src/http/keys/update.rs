@@ -7,11 +7,12 @@ use axum::extract::State;
 use domain::KeyId;
 
 use super::bounds;
-use crate::admin::view::KeyView;
+use crate::error::ApiError;
 use crate::gateway::Worker;
 use crate::http::key_body::KeyChanges;
-use crate::http::{ApiError, Caller, JsonBody, Management, PathId};
+use crate::http::{Caller, JsonBody, Management, PathId};
 use crate::keys::Key;
+use crate::view::KeyView;
 
 /// Change a key
 ///

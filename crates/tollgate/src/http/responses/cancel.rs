@@ -8,9 +8,10 @@ use hyper::StatusCode;
 
 use super::schema::ResponseAnswer;
 use super::{find, stored};
+use crate::error::ApiError;
 use crate::gateway::Worker;
 use crate::http::ids::ResponseId;
-use crate::http::{ApiError, Caller, Key, PathId};
+use crate::http::{Caller, Key, PathId};
 
 /// Cancel a response
 ///

@@ -7,9 +7,10 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::error::ApiError;
 use crate::gateway::Worker;
 use crate::http::ids::ResponseId;
-use crate::http::{ApiError, Caller, Key, Named, PathId};
+use crate::http::{Caller, Key, Named, PathId};
 use crate::sessions::response_id;
 
 /// A response that was deleted.

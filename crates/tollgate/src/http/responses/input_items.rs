@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 
+use crate::error::ApiError;
 use crate::gateway::Worker;
 use crate::http::ids::ResponseId;
 use crate::http::item_page::{Items, ItemsPage, ItemsQuery, no_page};
-use crate::http::{ApiError, Caller, Key, PathId, QueryParams};
+use crate::http::{Caller, Key, PathId, QueryParams};
 
 /// The input of a response
 ///

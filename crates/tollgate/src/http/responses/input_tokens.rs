@@ -8,9 +8,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::schema::ResponseBody;
+use crate::error::ApiError;
 use crate::gateway::Worker;
 use crate::http::call::{CallHeaders, CallQuery, counted};
-use crate::http::{ApiError, Caller, Key};
+use crate::http::{Caller, Key};
 use crate::pipeline::Dialect;
 
 /// The tokens of an input.

@@ -15,10 +15,10 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::Value;
 use wire::responses::object;
 
-use super::ApiError;
 use super::ids::ResponseId;
 use super::input::Named;
 use super::item_page::no_page;
+use crate::error::ApiError;
 use crate::gateway::Gateway;
 use crate::ledger::sessions::{StoredTurn, TurnStatus};
 

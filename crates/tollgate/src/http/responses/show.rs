@@ -10,9 +10,10 @@ use utoipa::IntoParams;
 
 use super::schema::{ResponseAnswer, ResponseEvent};
 use super::{find, stored};
+use crate::error::ApiError;
 use crate::gateway::Worker;
 use crate::http::ids::ResponseId;
-use crate::http::{ApiError, Caller, Key, PathId, QueryParams};
+use crate::http::{Caller, Key, PathId, QueryParams};
 use crate::pipeline::background_events;
 
 /// How a response is shown.

@@ -8,7 +8,8 @@ use domain::calendar::DAY_MS;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::mpsc;
 
-use super::{SessionBytes, SessionPolicy};
+use super::SessionBytes;
+use crate::config::SessionPolicy;
 use crate::ledger::LedgerError;
 use crate::ledger::far_move::FarMove;
 use crate::ledger::keeper::on_database;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use domain::{AccountId, CallId, ConversationId};
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{Item, NewConversation, NewTurn, SessionPolicy};
+use super::{Item, NewConversation, NewTurn};
+use crate::config::SessionPolicy;
 use crate::ledger::deed::{Deed, Written};
 use crate::ledger::keeper::Task;
 use crate::ledger::sqlite::sessions;

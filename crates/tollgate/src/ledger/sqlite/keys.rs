@@ -7,9 +7,10 @@ use serde::de::DeserializeOwned;
 
 use super::SqliteStore;
 use super::columns::{ColumnId, read_optional_word, read_word};
-use crate::keys::{KeyTerms, PreviousSecret};
+
 use crate::ledger::LedgerError;
-use crate::ledger::store::{KeyRow, KeyStore};
+use crate::ledger::key::{KeyRow, KeyTerms, PreviousSecret};
+use crate::ledger::store::KeyStore;
 use crate::limits::LimitFields;
 
 impl KeyStore for SqliteStore {

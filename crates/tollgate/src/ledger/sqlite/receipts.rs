@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use domain::{AccountId, BillingRule, CallId, Money, Outcome, Rate, Settled, Usage, UsageSource};
+use domain::receipt::DIALECTS;
+use domain::{AccountId, BillingRule, CallId, Money, Outcome, Rate, Receipt, Settled, Usage, UsageSource};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Statement, params};
 
 use super::columns::{
@@ -11,7 +12,7 @@ use super::columns::{
 };
 use super::{answers, connect, refusal};
 use crate::ledger::answers::{KeptAnswer, Place};
-use crate::ledger::receipt::{DIALECTS, Receipt, StoredReceipt};
+use crate::ledger::receipt::StoredReceipt;
 use crate::ledger::store::{Booked, Settlement, UsageStore};
 use crate::ledger::{LedgerError, OpenError};
 

@@ -10,8 +10,9 @@ use super::columns::{ColumnId, ISSUED, REVENUE, read_money, read_optional_word, 
 use super::{answers, receipts, sessions};
 use crate::ledger::LedgerError;
 use crate::ledger::account::{AccountRow, Terms};
-use crate::ledger::registry::{IdentityKind, IdentityMark};
-use crate::ledger::store::{Booked, GrantRow, NewGrant, Settlement, Treasury};
+use crate::ledger::grant::{GrantRow, NewGrant};
+use crate::ledger::identity::{IdentityKind, IdentityMark};
+use crate::ledger::store::{Booked, Settlement, Treasury};
 
 const INSERT_JOURNAL: &str =
     "INSERT INTO journal (reason, ref, debit, credit, amount_nanos, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";

@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use domain::{AccountId, AccountKind, Money};
+use domain::{AccountId, AccountKind, Money, Receipt};
 
 use super::{Books, PATIENCE, account, clock, money, receipt};
 use crate::ledger::usage::Calls;
 use crate::ledger::{
-    Admission, CALLS_IN_FLIGHT_MAX, Ledger, LedgerError, NewAccount, Receipt, StoreConfig, Terms, Unavailable,
+    Admission, CALLS_IN_FLIGHT_MAX, Ledger, LedgerError, NewAccount, StoreConfig, Terms, Unavailable,
 };
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{AccountId, CallId, Outcome};
+use domain::{AccountId, CallId, Outcome, Receipt};
 use tempfile::TempDir;
 
 use super::faults::{Rigged, until};
@@ -14,9 +14,10 @@ use super::{NOW_MS, PATIENCE, account, clock, money, receipt};
 use crate::clock::Clock;
 use crate::ledger::account::{AccountRow, Terms};
 use crate::ledger::answers::{Claim, FORGOTTEN_AT_ONCE, KEPT_MS, Keep, Mark, NewAnswer, Place, Taken};
+use crate::ledger::grant::NewGrant;
 use crate::ledger::memory::MemoryStore;
-use crate::ledger::store::{NewGrant, Settlement, Treasury};
-use crate::ledger::{Account, Ledger, LedgerError, Receipt, Scope, StoreConfig};
+use crate::ledger::store::{Settlement, Treasury};
+use crate::ledger::{Account, Ledger, LedgerError, Scope, StoreConfig};
 
 fn mark(account: AccountId, key: u8, request: u8) -> Mark {
     let place = Place { scope: Scope::of_account(account), name: [key; 32] };

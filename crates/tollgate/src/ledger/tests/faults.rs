@@ -4,20 +4,22 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use domain::{AccountId, Ask, InviteId, Money, Period, Usage};
+use domain::{AccountId, Ask, InviteId, Money, Period, Receipt, Usage};
 use rusqlite::Connection;
 
 use super::{Books, PATIENCE, account, clock, money, receipt};
 use crate::ledger::account::{AccountRow, Terms};
 use crate::ledger::answers::{AnswerEntry, NewAnswer};
+use crate::ledger::grant::{GrantRow, NewGrant};
+use crate::ledger::key::KeyRow;
 use crate::ledger::memory::MemoryStore;
 use crate::ledger::registry::{InviteRow, Opening, Registry};
 use crate::ledger::sqlite::{SqliteReceipts, SqliteStore};
 use crate::ledger::store::{
-    AnswerStore, Booked, CatalogueCopy, GrantRow, KeyRow, KeyStore, NewGrant, PlanRow, PlanStore,
-    RollupStore, SettingsStore, Settlement, Transactions, Treasury,
+    AnswerStore, Booked, CatalogueCopy, KeyStore, PlanRow, PlanStore, RollupStore, SettingsStore, Settlement,
+    Transactions, Treasury,
 };
-use crate::ledger::{Ledger, LedgerError, Receipt, Unavailable};
+use crate::ledger::{Ledger, LedgerError, Unavailable};
 use crate::limits::{CallLimits, Reservation, SharedMeter};
 
 /// A store with something around its settling. Everything else goes straight through.

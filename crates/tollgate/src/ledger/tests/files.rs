@@ -5,9 +5,9 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::{Books, clock, money, receipt};
-use crate::keys::KeyTerms;
+
 use crate::ledger::sqlite::VERSION;
-use crate::ledger::{Ledger, LedgerError, OpenError, StoreConfig};
+use crate::ledger::{KeyTerms, Ledger, LedgerError, OpenError, StoreConfig};
 
 fn refusal(path: &Path) -> OpenError {
     match Ledger::open(StoreConfig::Sqlite(path.to_owned()), clock()) {

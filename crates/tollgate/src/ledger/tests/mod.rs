@@ -21,10 +21,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use domain::{AccountId, AccountKind, BillingRule, CallId, KeyId, Money, Outcome, Price, Usage, UsageSource};
+use domain::{
+    AccountId, AccountKind, BillingRule, CallId, KeyId, Money, Outcome, Price, Receipt, Usage, UsageSource,
+};
 use tempfile::TempDir;
 
-use super::{Account, Ledger, NewAccount, Receipt, StoreConfig, Terms, audit};
+use super::{Account, Ledger, NewAccount, StoreConfig, Terms, audit};
 use crate::clock::Clock;
 
 /// A ledger on SQLite in a folder of its own.

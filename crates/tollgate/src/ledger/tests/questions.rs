@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::calendar::DAY_MS;
-use domain::{AccountKind, KeyId, Outcome, Usage};
+use domain::{AccountKind, KeyId, Outcome, Receipt, Usage};
 use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_assert_eq, prop_oneof, proptest};
 use proptest::sample::select;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::treasury::{ADA, BOB, METER, grant, new_account};
 use super::{money, receipt};
-use crate::ledger::Receipt;
+
 use crate::ledger::sqlite::SqliteStore;
 use crate::ledger::sqlite::usage::{self, UsageReader};
 use crate::ledger::store::{RollupStore, Settlement, Treasury};

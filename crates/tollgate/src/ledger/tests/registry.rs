@@ -4,11 +4,14 @@ use domain::{AccountId, AccountKind, GrantId, InviteId, KeyId};
 
 use super::money;
 use super::treasury::{ADA, BOB, new_account, on_every_store};
-use crate::keys::KeyTerms;
-use crate::ledger::LedgerError;
+
 use crate::ledger::account::{AccountRow, Terms};
-use crate::ledger::registry::{IdentityKind, IdentityMark, InviteRow, Opening};
-use crate::ledger::store::{KeyRow, NewGrant, Store};
+use crate::ledger::grant::NewGrant;
+use crate::ledger::identity::{IdentityKind, IdentityMark};
+use crate::ledger::key::KeyRow;
+use crate::ledger::registry::{InviteRow, Opening};
+use crate::ledger::store::Store;
+use crate::ledger::{KeyTerms, LedgerError};
 
 const FIRST: InviteId = InviteId::from_bits(1);
 

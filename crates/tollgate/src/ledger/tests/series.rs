@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::calendar::DAY_MS;
-use domain::{AccountId, Outcome, Period};
+use domain::{AccountId, Outcome, Period, Receipt};
 use proptest::prelude::{prop_assert_eq, proptest};
 use proptest::sample::select;
 
 use super::questions::{CALLS, HOUR_MS, History, START_MS, matches, model_of, questions};
 use super::treasury::{ADA, BOB};
 use super::{money, receipt};
+
+use crate::ledger::LedgerError;
 use crate::ledger::usage::{Calls, GroupBy, Interval, SeriesQuery, Sums};
-use crate::ledger::{LedgerError, Receipt};
 
 const INTERVALS: [Interval; 3] = [Interval::Hour, Interval::Day, Interval::Month];
 const GROUPINGS: [GroupBy; 4] = [GroupBy::None, GroupBy::Key, GroupBy::Model, GroupBy::Provider];

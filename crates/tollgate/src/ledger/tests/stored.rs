@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    AccountKind, CallId, KeyId, KeyRole, Limit, Limits, Models, Networks, Period, Price, Rate, Rights, Usage,
+    AccountKind, CallId, KeyId, KeyRole, Limit, Limits, Models, Networks, Period, Price, Rate, Receipt,
+    Rights, Usage,
 };
 
 use super::treasury::{ADA, BOB, grant, new_account, on_every_store, prepaid, settlement};
 use super::{money, receipt};
-use crate::keys::{KeyTerms, PreviousSecret};
-use crate::ledger::store::{CatalogueCopy, KeyRow, Settlement};
-use crate::ledger::{LedgerError, Receipt};
+
+use crate::ledger::key::KeyRow;
+use crate::ledger::store::{CatalogueCopy, Settlement};
+use crate::ledger::{KeyTerms, LedgerError, PreviousSecret};
 
 /// A receipt with every field filled in.
 fn full_receipt(call: u128) -> Receipt {

@@ -5,9 +5,10 @@ use tempfile::TempDir;
 
 use super::{money, receipt};
 use crate::ledger::account::{AccountRow, Terms};
+use crate::ledger::grant::{GrantRow, NewGrant};
 use crate::ledger::memory::MemoryStore;
 use crate::ledger::sqlite::{SqliteReceipts, SqliteStore};
-use crate::ledger::store::{Booked, GrantRow, NewGrant, Settlement, Store, Treasury, UsageStore};
+use crate::ledger::store::{Booked, Settlement, Store, Treasury, UsageStore};
 use crate::ledger::{LedgerError, audit};
 
 pub(super) const ADA: AccountId = AccountId::from_bits(0xADA);

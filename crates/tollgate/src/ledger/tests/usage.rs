@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use domain::calendar::DAY_MS;
-use domain::{CallId, KeyId, Outcome, Period, Usage};
+use domain::{CallId, KeyId, Outcome, Period, Receipt, Usage};
 use rusqlite::Connection;
 
 use super::{Books, PATIENCE, money, receipt};
 use crate::clock::Clock;
+use crate::config::UsagePolicy;
 use crate::ledger::usage::{Calls, GroupBy, Interval, SeriesQuery, Sums};
-use crate::ledger::{Account, Ledger, Receipt, StoreConfig, UsagePolicy, audit};
+use crate::ledger::{Account, Ledger, StoreConfig, audit};
 
 /// 2026-11-18, a Wednesday, 03:06:40 UTC.
 const NOW_MS: i64 = 1_794_971_200_000;

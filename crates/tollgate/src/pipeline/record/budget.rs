@@ -4,7 +4,8 @@ use domain::{Ask, Exceeded, Limits, Money, Now, Refused, Standing, Used};
 
 use super::Record;
 use crate::keys::Key;
-use crate::limits::{Allowance, Limited, LimitedBy, Reservation, SharedMeter};
+use crate::limits::{Limited, LimitedBy, Reservation, SharedMeter};
+use crate::plans::Allowance;
 
 impl Record {
     /// Notes what the call may use.

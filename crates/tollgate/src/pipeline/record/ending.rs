@@ -9,8 +9,7 @@ use wire::chat::Tally;
 
 use super::{Record, micros};
 use crate::config::AbortPolicy;
-use crate::http::ApiError;
-use crate::pipeline::Failure;
+use crate::error::{ApiError, Failure};
 use crate::pipeline::closed::Closed;
 
 impl Record {

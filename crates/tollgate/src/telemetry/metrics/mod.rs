@@ -13,14 +13,14 @@ use std::time::Duration;
 
 use domain::Outcome;
 
-pub use scrape::Scrape;
+pub use scrape::{Listing, Scrape};
 
 use super::ClosedCall;
 use codes::Codes;
 use histogram::Histogram;
 use provider::ProviderMetrics;
 
-/// All counts since the start. Gauges are read from their owners when somebody asks ([`Scrape`]).
+/// All counts since the start. Gauges are brought by whoever asks ([`Scrape`]).
 #[derive(Debug)]
 pub struct Metrics {
     started_at_ms: i64,

@@ -7,8 +7,8 @@ use domain::Outcome;
 
 use super::histogram::{CALL_SECONDS, Histogram, TOKENS_PER_SECOND};
 use super::{add, read};
-use crate::ledger::DIALECTS;
 use crate::telemetry::ClosedCall;
+use domain::receipt::DIALECTS;
 
 /// The label of calls that reached no provider. No provider can have it as its id.
 pub(super) const NOBODY: &str = "(none)";

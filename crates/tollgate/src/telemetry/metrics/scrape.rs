@@ -1,4 +1,4 @@
-//! The answer to a scrape: the counts, and the gauges as their owners have them at this moment.
+//! The answer to a scrape: the counts, and the gauges as their owners had them when it came.
 
 use std::sync::Arc;
 
@@ -6,21 +6,35 @@ use super::exposition::{CONTENT_TYPE, Decimal, Exposition, Kind};
 use super::histogram::Histogram;
 use super::provider::ProviderMetrics;
 use super::{Metrics, read};
-use crate::catalog::Catalogue;
-use crate::ledger::{CALLS_IN_FLIGHT_MAX, Ledger};
-use crate::serve::{CONNECTIONS_MAX, Places};
 
 /// All that is shown to Prometheus.
 #[derive(Debug)]
 pub struct Scrape {
     /// The counts.
     pub metrics: Arc<Metrics>,
-    /// Calls in flight, and whether they can be settled.
-    pub ledger: Ledger,
-    /// Models and their age.
-    pub catalogue: Arc<Catalogue>,
-    /// The places for connections of clients.
-    pub connections: Places,
+    /// Calls that hold a place in the ledger's queue.
+    pub calls_in_flight: usize,
+    /// Such places that there are.
+    pub calls_in_flight_max: usize,
+    /// Open connections of clients.
+    pub connections_open: usize,
+    /// As many can be open.
+    pub connections_open_max: usize,
+    /// Whether settlements cannot be stored.
+    pub ledger_failing: bool,
+    /// The lists of the providers.
+    pub listings: Vec<Listing>,
+}
+
+/// A provider's list of models.
+#[derive(Debug)]
+pub struct Listing {
+    /// The provider's id.
+    pub provider: Arc<str>,
+    /// How many models it has.
+    pub models: usize,
+    /// When it was read, in milliseconds since the Unix epoch; `None` when it never was.
+    pub read_at_ms: Option<i64>,
 }
 
 impl Scrape {
@@ -119,12 +133,12 @@ impl Scrape {
 
     fn ledger(&self, out: &mut Exposition) {
         let help = "Calls that hold a place in the ledger's queue: from admission to settlement.";
-        out.gauge("tollgate_calls_in_flight", help, self.ledger.calls_in_flight());
-        out.gauge("tollgate_calls_in_flight_max", "Such places that there are.", CALLS_IN_FLIGHT_MAX);
-        out.gauge("tollgate_connections_open", "Open connections of clients.", self.connections.open());
-        out.gauge("tollgate_connections_open_max", "As many can be open.", CONNECTIONS_MAX);
+        out.gauge("tollgate_calls_in_flight", help, self.calls_in_flight);
+        out.gauge("tollgate_calls_in_flight_max", "Such places that there are.", self.calls_in_flight_max);
+        out.gauge("tollgate_connections_open", "Open connections of clients.", self.connections_open);
+        out.gauge("tollgate_connections_open_max", "As many can be open.", self.connections_open_max);
         let help = "Whether settlements cannot be stored. Then nothing is admitted.";
-        out.gauge("tollgate_ledger_failing", help, u8::from(!self.ledger.is_healthy()));
+        out.gauge("tollgate_ledger_failing", help, u8::from(self.ledger_failing));
         let metrics = &self.metrics;
         let help = "Commits of settlements that failed and were tried again.";
         out.counter("tollgate_ledger_failed_commits", help, read(&metrics.failed_commits));
@@ -140,17 +154,16 @@ impl Scrape {
     }
 
     fn catalogue(&self, out: &mut Exposition) {
-        let snapshot = self.catalogue.snapshot();
         out.family("tollgate_catalogue_models", Kind::Gauge, "Models that a provider lists.");
-        for entry in snapshot.providers() {
-            out.sample("", &[("provider", &entry.id)], entry.listed_models().count());
+        for listing in &self.listings {
+            out.sample("", &[("provider", &listing.provider)], listing.models);
         }
         let help =
             "When a provider's list was read, in seconds since the Unix epoch. Absent when it never was.";
         out.family("tollgate_catalogue_read_timestamp_seconds", Kind::Gauge, help);
-        for entry in snapshot.providers() {
-            if let Some(at_ms) = entry.listed_at_ms() {
-                out.sample("", &[("provider", &entry.id)], seconds(at_ms));
+        for listing in &self.listings {
+            if let Some(at_ms) = listing.read_at_ms {
+                out.sample("", &[("provider", &listing.provider)], seconds(at_ms));
             }
         }
     }

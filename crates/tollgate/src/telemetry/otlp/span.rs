@@ -4,11 +4,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::Outcome;
+use domain::{Outcome, Receipt};
 use serde_json::{Value, json};
 
 use super::Server;
-use crate::ledger::Receipt;
+
 use crate::telemetry::ClosedCall;
 use crate::telemetry::trace::{Attempt, CallTrace};
 
@@ -135,7 +135,7 @@ fn failure(receipt: &Receipt) -> Option<&str> {
         .then(|| receipt.error_code.as_deref().unwrap_or(receipt.outcome.as_str()))
 }
 
-/// The path of each of [`crate::ledger::DIALECTS`].
+/// The path of each of [`domain::receipt::DIALECTS`].
 fn route(dialect: &str) -> &'static str {
     match dialect {
         "responses" => "/v1/responses",

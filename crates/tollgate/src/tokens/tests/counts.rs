@@ -11,10 +11,11 @@ use wire::chat::{IMAGE_TOKENS_ESTIMATED, MESSAGE_TOKENS, TOOL_TOKENS};
 
 use super::{NOW_MS, ask, files, request};
 use crate::clock::Clock;
+use crate::tokens::TEXT_BYTES_MAX;
 use crate::tokens::conversation::Conversation;
 use crate::tokens::files::TokenizerFiles;
 use crate::tokens::template::ChatTemplates;
-use crate::tokens::tokenizer::{ModelTokenizer, TEXT_BYTES_MAX};
+use crate::tokens::tokenizer::ModelTokenizer;
 
 /// Made with Python's libraries, by `make.py` beside it.
 const COUNTS: &str = include_str!("../../../../hf-sim/fixtures/hub/counts.json");

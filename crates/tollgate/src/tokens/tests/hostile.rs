@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::{MODEL, Place, bound, files, settled, tokenizers};
 use crate::clock::Clock;
-use crate::config::{BaseUrl, TokenizersConfig};
-use crate::tokens::HubName;
+use crate::config::{BaseUrl, HubName, TokenizersConfig};
+
 use crate::tokens::folder::Folder;
 use crate::tokens::hub::{Hub, next_hop};
 

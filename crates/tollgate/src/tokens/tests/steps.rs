@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::{NOW_MS, files};
 use crate::clock::Clock;
 use crate::tokens::files::TokenizerFiles;
-use crate::tokens::steps::{NORMALIZED_BYTES_MAX, REPLACEMENT_BYTES_MAX, STEPS_MAX};
-use crate::tokens::tokenizer::{CHUNK_BYTES, ModelTokenizer};
+use crate::tokens::steps::{CHUNK_BYTES, NORMALIZED_BYTES_MAX, REPLACEMENT_BYTES_MAX, STEPS_MAX};
+use crate::tokens::tokenizer::ModelTokenizer;
 
 /// The fixture's tokenizer with other parts.
 fn with(parts: &Value) -> Result<ModelTokenizer, String> {

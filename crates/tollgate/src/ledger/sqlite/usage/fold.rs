@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use domain::receipt::output_milli_tokens_per_second;
 use domain::{Histogram, Money};
 use rusqlite::{Connection, Row};
 
 use super::State;
 use super::rollup::{Rolled, Rollup, Rows, Slot, bucket};
 use super::rows::{Change, KeyOf, Total, is_error, read_usage, stored_row, stored_total};
-use crate::ledger::receipt::output_milli_tokens_per_second;
 use crate::ledger::sqlite::columns::{read_count, read_money, read_optional_count};
 use crate::ledger::usage::{Interval, Sums};
 

@@ -5,7 +5,8 @@ use domain::{CallId, ConversationId};
 use rusqlite::Connection;
 
 use super::{Desk, after, items, within};
-use crate::ledger::sessions::{NewConversation, Place, SessionPolicy};
+use crate::config::SessionPolicy;
+use crate::ledger::sessions::{NewConversation, Place};
 
 const HOUR_MS: i64 = 3_600_000;
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use super::LimitFields;
+use crate::limits::LimitFields;
 
 /// All of a plan but its name. What is missing or `null` does not bound anything.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize, ToSchema)]

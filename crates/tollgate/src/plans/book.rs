@@ -5,15 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use domain::plan::PLANS_MAX;
+use domain::trial::{TRIAL_PLAN, trial_plan};
 use domain::{Plan, PlanName};
 use thiserror::Error;
 
-use super::{PlanFields, TRIAL_PLAN, trial_plan};
+use super::PlanFields;
 use crate::ledger::store::{PlanRow, Store};
 use crate::ledger::{Account, Ledger, LedgerError};
-
-/// Plans that there may be: a person writes each.
-pub const PLANS_MAX: usize = 1_000;
 
 /// All plans by name. Clones are the same book.
 #[derive(Clone, Debug)]

@@ -8,11 +8,11 @@ use std::time::Duration;
 use domain::{Exceeded, Limit, Money, Period, PlanName};
 use hyper::StatusCode;
 
-use super::ApiError;
-use super::key_error::forbidden;
-use crate::admin::view::rfc3339;
+use super::api_error::ApiError;
+use super::key::forbidden;
+use super::refusal::NoCredit;
 use crate::limits::{Limited, LimitedBy};
-use crate::pipeline::NoCredit;
+use crate::time::rfc3339;
 
 /// How long to wait for an open call to end: nobody knows, and a second is short for an answer.
 const CALL_ENDS_AFTER: Duration = Duration::from_secs(1);

@@ -4,10 +4,11 @@ use domain::{Count, PerPeriod, Period};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::keys::{Key, Labels};
+use crate::keys::Key;
+use crate::ledger::Labels;
 use crate::limits::LimitFields;
 
-use super::rfc3339;
+use crate::time::rfc3339;
 
 /// A key, without its secret.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tracing::warn;
 use wire::session::SESSION_CHARS_MAX;
 
-use super::ApiError;
-use crate::ledger::BILLING_UNAVAILABLE;
+use super::api_error::ApiError;
 use crate::sessions::SessionRefusal;
+use domain::receipt::BILLING_UNAVAILABLE;
 
 /// When to try a conversation again that another call is in.
 const BUSY_WAIT: Duration = Duration::from_secs(1);

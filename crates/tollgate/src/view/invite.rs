@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::ledger::InviteRow;
 
-use super::rfc3339;
+use crate::time::rfc3339;
 
 /// An invite, without its code.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]

@@ -1,118 +1,27 @@
-//! The one table from errors to HTTP: status, body, and whether a client should try again.
+//! The one table from refusals and failures to HTTP: status, body, and whether a client should try again.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::response::{IntoResponse, Response};
+use domain::receipt::BILLING_UNAVAILABLE;
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use wire::error::ErrorBody;
 
-use super::key_error;
-use super::limit_error;
-use super::session_error;
+use super::api_error::ApiError;
+use super::refusal::{Failure, Refusal};
+use super::{key, limit, session};
 use crate::catalog::ResolveError;
-use crate::ledger::BILLING_UNAVAILABLE;
 use crate::ledger::usage::TAG_CHARS_MAX;
-use crate::pipeline::{Failure, Refusal};
 use crate::upstream::SendError;
-
-/// An error as a client sees it.
-#[derive(Debug)]
-pub struct ApiError {
-    /// The HTTP status.
-    pub status: StatusCode,
-    /// OpenAI's error object.
-    pub body: ErrorBody,
-    /// When to try again.
-    pub retry_after: Option<Duration>,
-    /// Overrides what SDKs decide from the status alone.
-    pub should_retry: Option<bool>,
-}
-
-impl ApiError {
-    /// An error with a status, OpenAI's `type`, a stable `code` and a message.
-    #[must_use]
-    pub fn new(
-        status: StatusCode,
-        kind: &'static str,
-        code: &'static str,
-        message: impl Into<String>,
-    ) -> Self {
-        let body = ErrorBody { message: message.into(), kind, param: None, code: Some(Cow::Borrowed(code)) };
-        ApiError { status, body, retry_after: None, should_retry: None }
-    }
-
-    /// A request that can never succeed as it is.
-    #[must_use]
-    pub fn invalid(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        ApiError::new(status, "invalid_request_error", code, message)
-    }
-
-    /// Not at the moment, and soon again.
-    pub(super) fn unavailable(code: &'static str, message: &str) -> Self {
-        ApiError::server(StatusCode::SERVICE_UNAVAILABLE, code, message).after(Some(Duration::from_secs(1)))
-    }
-
-    fn server(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        ApiError::new(status, "server_error", code, message)
-    }
-
-    /// Names the parameter at fault.
-    #[must_use]
-    pub fn param(mut self, param: impl Into<String>) -> Self {
-        self.body.param = Some(param.into());
-        self
-    }
-
-    pub(super) fn retry(mut self, should: bool) -> Self {
-        self.should_retry = Some(should);
-        self
-    }
-
-    pub(super) fn after(mut self, wait: Option<Duration>) -> Self {
-        self.retry_after = wait;
-        self
-    }
-
-    /// The stable code, for the receipt.
-    #[must_use]
-    pub fn code(&self) -> Option<&str> {
-        self.body.code.as_deref()
-    }
-}
-
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
-        let mut response = Response::new(Body::from(self.body.render()));
-        // For a client of another dialect it is written anew.
-        response.extensions_mut().insert(self.body);
-        *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(wait) = self.retry_after {
-            // Rounded up to whole seconds and to milliseconds: a client that waits them is never early.
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-            let millis = u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
-            headers.insert("retry-after-ms", HeaderValue::from(millis));
-        }
-        if let Some(should) = self.should_retry {
-            headers.insert("x-should-retry", HeaderValue::from_static(if should { "true" } else { "false" }));
-        }
-        response
-    }
-}
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> ApiError {
         match refusal {
-            Refusal::NoKey => key_error::missing(),
-            Refusal::BadKey => key_error::wrong(),
-            Refusal::KeyExpired { expires_at_ms } => key_error::expired(expires_at_ms),
-            Refusal::AddressNotAllowed(address) => key_error::elsewhere(address),
-            Refusal::NotManagement => key_error::not_management(),
+            Refusal::NoKey => key::missing(),
+            Refusal::BadKey => key::wrong(),
+            Refusal::KeyExpired { expires_at_ms } => key::expired(expires_at_ms),
+            Refusal::AddressNotAllowed(address) => key::elsewhere(address),
+            Refusal::NotManagement => key::not_management(),
             Refusal::Busy => ApiError::unavailable("overloaded", "Too many calls are in flight. Try again shortly."),
             Refusal::NoRoom => {
                 ApiError::unavailable("overloaded", "Too many large requests are in flight. Try again shortly.")
@@ -153,7 +62,7 @@ impl From<Refusal> for ApiError {
                 },
                 ..ApiError::invalid(StatusCode::BAD_REQUEST, "", "")
             },
-            Refusal::Session(refusal) => session_error::refused(refusal),
+            Refusal::Session(refusal) => session::refused(refusal),
             Refusal::Route(error) => no_route(error),
             Refusal::Unpriced(model) => ApiError::invalid(
                 StatusCode::BAD_REQUEST,
@@ -164,11 +73,11 @@ impl From<Refusal> for ApiError {
                 ),
             )
             .param("model"),
-            Refusal::NoCredit(no_credit) => limit_error::no_credit(&no_credit),
-            Refusal::Limited(limited) => limit_error::limited(&limited),
-            Refusal::TrialOver { ended_at_ms } => limit_error::trial_over(ended_at_ms),
-            Refusal::NoPlan(plan) => limit_error::no_plan(&plan),
-            Refusal::ModelNotAllowed(model) => limit_error::model_not_allowed(&model),
+            Refusal::NoCredit(no_credit) => limit::no_credit(&no_credit),
+            Refusal::Limited(limited) => limit::limited(&limited),
+            Refusal::TrialOver { ended_at_ms } => limit::trial_over(ended_at_ms),
+            Refusal::NoPlan(plan) => limit::no_plan(&plan),
+            Refusal::ModelNotAllowed(model) => limit::model_not_allowed(&model),
         }
     }
 }

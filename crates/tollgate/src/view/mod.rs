@@ -1,4 +1,4 @@
-//! What the admin API answers, as JSON: the same structs are written by the gateway and read by the command line.
+//! What the APIs answer, as JSON. What operators get is read back by the command line into the same structs.
 //!
 //! Money is a string of decimal US dollars. Times are RFC 3339 in UTC, durations milliseconds.
 
@@ -8,7 +8,6 @@ mod key;
 mod number;
 mod plan;
 mod receipt;
-pub(crate) mod time;
 mod usage;
 
 use serde::{Deserialize, Serialize};
@@ -20,7 +19,6 @@ pub use key::{CountView, CountsView, KeyView, NewKeyView};
 pub use number::Thousandths;
 pub use plan::PlanView;
 pub use receipt::{PriceView, ReceiptView, TokensView};
-pub use time::{parse_rfc3339, rfc3339};
 pub use usage::{ActivityView, PointView, QuantilesView, RebuiltView, UsageView};
 
 /// A page of a list.

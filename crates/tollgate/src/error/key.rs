@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use hyper::StatusCode;
 
-use super::ApiError;
-use crate::admin::view::rfc3339;
+use super::api_error::ApiError;
+use crate::time::rfc3339;
 
 /// No key was shown.
 pub(super) fn missing() -> ApiError {
@@ -13,7 +13,7 @@ pub(super) fn missing() -> ApiError {
 }
 
 /// The key is unknown, malformed or revoked.
-pub(super) fn wrong() -> ApiError {
+pub(crate) fn wrong() -> ApiError {
     unauthorized("The API key is not valid.")
 }
 
@@ -35,17 +35,17 @@ pub(super) fn not_management() -> ApiError {
 }
 
 /// The secret was replaced, and works on for calls only.
-pub(super) fn replaced() -> ApiError {
+pub(crate) fn replaced() -> ApiError {
     forbidden("secret_replaced", "This secret was replaced. Manage keys with the key's new secret.")
 }
 
 /// The key made the one that asks, if only by keys in between.
-pub(super) fn maker() -> ApiError {
+pub(crate) fn maker() -> ApiError {
     forbidden("key_is_maker", "A key cannot change, rotate or revoke the keys that it was made with.")
 }
 
 /// What a key that is right may not do, however often it tries.
-pub(super) fn forbidden(code: &'static str, message: impl Into<String>) -> ApiError {
+pub(crate) fn forbidden(code: &'static str, message: impl Into<String>) -> ApiError {
     ApiError::new(StatusCode::FORBIDDEN, "permission_error", code, message).retry(false)
 }
 

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::ledger::StoredReceipt;
 
 use super::number::Thousandths;
-use super::rfc3339;
+use crate::time::rfc3339;
 
 /// The record of one call.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]

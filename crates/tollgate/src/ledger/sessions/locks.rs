@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::{AccountId, ConversationId};
 
-use crate::ledger::sessions::Conversation;
+use super::Conversation;
 
 /// The conversations in which a call is under way.
 #[derive(Clone, Default)]
@@ -77,8 +77,7 @@ impl fmt::Debug for Lock {
 mod tests {
     use domain::{AccountId, ConversationId};
 
-    use super::Locks;
-    use crate::ledger::sessions::Conversation;
+    use super::{Conversation, Locks};
 
     const ADA: AccountId = AccountId::from_bits(1);
     const BOB: AccountId = AccountId::from_bits(2);

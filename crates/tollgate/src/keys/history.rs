@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use domain::{AccountId, Count, Money, PerPeriod, Period};
 
-use crate::keys::KeyRing;
+use super::KeyRing;
 use crate::ledger::{Ledger, LedgerError};
 
 /// Loads the meter of every key and account from the history of calls. It belongs before the first call.

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::limits::{Entry, LimitFields, PlanFields, TrialFields};
+use crate::limits::LimitFields;
+use crate::plans::{Entry, PlanFields, TrialFields};
 
 /// A plan.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use domain::{Models, Plan, PlanName};
 
-use super::{CallLimits, PlanBook};
+use super::PlanBook;
 use crate::keys::Key;
 use crate::ledger::Account;
+use crate::limits::CallLimits;
 
 /// What a plan and a key allow a call.
 #[derive(Clone, Debug, Default)]
@@ -49,8 +50,8 @@ mod tests {
     use domain::{AccountId, AccountKind, KeyId, Limit, Limits, Money};
 
     use super::*;
-    use crate::keys::KeyTerms;
-    use crate::ledger::{AccountRow, KeyRow, Terms};
+
+    use crate::ledger::{AccountRow, KeyRow, KeyTerms, Terms};
 
     fn account(plan: Option<&str>) -> Account {
         let plan = plan.map(|name| name.parse().unwrap());

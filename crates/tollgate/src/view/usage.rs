@@ -8,7 +8,7 @@ use crate::ledger::usage::{GroupBy, Point, Rebuilt, SeriesQuery};
 
 use super::number::Thousandths;
 use super::receipt::TokensView;
-use super::rfc3339;
+use crate::time::rfc3339;
 
 /// A page of calls, newest first.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::ledger::{Account, GrantRow};
 
-use super::rfc3339;
+use crate::time::rfc3339;
 
 /// An account.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]

@@ -1,6 +1,9 @@
 //! The trial plan that is built in.
 
-use domain::{Limits, Money, Period, Plan, PlanName, Quota, Trial};
+use crate::limits::{Limits, Quota};
+use crate::money::Money;
+use crate::period::Period;
+use crate::plan::{Plan, PlanName, Trial};
 
 /// The name of the built-in plan.
 pub const TRIAL_PLAN: &str = "trial";
