@@ -20,8 +20,8 @@ use tokio::time::timeout;
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceExt, service_fn};
 
-use super::Secrets;
-use crate::config::ProviderConfig;
+use super::{Secrets, tls};
+use crate::config::{CaFile, ProviderConfig};
 use crate::telemetry::TRACEPARENT;
 
 /// Idle connections kept per provider and worker: enough for a burst, far below the usual limit on open files.
@@ -119,7 +119,7 @@ impl Upstream {
             config.base_url.join(path).ok_or_else(|| format!("no address: {} with {path}", config.base_url))
         };
         Ok(Upstream {
-            client: http_client(config.timeouts.connect),
+            client: http_client(config.timeouts.connect, config.ca_file.as_ref()),
             chat_uri: uri("/chat/completions")?,
             models_uri: uri("/models")?,
             headers: headers(config)?,
@@ -190,17 +190,18 @@ impl Upstream {
     }
 }
 
-/// A client with connections of its own, each opened within `connect_max`.
-pub(crate) fn http_client(connect_max: Duration) -> HttpClient {
+/// A client with connections of its own, each opened within `connect_max` to a server that `ca_file` vouches for, or
+/// without one the built-in roots. No other client uses them, so whom it trusts is true of all.
+pub(crate) fn http_client(connect_max: Duration, ca_file: Option<&CaFile>) -> HttpClient {
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_CONNECTION_AGE_MAX)
         .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-        .build(connector(connect_max))
+        .build(connector(connect_max, ca_file))
 }
 
-/// Opens connections, each within `connect_max`.
-pub(crate) fn connector(connect_max: Duration) -> Connector {
+/// Opens connections, each within `connect_max`, to servers that `ca_file` vouches for, or the built-in roots.
+pub(crate) fn connector(connect_max: Duration, ca_file: Option<&CaFile>) -> Connector {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     // Without it, small writes wait for the peer's delayed acknowledgement: 40 ms stalls in streams.
@@ -209,7 +210,7 @@ pub(crate) fn connector(connect_max: Duration) -> Connector {
     http.set_connect_timeout(Some(connect_max));
     http.set_keepalive(Some(Duration::from_secs(30)));
     http.set_recv_buffer_size(Some(RECEIVE_BUFFER_BYTES));
-    let https = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_all_versions();
+    let https = HttpsConnectorBuilder::new().with_tls_config(tls(ca_file)).https_or_http().enable_all_versions();
     let https = https.wrap_connector(http);
     // The time above ends with TCP's part of it.
     BoxCloneSyncService::new(service_fn(move |uri: Uri| {
