@@ -2,6 +2,7 @@
 //! goes to the configured origin and nowhere else.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,6 @@ use hyper_rustls::{HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower::util::BoxCloneSyncService;
@@ -69,11 +69,14 @@ pub struct Upstream {
 }
 
 /// Why a request got no response.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// No connection: nothing was sent.
     #[error("could not connect: {0}")]
     Connect(String),
+    /// The server said that it did nothing for the request.
+    #[error("the request was turned away: {0}")]
+    TurnedAway(String),
     /// The connection broke before the response.
     #[error("the connection broke before the response: {0}")]
     Broken(String),
@@ -83,7 +86,7 @@ pub enum SendError {
 }
 
 /// A provider's row cannot be used.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[error("provider {provider}: {reason}")]
 pub struct BadProvider {
     provider: Arc<str>,
@@ -184,6 +187,7 @@ impl Upstream {
         match timeout(deadline, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) if error.is_connect() => Err(SendError::Connect(chain(&error))),
+            Ok(Err(error)) if is_turned_away(&error) => Err(SendError::TurnedAway(chain(&error))),
             Ok(Err(error)) => Err(SendError::Broken(chain(&error))),
             Err(_) => Err(SendError::Timeout(deadline)),
         }
@@ -210,7 +214,8 @@ pub(crate) fn connector(connect_max: Duration, ca_file: Option<&CaFile>) -> Conn
     http.set_connect_timeout(Some(connect_max));
     http.set_keepalive(Some(Duration::from_secs(30)));
     http.set_recv_buffer_size(Some(RECEIVE_BUFFER_BYTES));
-    let https = HttpsConnectorBuilder::new().with_tls_config(tls(ca_file)).https_or_http().enable_all_versions();
+    let https =
+        HttpsConnectorBuilder::new().with_tls_config(tls(ca_file)).https_or_http().enable_all_versions();
     let https = https.wrap_connector(http);
     // The time above ends with TCP's part of it.
     BoxCloneSyncService::new(service_fn(move |uri: Uri| {
@@ -243,14 +248,21 @@ fn headers(config: &ProviderConfig) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
+/// HTTP/2 has two words for a request that nothing was done for (RFC 9113, 8.7): it was refused, or the server had
+/// begun to leave before it came, as servers do that end a connection which has served long enough.
+fn is_turned_away(error: &(dyn Error + 'static)) -> bool {
+    let Some(said) = causes(error).find_map(|cause| cause.downcast_ref::<h2::Error>()) else { return false };
+    let refused = said.is_reset() && said.reason() == Some(h2::Reason::REFUSED_STREAM);
+    let left = said.is_go_away() && said.reason() == Some(h2::Reason::NO_ERROR);
+    said.is_remote() && (refused || left)
+}
+
 /// An error and its causes in one line. They name addresses and system errors, never headers or bodies.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
+fn chain(error: &(dyn Error + 'static)) -> String {
+    causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// An error, and what caused it.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (*error).source())
 }
