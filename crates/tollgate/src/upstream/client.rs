@@ -34,6 +34,13 @@ const IDLE_CONNECTION_AGE_MAX: Duration = Duration::from_secs(55);
 /// stream (`tcp_rmem`), and no answer needs that much in flight.
 const RECEIVE_BUFFER_BYTES: usize = 256 << 10;
 
+/// The same for each stream of a connection of HTTP/2.
+const STREAM_WINDOW_BYTES: u32 = 256 << 10;
+
+/// What all streams of a connection may hold together: the most that HTTP/2 can say. With less, some clients that do not
+/// read would stop the answers of all the others on it.
+const CONNECTION_WINDOW_BYTES: u32 = (1 << 31) - 1;
+
 /// The largest catalogue that is read: ten times the largest one seen.
 const CATALOGUE_BYTES_MAX: usize = 16 << 20;
 
@@ -74,7 +81,7 @@ pub enum SendError {
     /// No connection: nothing was sent.
     #[error("could not connect: {0}")]
     Connect(String),
-    /// The server said that it did nothing for the request.
+    /// Surely nothing was done for the request: the server said so, or had left before it was sent.
     #[error("the request was turned away: {0}")]
     TurnedAway(String),
     /// The connection broke before the response.
@@ -201,6 +208,8 @@ pub(crate) fn http_client(connect_max: Duration, ca_file: Option<&CaFile>) -> Ht
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_CONNECTION_AGE_MAX)
         .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+        .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .build(connector(connect_max, ca_file))
 }
 
@@ -249,8 +258,12 @@ fn headers(config: &ProviderConfig) -> Result<HeaderMap, String> {
 }
 
 /// HTTP/2 has two words for a request that nothing was done for (RFC 9113, 8.7): it was refused, or the server had
-/// begun to leave before it came, as servers do that end a connection which has served long enough.
+/// begun to leave before it came, as servers do that end a connection which has served long enough. What was canceled in
+/// the sense of hyper was never written.
 fn is_turned_away(error: &(dyn Error + 'static)) -> bool {
+    if causes(error).filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(hyper::Error::is_canceled) {
+        return true;
+    }
     let Some(said) = causes(error).find_map(|cause| cause.downcast_ref::<h2::Error>()) else { return false };
     let refused = said.is_reset() && said.reason() == Some(h2::Reason::REFUSED_STREAM);
     let left = said.is_go_away() && said.reason() == Some(h2::Reason::NO_ERROR);

@@ -43,7 +43,7 @@ pub(crate) struct Seen {
 pub(crate) enum Behind {
     /// Requests go to the server with this address, as HTTP/1.1 without TLS.
     Server(Uri),
-    /// Some bytes of the client's are read, these are said, and the connection ends.
+    /// A request comes, these bytes are said, and the connection ends.
     Words(&'static [u8]),
     /// The connection ends at once.
     Nothing,
@@ -107,12 +107,34 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, behind: Behind, se
 }
 
 async fn say(mut stream: TlsStream<TcpStream>, words: &[u8]) {
-    let mut some = [0; 1024];
-    if stream.read(&mut some).await.is_ok_and(|read| read > 0) {
-        // The client may have left.
-        let _ = stream.write_all(words).await;
-        let _ = stream.shutdown().await;
+    let mut said = Vec::new();
+    while !holds_request(&said) {
+        if stream.read_buf(&mut said).await.is_ok_and(|read| read > 0) {
+            continue;
+        }
+        return;
     }
+    // The client may have left. It hears all of this if what it says meanwhile is taken in.
+    let _ = stream.write_all(words).await;
+    let _ = stream.shutdown().await;
+    while stream.read_buf(&mut said).await.is_ok_and(|read| read > 0) {}
+}
+
+/// Whether a client has said all of the head of a request, in HTTP/1.1 or in frames of HTTP/2.
+fn holds_request(said: &[u8]) -> bool {
+    /// The kind of a frame that begins a request.
+    const HEADERS: u8 = 1;
+    let Some(mut frames) = said.strip_prefix(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") else {
+        return said.starts_with(b"POST ") && said.windows(4).any(|end| end == b"\r\n\r\n");
+    };
+    while let [a, b, c, kind, _, _, _, _, _, rest @ ..] = frames {
+        let length = u32::from_be_bytes([0, *a, *b, *c]) as usize;
+        if *kind == HEADERS && rest.len() >= length {
+            return true;
+        }
+        frames = rest.get(length..).unwrap_or_default();
+    }
+    false
 }
 
 async fn serve(stream: TlsStream<TcpStream>, server: Uri, seen: Arc<Mutex<Seen>>) {
