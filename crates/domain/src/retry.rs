@@ -14,7 +14,7 @@ pub const WAIT_MAX: Duration = Duration::from_secs(5);
 /// How an attempt failed, before its first byte reached the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// No connection, so surely no generation.
+    /// No connection, or the upstream did nothing for the request: surely no generation.
     Connect,
     /// The upstream answered with this status, and may have said how long to wait.
     Status(u16, Option<Duration>),

@@ -13,6 +13,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use thiserror::Error;
 
+use crate::config::CaFile;
+use crate::upstream::tls;
+
 /// Catalogues of big providers are the largest answers: a few MiB.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -49,16 +52,17 @@ pub(super) enum HttpError {
 }
 
 impl Http {
-    pub(super) fn new(connect_timeout: Duration) -> Result<Http, rustls::Error> {
+    /// A client that trusts servers which `ca_file` vouches for, or without one the built-in roots.
+    pub(super) fn new(connect_timeout: Duration, ca_file: Option<&CaFile>) -> Http {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
         connector.set_connect_timeout(Some(connect_timeout));
         let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())?
+            .with_tls_config(tls(ca_file))
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(connector);
-        Ok(Http { client: Client::builder(TokioExecutor::new()).build(connector) })
+        Http { client: Client::builder(TokioExecutor::new()).build(connector) }
     }
 
     /// Sends one request and reads the whole answer, both within `deadline`. Redirects are not followed.

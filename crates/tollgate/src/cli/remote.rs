@@ -71,7 +71,7 @@ impl RemoteArgs {
         let key = key.ok_or_else(|| {
             Failure::new("no admin key: set TOLLGATE_ADMIN_KEY, or pass --admin-key. The gateway showed it at its first start")
         })?;
-        let http = Http::new(CONNECT_TIMEOUT).map_err(|error| Failure::new(error.to_string()))?;
+        let http = Http::new(CONNECT_TIMEOUT, None);
         Ok(Remote { http, url, key, json: self.json })
     }
 }

@@ -51,6 +51,12 @@ impl BaseUrl {
         format!("{}{path}", self.0.strip_suffix("/v1").unwrap_or(&self.0)).parse().ok()
     }
 
+    /// Whether connections to it use TLS.
+    #[must_use]
+    pub(super) fn is_secure(&self) -> bool {
+        self.0.starts_with("https://")
+    }
+
     /// Whether a credential would cross a network in clear text.
     #[must_use]
     pub fn is_exposed(&self) -> bool {
@@ -59,7 +65,7 @@ impl BaseUrl {
         };
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
         let local = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
-        self.0.starts_with("http://") && !local
+        !self.is_secure() && !local
     }
 }
 

@@ -14,7 +14,7 @@ pub enum ConfigError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The file is larger than [`super::FILE_BYTES_MAX`].
+    /// The file is larger than may be.
     #[error("{path}: larger than {limit} bytes", path = path.display())]
     TooLarge {
         /// The file.

@@ -5,6 +5,7 @@
 //! has a default. Everything is optional. This module alone reads the environment.
 
 mod base_url;
+mod ca_file;
 mod completions;
 mod embeddings;
 mod env;
@@ -28,7 +29,7 @@ mod tests;
 mod tokenizers;
 mod usage;
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +37,7 @@ use domain::Plan;
 use toml::Table;
 
 pub use base_url::BaseUrl;
+pub use ca_file::CaFile;
 pub use completions::CompletionsKind;
 pub use embeddings::EmbeddingsKind;
 pub use env::Env;
@@ -135,14 +137,14 @@ impl Config {
         let file = match path {
             None => None,
             Some(path) => {
-                let text = read_file(&path)?;
+                let text = read_text(&path)?;
                 Some((path, text))
             }
         };
         Config::resolve(Sources { file, env, overrides: overrides.clone() })
     }
 
-    /// Makes the configuration of `sources`. Reads nothing else.
+    /// Makes the configuration of `sources`. Reads nothing else but the certificates that it names.
     pub fn resolve(sources: Sources) -> Result<Config, ConfigError> {
         let Sources { file, env, overrides } = sources;
         let (name, table) = match &file {
@@ -153,6 +155,7 @@ impl Config {
                 (name, table)
             }
         };
+        let folder = file.as_ref().and_then(|(path, _)| path.parent()).unwrap_or(Path::new(""));
         let mut root = Section::root(&name, table);
         let mut warnings = Vec::new();
 
@@ -165,7 +168,7 @@ impl Config {
         let store = root.read("store", |section| server::read_store(section, &data_dir))?;
         let usage = root.read("usage", usage::read_usage)?;
         let sessions = root.read("sessions", sessions::read_sessions)?;
-        let providers = provider::read_providers(root.section("providers")?, &env, &mut warnings)?;
+        let providers = provider::read_providers(root.section("providers")?, &env, folder, &mut warnings)?;
         let models = model::read_models(root.section("models")?, &providers)?;
         let routes = route::read_routes(root.section("routes")?, &providers)?;
         let telemetry =
@@ -213,16 +216,24 @@ fn parse_toml(file: &str, text: &str) -> Result<Table, ConfigError> {
     })
 }
 
-fn read_file(path: &Path) -> Result<String, ConfigError> {
+fn read_text(path: &Path) -> Result<String, ConfigError> {
+    let no_text = |error| ConfigError::Unreadable {
+        path: path.to_owned(),
+        source: io::Error::new(io::ErrorKind::InvalidData, error),
+    };
+    String::from_utf8(read_file(path, FILE_BYTES_MAX)?).map_err(no_text)
+}
+
+/// A file of at most `limit` bytes.
+fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
     let file = std::fs::File::open(path).map_err(unreadable)?;
-    let mut text = String::new();
-    let limit = FILE_BYTES_MAX;
-    let read = file.take(limit + 1).read_to_string(&mut text).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    let read = file.take(limit + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if u64::try_from(read).is_ok_and(|read| read > limit) {
         return Err(ConfigError::TooLarge { path: path.to_owned(), limit });
     }
-    Ok(text)
+    Ok(bytes)
 }
 
 /// The address from the command line, else from the variable `name`.

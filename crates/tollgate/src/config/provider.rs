@@ -1,6 +1,7 @@
 //! Providers: the built-in rows, and the `[providers.<id>]` sections over them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use toml::{Table, Value};
 use wire::embeddings::Form;
 
 use super::base_url::BaseUrl;
+use super::ca_file::{CaFile, read_ca_file};
 use super::completions::{CompletionsKind, parse_completions};
 use super::embeddings::{EmbeddingsKind, parse_embeddings};
 use super::env::Env;
@@ -59,6 +61,8 @@ pub struct ProviderConfig {
     pub aliases: Vec<String>,
     /// Where it answers.
     pub base_url: BaseUrl,
+    /// What vouches for its server, if not the built-in roots.
+    pub ca_file: Option<CaFile>,
     /// Its credential; none is sent without one.
     pub api_key: Option<ApiKey>,
     /// The environment variables that the credential was looked for in, for messages.
@@ -101,21 +105,23 @@ impl ProviderConfig {
     }
 }
 
-/// Reads every enabled provider, built-in rows first, and says in `warnings` what works but should not stay so.
+/// Reads every enabled provider, built-in rows first, and says in `warnings` what works but should not stay so. Files
+/// that it names are found from `folder`.
 pub(super) fn read_providers(
     providers: Section,
     env: &Env,
+    folder: &Path,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<ProviderConfig>, ConfigError> {
     let mut rows: BTreeMap<String, Value> = built_in()?.into_iter().collect();
     let mut read = Vec::new();
     for (id, section) in providers.named(PROVIDERS_MAX)? {
         let base = rows.remove(&id).and_then(|row| row.as_table().cloned()).unwrap_or_default();
-        read.extend(read_provider(&id, section.over(&base), env, warnings)?);
+        read.extend(read_provider(&id, section.over(&base), env, folder, warnings)?);
     }
     let untouched = Section::root("catalog/providers.toml", rows.into_iter().collect());
     for (id, section) in untouched.named(PROVIDERS_MAX)? {
-        read.extend(read_provider(&id, section, env, warnings)?);
+        read.extend(read_provider(&id, section, env, folder, warnings)?);
     }
     read.sort_by(|a, b| a.id.cmp(&b.id));
     check_names(&read)?;
@@ -132,6 +138,7 @@ fn read_provider(
     id: &str,
     mut section: Section,
     env: &Env,
+    folder: &Path,
     warnings: &mut Vec<String>,
 ) -> Result<Option<ProviderConfig>, ConfigError> {
     let named =
@@ -149,6 +156,7 @@ fn read_provider(
     let provider = ProviderConfig {
         id: id.into(),
         aliases: read_aliases(&mut section)?,
+        ca_file: read_ca_file(&mut section, folder)?,
         bill_to: section.parsed("bill_to", header_value)?,
         headers: read_headers(&section.section("headers")?)?,
         embeddings: section.parsed("embeddings", parse_embeddings)?.unwrap_or(EmbeddingsKind::OpenAi),
@@ -166,6 +174,9 @@ fn read_provider(
         api_key,
         api_key_variables,
     };
+    if provider.ca_file.is_some() && !provider.base_url.is_secure() {
+        return Err(section.wrong("ca_file", "needs a base_url that begins with https://"));
+    }
     section.finish()?;
     if provider.api_key.is_some() && provider.base_url.is_exposed() {
         noticed.push(format!("[providers.{id}] sends its credential in clear text to {}", provider.base_url));

@@ -173,7 +173,7 @@ impl Failure {
     #[must_use]
     pub fn for_retry(&self) -> retry::Failure {
         match self {
-            Failure::Send(SendError::Connect(_)) => retry::Failure::Connect,
+            Failure::Send(SendError::Connect(_) | SendError::TurnedAway(_)) => retry::Failure::Connect,
             Failure::Status { status, retry_after, .. } => retry::Failure::Status(*status, *retry_after),
             // An error instead of a first token is an upstream's 502 in another dress.
             Failure::InBand(_) => retry::Failure::Status(502, None),

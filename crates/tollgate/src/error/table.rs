@@ -88,7 +88,7 @@ impl From<&Failure> for ApiError {
             Failure::Send(SendError::Connect(_)) => {
                 bad_gateway("upstream_unreachable", "The provider could not be reached.")
             }
-            Failure::Send(SendError::Broken(_)) => {
+            Failure::Send(SendError::TurnedAway(_) | SendError::Broken(_)) => {
                 bad_gateway("upstream_connection", "The provider closed the connection without an answer.")
             }
             Failure::Send(SendError::Timeout(deadline)) => timed_out(format!(

@@ -50,7 +50,7 @@ impl Hub {
         // Fetches are far apart, and the workers' runtimes end at different times: nothing is kept open.
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(0)
-            .build(connector(CONNECT_TIME_MAX));
+            .build(connector(CONNECT_TIME_MAX, None));
         Hub { client, url: config.hub_url.clone(), api_key: config.api_key.clone() }
     }
 

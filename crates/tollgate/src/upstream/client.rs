@@ -2,6 +2,7 @@
 //! goes to the configured origin and nowhere else.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,14 +15,13 @@ use hyper_rustls::{HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceExt, service_fn};
 
-use super::Secrets;
-use crate::config::ProviderConfig;
+use super::{Secrets, tls};
+use crate::config::{CaFile, ProviderConfig};
 
 /// Idle connections kept per provider and worker: enough for a burst, far below the usual limit on open files.
 const IDLE_CONNECTIONS_MAX: usize = 256;
@@ -32,6 +32,13 @@ const IDLE_CONNECTION_AGE_MAX: Duration = Duration::from_secs(55);
 /// What the system may take in ahead of a client that does not read. Left to itself it is tens of megabytes for each
 /// stream (`tcp_rmem`), and no answer needs that much in flight.
 const RECEIVE_BUFFER_BYTES: usize = 256 << 10;
+
+/// The same for each stream of a connection of HTTP/2.
+const STREAM_WINDOW_BYTES: u32 = 256 << 10;
+
+/// What all streams of a connection may hold together: the most that HTTP/2 can say. With less, some clients that do not
+/// read would stop the answers of all the others on it.
+const CONNECTION_WINDOW_BYTES: u32 = (1 << 31) - 1;
 
 /// The largest catalogue that is read: ten times the largest one seen.
 const CATALOGUE_BYTES_MAX: usize = 16 << 20;
@@ -71,11 +78,14 @@ pub struct Upstream {
 }
 
 /// Why a request got no response.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// No connection: nothing was sent.
     #[error("could not connect: {0}")]
     Connect(String),
+    /// Surely nothing was done for the request: the server said so, or had left before it was sent.
+    #[error("the request was turned away: {0}")]
+    TurnedAway(String),
     /// The connection broke before the response.
     #[error("the connection broke before the response: {0}")]
     Broken(String),
@@ -85,7 +95,7 @@ pub enum SendError {
 }
 
 /// A provider's row cannot be used.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[error("provider {provider}: {reason}")]
 pub struct BadProvider {
     provider: Arc<str>,
@@ -121,7 +131,7 @@ impl Upstream {
             config.base_url.join(path).ok_or_else(|| format!("no address: {} with {path}", config.base_url))
         };
         Ok(Upstream {
-            client: http_client(config.timeouts.connect),
+            client: http_client(config.timeouts.connect, config.ca_file.as_ref()),
             chat_uri: uri("/chat/completions")?,
             models_uri: uri("/models")?,
             headers: headers(config)?,
@@ -186,23 +196,27 @@ impl Upstream {
         match timeout(deadline, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) if error.is_connect() => Err(SendError::Connect(chain(&error))),
+            Ok(Err(error)) if is_turned_away(&error) => Err(SendError::TurnedAway(chain(&error))),
             Ok(Err(error)) => Err(SendError::Broken(chain(&error))),
             Err(_) => Err(SendError::Timeout(deadline)),
         }
     }
 }
 
-/// A client with connections of its own, each opened within `connect_max`.
-pub(crate) fn http_client(connect_max: Duration) -> HttpClient {
+/// A client with connections of its own, each opened within `connect_max` to a server that `ca_file` vouches for, or
+/// without one the built-in roots. No other client uses them, so whom it trusts is true of all.
+pub(crate) fn http_client(connect_max: Duration, ca_file: Option<&CaFile>) -> HttpClient {
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_CONNECTION_AGE_MAX)
         .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-        .build(connector(connect_max))
+        .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .build(connector(connect_max, ca_file))
 }
 
-/// Opens connections, each within `connect_max`.
-pub(crate) fn connector(connect_max: Duration) -> Connector {
+/// Opens connections, each within `connect_max`, to servers that `ca_file` vouches for, or the built-in roots.
+pub(crate) fn connector(connect_max: Duration, ca_file: Option<&CaFile>) -> Connector {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     // Without it, small writes wait for the peer's delayed acknowledgement: 40 ms stalls in streams.
@@ -211,7 +225,8 @@ pub(crate) fn connector(connect_max: Duration) -> Connector {
     http.set_connect_timeout(Some(connect_max));
     http.set_keepalive(Some(Duration::from_secs(30)));
     http.set_recv_buffer_size(Some(RECEIVE_BUFFER_BYTES));
-    let https = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_all_versions();
+    let https =
+        HttpsConnectorBuilder::new().with_tls_config(tls(ca_file)).https_or_http().enable_all_versions();
     let https = https.wrap_connector(http);
     // The time above ends with TCP's part of it.
     BoxCloneSyncService::new(service_fn(move |uri: Uri| {
@@ -244,14 +259,25 @@ fn headers(config: &ProviderConfig) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
-/// An error and its causes in one line. They name addresses and system errors, never headers or bodies.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
+/// HTTP/2 has two words for a request that nothing was done for (RFC 9113, 8.7): it was refused, or the server had
+/// begun to leave before it came, as servers do that end a connection which has served long enough. What was canceled in
+/// the sense of hyper was never written.
+fn is_turned_away(error: &(dyn Error + 'static)) -> bool {
+    if causes(error).filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(hyper::Error::is_canceled) {
+        return true;
     }
-    text
+    let Some(said) = causes(error).find_map(|cause| cause.downcast_ref::<h2::Error>()) else { return false };
+    let refused = said.is_reset() && said.reason() == Some(h2::Reason::REFUSED_STREAM);
+    let left = said.is_go_away() && said.reason() == Some(h2::Reason::NO_ERROR);
+    said.is_remote() && (refused || left)
+}
+
+/// An error and its causes in one line. They name addresses and system errors, never headers or bodies.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// An error, and what caused it.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (*error).source())
 }

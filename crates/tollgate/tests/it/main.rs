@@ -3,6 +3,7 @@
 mod answer;
 mod anthropic;
 mod auth;
+mod authority;
 mod background;
 mod billed;
 mod bodies;
@@ -72,7 +73,10 @@ mod signup;
 mod signup_oidc;
 mod stampede;
 mod streaming;
+mod tls_front;
 mod traces;
 mod trials;
 mod upstream;
+mod upstream_http2;
+mod upstream_tls;
 mod usage;

@@ -77,9 +77,14 @@ fn provider(row: &ProviderConfig) -> String {
     };
     let names =
         if row.aliases.is_empty() { String::new() } else { format!(" (also {})", row.aliases.join(", ")) };
+    let trusted = row
+        .ca_file
+        .as_ref()
+        .map(|file| format!(", trusted by {} alone", file.path().display()))
+        .unwrap_or_default();
     let timeouts = &row.timeouts;
     format!(
-        "{}{names}, {credential}, catalogue {}, deadlines {}/{}/{}/{} ms (connect/first byte/idle/total), \
+        "{}{names}{trusted}, {credential}, catalogue {}, deadlines {}/{}/{}/{} ms (connect/first byte/idle/total), \
          abandoned answers: {}",
         row.base_url,
         row.catalogue.as_str(),

@@ -45,7 +45,7 @@ pub(super) async fn probe(provider: &ProviderConfig) -> Probe {
 }
 
 async fn ask(provider: &ProviderConfig) -> Result<Option<usize>, String> {
-    let http = Http::new(provider.timeouts.connect).map_err(|error| error.to_string())?;
+    let http = Http::new(provider.timeouts.connect, provider.ca_file.as_ref());
     let asking = Asking { http, provider };
     let open = asking.models(false).await?;
     let listed = if provider.api_key.is_some() { asking.models(true).await? } else { open };

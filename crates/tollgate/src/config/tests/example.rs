@@ -1,14 +1,15 @@
 //! The example file is a configuration, tells every key, and tells the defaults as they are.
 
-use std::path::PathBuf;
-
 use super::super::{Config, Env, Overrides, Sources};
-use super::resolve;
+use super::{ca_file, resolve};
 
 const EXAMPLE: &str = include_str!("../../../../../tollgate.example.toml");
 
 fn config(text: &str) -> Config {
-    let file = Some((PathBuf::from("tollgate.example.toml"), text.to_owned()));
+    // Its example of a file is beside it.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ca.pem"), ca_file::certificate()).unwrap();
+    let file = Some((folder.path().join("tollgate.example.toml"), text.to_owned()));
     Config::resolve(Sources { file, env: Env::default(), overrides: Overrides::default() }).unwrap()
 }
 
@@ -41,6 +42,7 @@ fn the_settings_of_the_example_are_the_defaults() {
     // These have no default, or one that depends on the machine.
     (example.server.workers, none.server.workers) = (1, 1);
     (example.providers[0].bill_to, none.providers[0].bill_to) = (None, None);
+    assert!(example.providers[0].ca_file.take().is_some());
     example.providers[0].headers.clear();
     let local = example.providers.pop().unwrap();
     let seen = |config: &Config| {

@@ -1,5 +1,6 @@
 //! What the configuration accepts, refuses and says.
 
+mod ca_file;
 mod example;
 mod plans;
 mod telemetry;

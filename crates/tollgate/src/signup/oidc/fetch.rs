@@ -38,7 +38,7 @@ impl Documents {
     pub(super) fn new() -> Documents {
         // Reads are minutes apart, and the workers' runtimes end at different times: nothing is kept open.
         let client =
-            Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector(TIME_MAX));
+            Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector(TIME_MAX, None));
         Documents { client }
     }
 

@@ -93,7 +93,7 @@ impl Exporter {
             Some((Arc::clone(&provider.id), server))
         });
         Exporter {
-            client: http_client(otlp.timeout),
+            client: http_client(otlp.timeout, None),
             uri: otlp.traces.clone(),
             headers,
             service_name: otlp.service_name.clone(),
