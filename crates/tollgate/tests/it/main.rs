@@ -64,6 +64,7 @@ mod secrets;
 mod sessions;
 mod sessions_crash;
 mod sessions_locked;
+mod sessions_named;
 mod sessions_refused;
 mod sessions_room;
 mod shutdown;

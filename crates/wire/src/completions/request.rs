@@ -65,7 +65,7 @@ fn as_chat(text: &TextRequest, body: &Object<'_>) -> Result<Request, RequestErro
         provider: text.provider().map(str::to_owned),
         stream: text.stream(),
         instructions: None,
-        input: vec![Item::Message { role: Role::User, parts: vec![Part::Text(prompt(body)?)] }],
+        input: vec![Item::message(Role::User, vec![Part::Text(prompt(body)?)])],
         settings: Settings {
             output_tokens: text.bound().output_tokens,
             stop: passing::stop(body, "stop")?,

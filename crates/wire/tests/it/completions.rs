@@ -33,7 +33,7 @@ fn a_prompt_is_the_message_of_a_user() {
     assert_eq!((read.text.session_id(), read.text.usage_asked()), (Some("s"), true));
     let ask = read.chat.unwrap();
     assert_eq!((ask.model.as_str(), ask.provider.as_deref(), ask.stream), ("m", Some("acme"), true));
-    assert_eq!(ask.input, [Item::Message { role: Role::User, parts: vec![Part::Text("Once".to_owned())] }]);
+    assert_eq!(ask.input, [Item::message(Role::User, vec![Part::Text("Once".to_owned())])]);
     assert_eq!((ask.settings.output_tokens, ask.settings.stop), (Some(5), vec!["\n".to_owned()]));
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     assert_eq!(ask.settings.passing, [pair("temperature", "0"), pair("seed", "7"), pair("user", "\"u\"")]);

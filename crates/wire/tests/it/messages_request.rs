@@ -21,7 +21,7 @@ pub(crate) fn items(role: &str, blocks: Value) -> Result<Vec<Item>, RequestError
 }
 
 fn message(role: Role, texts: &[&str]) -> Item {
-    Item::Message { role, parts: texts.iter().map(|text| Part::Text((*text).to_owned())).collect() }
+    Item::message(role, texts.iter().map(|text| Part::Text((*text).to_owned())).collect())
 }
 
 #[test]
@@ -100,11 +100,7 @@ fn blocks_become_items_and_parts() {
             vec![text("T\ns"), text("c")],
         ),
     ] {
-        assert_eq!(
-            items("user", json!([block])).unwrap(),
-            [Item::Message { role: Role::User, parts }],
-            "{block}"
-        );
+        assert_eq!(items("user", json!([block])).unwrap(), [Item::message(Role::User, parts)], "{block}");
     }
 }
 

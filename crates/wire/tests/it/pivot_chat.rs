@@ -98,7 +98,7 @@ fn what_is_not_asked_for_is_not_in_the_body() {
 fn a_conversation_folds_into_messages_that_upstreams_take() {
     let image = || Part::Image { url: "https://a/b.png".to_owned(), detail: Some("low".to_owned()) };
     let image_part = json!({"type": "image_url", "image_url": {"url": "https://a/b.png", "detail": "low"}});
-    let message = |role, parts| Item::Message { role, parts };
+    let message = Item::message;
     let text = |text: &str| Part::Text(text.to_owned());
     let reasoning = || Item::Reasoning { text: "Hm.".to_owned() };
     let table = [
@@ -233,7 +233,7 @@ fn messages_of(items: &[Item]) -> Value {
 }
 
 fn said(role: Role, text: &str) -> Item {
-    Item::Message { role, parts: vec![Part::Text(text.to_owned())] }
+    Item::message(role, vec![Part::Text(text.to_owned())])
 }
 
 pub(crate) fn user(text: &str) -> Item {

@@ -9,7 +9,7 @@ fn parse(body: &Value) -> ResponsesRequest {
 }
 
 fn message(role: Role, parts: Vec<Part>) -> Item {
-    Item::Message { role, parts }
+    Item::message(role, parts)
 }
 
 fn text(text: &str) -> Part {
