@@ -93,6 +93,6 @@ mod tests {
     fn the_example_is_a_request() {
         let schema = serde_json::to_value(ChatBody::schema()).unwrap();
         let request = ChatRequest::parse(Bytes::from(schema["example"].to_string())).unwrap();
-        assert_eq!(request.model(), "openai/gpt-oss-120b");
+        assert_eq!(request.target().model, "openai/gpt-oss-120b");
     }
 }

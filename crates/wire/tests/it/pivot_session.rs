@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use wire::chat::ChatRequest;
 use wire::pivot::{Item, OwnMessages, Part, Request, Role, ToolKind, to_chat};
 
-use crate::pivot_chat::{assistant, call, model, tool, user};
+use crate::pivot_chat::{assistant, call, model, target, tool, user};
 
 fn items_of_chat(body: &[u8]) -> Option<Vec<Item>> {
     OwnMessages::of(body).map(|own| own.items())
@@ -170,7 +170,7 @@ proptest! {
             turn_items(at, turn, &mut items);
         }
         let cut = cut.index(items.len());
-        let request = Request { model: "m".to_owned(), input: items[cut..].to_vec(), instructions: Some("S".to_owned()), ..Request::default() };
+        let request = Request { target: target("m"), input: items[cut..].to_vec(), instructions: Some("S".to_owned()), ..Request::default() };
         let body = to_chat(&request, &items[..cut]);
         prop_assert!(ChatRequest::parse(body.clone()).is_ok());
         let kept: Vec<Item> = items.into_iter().filter(|item| !matches!(item, Item::Reasoning { .. })).collect();
