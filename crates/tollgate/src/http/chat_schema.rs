@@ -49,6 +49,8 @@ pub(super) struct ChatMessage {
     role: String,
     /// A text, or parts such as texts and images.
     content: Option<Value>,
+    /// What the participant is called. A session keeps it where it has 256 bytes at most.
+    name: Option<String>,
 }
 
 /// What a stream has besides the answer.
