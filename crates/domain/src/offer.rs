@@ -27,7 +27,7 @@ pub enum ModelKind {
 }
 
 impl ModelKind {
-    /// The word in the configuration and in lists of models.
+    /// The word in the configuration.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

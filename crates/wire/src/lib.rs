@@ -19,7 +19,9 @@ pub mod responses;
 mod scrub;
 pub mod session;
 pub mod sse;
+mod target;
 mod texts;
 mod upstream_error;
 
 pub use forward::Forward;
+pub use target::Target;

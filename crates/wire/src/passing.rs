@@ -1,10 +1,9 @@
-//! Fields that every dialect shares: those of the gateway, and those that pass to the upstream as they are.
+//! Fields that dialects share: settings, and what passes to the upstream as it is.
 
 use crate::chat::parameters;
 use crate::json::{self, Field};
 use crate::object::Object;
 use crate::request_error::RequestError;
-use crate::session;
 
 /// Texts at which an answer ends. OpenAI takes 4; who needs more than this needs another way.
 const STOPS_MAX: usize = 64;
@@ -43,7 +42,7 @@ const TOLD: [&str; 28] = [
 ];
 
 /// Where a dialect is spoken, for what it refuses.
-pub(crate) struct Place {
+pub(crate) struct Door {
     /// The address: `/v1/messages`.
     pub(crate) route: &'static str,
     /// Fields of other dialects, each with the one that says the same here.
@@ -53,35 +52,20 @@ pub(crate) struct Place {
 /// A field that the dialect does not know, for the upstream, which may. `null` says nothing.
 ///
 /// What chat judges (its price, its bound, its spelling) is judged when the request is worded in chat.
-pub(crate) fn passing(field: &Field<'_>, place: &Place) -> Result<Option<(String, String)>, RequestError> {
+pub(crate) fn passing(field: &Field<'_>, door: &Door) -> Result<Option<(String, String)>, RequestError> {
     if field.value == "null" {
         return Ok(None);
     }
     let key = field.key.as_ref();
     if TOLD.contains(&key) {
-        let hint = match place.instead.iter().find(|(other, _)| *other == key) {
+        let hint = match door.instead.iter().find(|(other, _)| *other == key) {
             Some((_, instead)) => format!(": give '{instead}' in its place"),
             None => String::new(),
         };
-        let message = format!("'{key}' is not a parameter of {}{hint}", place.route);
+        let message = format!("'{key}' is not a parameter of {}{hint}", door.route);
         return Err(RequestError::new("unsupported_parameter", key, message));
     }
     Ok(Some((key.to_owned(), field.value.to_owned())))
-}
-
-/// The name of the session that the request goes on with.
-pub(crate) fn session_id(body: &Object<'_>) -> Result<Option<String>, RequestError> {
-    session::session_id(body.raw("session_id").unwrap_or("null"))
-}
-
-/// The gateway's provider that is asked for.
-pub(crate) fn provider(body: &Object<'_>) -> Result<Option<String>, RequestError> {
-    body.raw("provider").map(parameters::provider).transpose()
-}
-
-/// The model that is asked for.
-pub(crate) fn model(body: &Object<'_>) -> Result<String, RequestError> {
-    parameters::model(body.raw("model").ok_or_else(|| RequestError::missing("model"))?)
 }
 
 /// The output limit in `key`, in tokens.

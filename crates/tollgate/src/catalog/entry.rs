@@ -75,6 +75,11 @@ impl ProviderEntry {
         self.listed.values().map(Arc::as_ref)
     }
 
+    /// What the models of its list make, where that is known: Hugging Face's router lists chat models alone.
+    pub(super) fn listed_kind(&self) -> Option<ModelKind> {
+        (self.kind == CatalogueKind::HuggingFace).then_some(ModelKind::Chat)
+    }
+
     /// Whether the offer is one of the configuration. Those of a listing are pinned where a row has their model's id.
     pub(super) fn is_configured(&self, offer: &Offer) -> bool {
         offer.inference_provider.is_none() && self.row(&offer.model).is_some()

@@ -36,10 +36,35 @@ pub struct ModelCard {
     pricing: Option<PriceCard>,
     supports_tools: Option<bool>,
     supports_structured_output: Option<bool>,
+    /// Which calls the model is for, in the words that LiteLLM has for it; `null` where its provider does not say. A
+    /// route's is that of its first offer.
+    mode: Option<ModelMode>,
     input_modalities: Vec<&'static str>,
     /// `text`, or `embeddings` of models that make vectors.
     output_modalities: Vec<&'static str>,
     offers: Vec<OfferCard>,
+}
+
+/// Which calls a model is for.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum ModelMode {
+    /// Chat, responses, messages, and completions of a prompt.
+    Chat,
+    /// Completions alone: a base model.
+    Completion,
+    /// Embeddings alone.
+    Embedding,
+}
+
+impl From<ModelKind> for ModelMode {
+    fn from(kind: ModelKind) -> ModelMode {
+        match kind {
+            ModelKind::Chat => ModelMode::Chat,
+            ModelKind::Completions => ModelMode::Completion,
+            ModelKind::Embeddings => ModelMode::Embedding,
+        }
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -98,6 +123,7 @@ impl Snapshot {
     fn route_card(&self, route: &RouteConfig) -> ModelCard {
         let offers = self.resolve_route(route).map(|route| route.offers).unwrap_or_default();
         let dearest = offers.iter().filter_map(|offer| offer.pricing.price()).reduce(domain::Price::dearest);
+        let kind = offers.first().and_then(|offer| offer.kind);
         ModelCard {
             id: route.name.to_string(),
             object: "model",
@@ -111,8 +137,9 @@ impl Snapshot {
             pricing: dearest.and_then(|price| price_card(&Pricing::Priced(price))),
             supports_tools: None,
             supports_structured_output: None,
+            mode: kind.map(ModelMode::from),
             input_modalities: modalities(None),
-            output_modalities: made(offers.first().and_then(|offer| offer.kind)),
+            output_modalities: made(kind),
             offers: Vec::new(),
         }
     }
@@ -132,6 +159,7 @@ fn configured_card(provider: &ProviderEntry, model: &ModelConfig) -> ModelCard {
         pricing: price_card(&model.pricing),
         supports_tools: model.abilities.tools,
         supports_structured_output: model.abilities.structured_output,
+        mode: Some(model.kind.into()),
         input_modalities: modalities(model.abilities.vision),
         output_modalities: made(Some(model.kind)),
         offers: Vec::new(),
@@ -154,8 +182,9 @@ fn listed_card(provider: &ProviderEntry, model: &ListedModel) -> ModelCard {
         pricing: dearest.and_then(|price| price_card(&Pricing::Priced(price))),
         supports_tools: any(live().map(|offer| offer.tools)),
         supports_structured_output: any(live().map(|offer| offer.structured_output)),
+        mode: provider.listed_kind().map(ModelMode::from),
         input_modalities: modalities(model.vision),
-        output_modalities: made(None),
+        output_modalities: made(provider.listed_kind()),
         offers: model.offers.iter().map(offer_card).collect(),
     }
 }

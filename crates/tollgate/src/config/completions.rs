@@ -3,7 +3,7 @@
 use domain::ModelKind;
 
 use super::base_url::BaseUrl;
-use super::place::{INFERENCE_PROVIDER_DEFAULT, Place, split};
+use super::site::{INFERENCE_PROVIDER_DEFAULT, Site, split};
 
 /// Hugging Face's own providers that complete texts, each with its path. `{model}` stands for the model. The router
 /// itself has no `/v1/completions`; the providers are reached by paths of their own, as its client libraries do (the
@@ -41,18 +41,18 @@ impl CompletionsKind {
     /// Where `upstream_model`, which is of that kind, completes texts at the provider of that address; `None` when
     /// nowhere.
     #[must_use]
-    pub fn place<'a>(
+    pub fn site<'a>(
         self,
         base_url: &BaseUrl,
         upstream_model: &'a str,
         kind: Option<ModelKind>,
-    ) -> Option<Place<'a>> {
+    ) -> Option<Site<'a>> {
         match self {
-            CompletionsKind::OpenAi => Place::below(base_url, "/completions", upstream_model),
+            CompletionsKind::OpenAi => Site::below(base_url, "/completions", upstream_model),
             CompletionsKind::HuggingFace if kind == Some(ModelKind::Completions) => {
                 let (model, suffix) = split(upstream_model);
                 let &found = INFERENCE_PROVIDERS.iter().find(|(name, _)| *name == suffix)?;
-                Place::of_inference_provider(base_url, found, model)
+                Site::of_inference_provider(base_url, found, model)
             }
             _ => None,
         }
@@ -84,8 +84,8 @@ mod tests {
     use super::CompletionsKind::{self, HuggingFace, OpenAi};
 
     #[test]
-    fn each_model_has_its_place() {
-        for (kind, made, asked, place) in [
+    fn each_model_has_its_site() {
+        for (kind, made, asked, site) in [
             (OpenAi, Some(Chat), "m:x", Some(("http://h/v1/completions", "m:x"))),
             (OpenAi, None, "m", Some(("http://h/v1/completions", "m"))),
             (OpenAi, Some(Completions), "m", Some(("http://h/v1/completions", "m"))),
@@ -117,9 +117,9 @@ mod tests {
             (CompletionsKind::Chat, Some(Completions), "m", None),
         ] {
             let base = BaseUrl::parse("http://h/v1").unwrap();
-            let found = kind.place(&base, asked, made);
-            let found = found.as_ref().map(|place| (place.uri.to_string(), place.model));
-            assert_eq!(found, place.map(|(uri, model)| (uri.to_owned(), model)), "{asked}");
+            let found = kind.site(&base, asked, made);
+            let found = found.as_ref().map(|site| (site.uri.to_string(), site.model));
+            assert_eq!(found, site.map(|(uri, model)| (uri.to_owned(), model)), "{asked}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use wire::embeddings::Form;
 
 use super::base_url::BaseUrl;
-use super::place::{INFERENCE_PROVIDER_DEFAULT, Place, split};
+use super::site::{INFERENCE_PROVIDER_DEFAULT, Site, split};
 
 /// Hugging Face's own providers that make embeddings, each with its path and form. `{model}` stands for the model.
 /// The router has no `/v1/embeddings`; the providers are reached by paths of their own (fact sheet of the router, 1.1).
@@ -36,13 +36,13 @@ impl EmbeddingsKind {
     /// Where the embeddings of `upstream_model` are made at the provider of that address, and how texts are taken and
     /// vectors given there; `None` when nowhere.
     #[must_use]
-    pub fn place<'a>(self, base_url: &BaseUrl, upstream_model: &'a str) -> Option<(Place<'a>, Form)> {
+    pub fn site<'a>(self, base_url: &BaseUrl, upstream_model: &'a str) -> Option<(Site<'a>, Form)> {
         if self == EmbeddingsKind::OpenAi {
-            return Some((Place::below(base_url, "/embeddings", upstream_model)?, Form::OpenAi));
+            return Some((Site::below(base_url, "/embeddings", upstream_model)?, Form::OpenAi));
         }
         let (model, suffix) = split(upstream_model);
         let &(name, path, form) = INFERENCE_PROVIDERS.iter().find(|(name, ..)| *name == suffix)?;
-        Some((Place::of_inference_provider(base_url, (name, path), model)?, form))
+        Some((Site::of_inference_provider(base_url, (name, path), model)?, form))
     }
 }
 
@@ -63,9 +63,9 @@ mod tests {
     use super::{BaseUrl, Form};
 
     #[test]
-    fn each_model_has_its_place() {
+    fn each_model_has_its_site() {
         let task = "/hf-inference/models/BAAI/bge-m3/pipeline/feature-extraction";
-        for (kind, base, asked, place) in [
+        for (kind, base, asked, site) in [
             (OpenAi, "http://h/v1", "m:x", Some(("http://h/v1/embeddings", "m:x", Form::OpenAi))),
             (
                 HuggingFace,
@@ -112,9 +112,9 @@ mod tests {
             (HuggingFace, "http://h/v1", "", None),
         ] {
             let base = BaseUrl::parse(base).unwrap();
-            let found = kind.place(&base, asked);
-            let found = found.as_ref().map(|(place, form)| (place.uri.to_string(), place.model, *form));
-            assert_eq!(found, place.map(|(uri, model, form)| (uri.to_owned(), model, form)), "{asked}");
+            let found = kind.site(&base, asked);
+            let found = found.as_ref().map(|(site, form)| (site.uri.to_string(), site.model, *form));
+            assert_eq!(found, site.map(|(uri, model, form)| (uri.to_owned(), model, form)), "{asked}");
         }
     }
 }

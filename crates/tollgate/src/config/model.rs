@@ -95,10 +95,10 @@ fn served_nowhere(provider: &ProviderConfig, kind: ModelKind, upstream_model: &s
     match kind {
         ModelKind::Chat => None,
         ModelKind::Completions => {
-            let place = provider.completions_place(upstream_model, Some(kind));
-            place.is_none().then(|| provider.completions.needs())
+            let site = provider.completions_site(upstream_model, Some(kind));
+            site.is_none().then(|| provider.completions.needs())
         }
-        ModelKind::Embeddings => provider.embeddings_place(upstream_model).is_none().then(|| {
+        ModelKind::Embeddings => provider.embeddings_site(upstream_model).is_none().then(|| {
             format!("is served by none of Hugging Face's makers of embeddings: {}", inference_providers())
         }),
     }

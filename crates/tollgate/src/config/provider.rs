@@ -16,11 +16,11 @@ use super::completions::{CompletionsKind, parse_completions};
 use super::embeddings::{EmbeddingsKind, parse_embeddings};
 use super::env::Env;
 use super::error::ConfigError;
-use super::place::Place;
 use super::policy::{AbortPolicy, CatalogueKind, Timeouts, parse_abort, parse_catalogue, read_timeouts};
 use super::secret::ApiKey;
 use super::section::Section;
 use super::server::DEADLINE_MS_MAX;
+use super::site::Site;
 
 /// The built-in rows.
 pub(super) const BUILT_IN: &str = include_str!("../../../../catalog/providers.toml");
@@ -90,18 +90,14 @@ pub struct ProviderConfig {
 impl ProviderConfig {
     /// Where it makes the embeddings of `upstream_model`, and in what form; `None` when nowhere.
     #[must_use]
-    pub fn embeddings_place<'a>(&self, upstream_model: &'a str) -> Option<(Place<'a>, Form)> {
-        self.embeddings.place(&self.base_url, upstream_model)
+    pub fn embeddings_site<'a>(&self, upstream_model: &'a str) -> Option<(Site<'a>, Form)> {
+        self.embeddings.site(&self.base_url, upstream_model)
     }
 
     /// Where it completes texts with `upstream_model`, which is of that kind; `None` when nowhere.
     #[must_use]
-    pub fn completions_place<'a>(
-        &self,
-        upstream_model: &'a str,
-        kind: Option<ModelKind>,
-    ) -> Option<Place<'a>> {
-        self.completions.place(&self.base_url, upstream_model, kind)
+    pub fn completions_site<'a>(&self, upstream_model: &'a str, kind: Option<ModelKind>) -> Option<Site<'a>> {
+        self.completions.site(&self.base_url, upstream_model, kind)
     }
 }
 

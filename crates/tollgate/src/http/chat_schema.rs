@@ -49,6 +49,8 @@ pub(super) struct ChatMessage {
     role: String,
     /// A text, or parts such as texts and images.
     content: Option<Value>,
+    /// What the participant is called. A session keeps it where it has 256 bytes at most.
+    name: Option<String>,
 }
 
 /// What a stream has besides the answer.
@@ -93,6 +95,6 @@ mod tests {
     fn the_example_is_a_request() {
         let schema = serde_json::to_value(ChatBody::schema()).unwrap();
         let request = ChatRequest::parse(Bytes::from(schema["example"].to_string())).unwrap();
-        assert_eq!(request.model(), "openai/gpt-oss-120b");
+        assert_eq!(request.target().model, "openai/gpt-oss-120b");
     }
 }

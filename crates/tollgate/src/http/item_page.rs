@@ -1,5 +1,7 @@
 //! Pages of items, of responses and of conversations.
 
+use std::borrow::Cow;
+
 use axum::body::Body;
 use axum::response::Response;
 use hyper::StatusCode;
@@ -8,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
+use wire::responses::shown_item;
 
 use super::input::Named;
 use crate::error::ApiError;
@@ -100,10 +103,11 @@ impl From<ItemsPage> for Response {
     fn from(ItemsPage(list): ItemsPage) -> Response {
         let id = |item: Option<&'_ crate::ledger::sessions::Item>| item.map(|item| item.id.clone());
         let (first, last) = (id(list.items.first()), id(list.items.last()));
+        let shown: Vec<Cow<'_, str>> = list.items.iter().map(|item| shown_item(&item.body)).collect();
         let page = Written {
             object: "list",
             // What is stored was written as JSON.
-            data: list.items.iter().filter_map(|item| serde_json::from_str(&item.body).ok()).collect(),
+            data: shown.iter().filter_map(|item| serde_json::from_str(item).ok()).collect(),
             first_id: first.as_deref(),
             last_id: last.as_deref(),
             has_more: list.has_more,

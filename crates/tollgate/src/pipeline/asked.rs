@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use hyper::http::request::Parts;
+use wire::Target;
 use wire::chat::{ChatRequest, RequestError};
 use wire::completions::{CompletionsRequest, TextRequest};
 use wire::embeddings::EmbeddingsRequest;
@@ -80,7 +81,7 @@ impl Asked {
     }
 
     fn named(what: What, head: &Parts) -> Result<Asked, Refusal> {
-        let name = session_id(head, what.session_id()).map_err(Refusal::Session)?;
+        let name = session_id(head, what.target().session_id.as_deref()).map_err(Refusal::Session)?;
         let wish = match &what {
             What::Responses(request) => Wish {
                 previous: request.previous.clone(),
@@ -107,27 +108,15 @@ impl What {
         })
     }
 
-    /// The model that is asked for.
-    pub(super) fn model(&self) -> &str {
+    /// Where it is to go.
+    pub(super) fn target(&self) -> &Target {
         match self {
-            What::Chat(request, _) => request.model(),
-            What::Responses(request) => &request.ask.model,
-            What::Messages(request) => &request.ask.model,
-            What::Completions(request) => request.text.model(),
-            What::Text(request) => request.model(),
-            What::Embeddings(request) => request.model(),
-        }
-    }
-
-    /// The gateway's provider that is asked for.
-    pub(super) fn provider(&self) -> Option<&str> {
-        match self {
-            What::Chat(request, _) => request.provider(),
-            What::Responses(request) => request.ask.provider.as_deref(),
-            What::Messages(request) => request.ask.provider.as_deref(),
-            What::Completions(request) => request.text.provider(),
-            What::Text(request) => request.provider(),
-            What::Embeddings(request) => request.provider(),
+            What::Chat(request, _) => request.target(),
+            What::Responses(request) => &request.ask.target,
+            What::Messages(request) => &request.ask.target,
+            What::Completions(request) => request.text.target(),
+            What::Text(request) => request.target(),
+            What::Embeddings(request) => request.target(),
         }
     }
 
@@ -148,17 +137,6 @@ impl What {
         match self {
             What::Responses(request) => &request.dropped,
             _ => &[],
-        }
-    }
-
-    fn session_id(&self) -> Option<&str> {
-        match self {
-            What::Chat(request, _) => request.session_id(),
-            What::Responses(request) => request.session_id.as_deref(),
-            What::Messages(request) => request.session_id.as_deref(),
-            What::Completions(request) => request.text.session_id(),
-            What::Text(request) => request.session_id(),
-            What::Embeddings(request) => request.session_id(),
         }
     }
 }

@@ -63,7 +63,7 @@ pub(super) async fn compose(
     let names = Names {
         call: digits(by.call),
         created_at_s: by.at_ms.div_euclid(1_000),
-        model: what.model().to_owned(),
+        model: what.target().model.clone(),
     };
     let composer = Composer { gateway, by, wish, context, names };
     match what {
@@ -114,7 +114,7 @@ impl Composer<'_> {
         let input = own.items();
         let past = self.recall().await?;
         let ask = pivot::Request {
-            model: self.names.model.clone(),
+            target: request.target().clone(),
             stream: request.stream(),
             ..Default::default()
         };

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use hyper::http::request::Parts;
+use wire::Target;
 
 use super::asked::Asked;
 use super::compose::{By, Composed, compose};
@@ -23,11 +24,12 @@ pub async fn count(
 ) -> Result<Count, Refusal> {
     let asked = Asked::counted(dialect, head, body, gateway.config.server.hosted_tools)?;
     let named = named_provider(&head.headers);
-    let provider = asked.what.provider().or(named.as_deref());
+    let Target { model, provider, .. } = asked.what.target();
+    let provider = provider.as_deref().or(named.as_deref());
     let snapshot = gateway.catalogue.snapshot();
-    let mut route = snapshot.resolve(asked.what.model(), provider).map_err(Refusal::Route)?;
+    let mut route = snapshot.resolve(model, provider).map_err(Refusal::Route)?;
     let allowance = limit::allowance(gateway, principal)?;
-    limit::check_model(&allowance, &principal.key, asked.what.model(), &route)?;
+    limit::check_model(&allowance, &principal.key, model, &route)?;
     let asked = suit(gateway, asked, &mut route)?;
     let by =
         By { call: gateway.next_call_id(), account: principal.account.id, at_ms: gateway.clock.now_ms() };

@@ -61,6 +61,7 @@ use outgoing::Outgoing;
 use record::Record;
 use suit::suit;
 use tags::{LABEL_HEADER, session_tag, tag};
+use wire::Target;
 
 /// The request header that names a provider, for clients that cannot add a body field.
 const PROVIDER_HEADER: &str = "x-tollgate-provider";
@@ -166,11 +167,11 @@ async fn prepare(
     bytes: Bytes,
 ) -> Result<Prepared, Refusal> {
     let asked = Asked::read(dialect, head, bytes, gateway.config.server.hosted_tools)?;
-    let (model, stream) = (asked.what.model(), asked.what.stream());
-    record.asked(model, stream, asked.wish.name.as_deref());
+    let Target { model, provider, .. } = asked.what.target();
+    record.asked(model, asked.what.stream(), asked.wish.name.as_deref());
     record.drops_tools(asked.what.dropped_tools());
     let named = named_provider(&head.headers);
-    let provider = asked.what.provider().or(named.as_deref());
+    let provider = provider.as_deref().or(named.as_deref());
     let mut route = record.snapshot().resolve(model, provider).map_err(Refusal::Route)?;
     record.routed(&route);
     limit::check_model(record.allowance(), record.key(), model, &route)?;

@@ -10,7 +10,7 @@ use wire::completions::TextRequest;
 use wire::embeddings::{EmbeddingsReply, EmbeddingsRequest, Form};
 use wire::pivot::Finish;
 
-use crate::config::Place;
+use crate::config::Site;
 use crate::error::Failure;
 use crate::upstream::Upstream;
 
@@ -104,15 +104,15 @@ impl Outgoing {
                 Ok(Sending { uri, body, inference_provider: None, form: Form::OpenAi })
             }
             Outgoing::Text(request) => {
-                let place = upstream.config.completions_place(&offer.upstream_model, offer.kind);
+                let site = upstream.config.completions_site(&offer.upstream_model, offer.kind);
                 let nowhere = || Failure::Malformed(format!("{} completes no texts there", offer.provider));
-                let Place { uri, model, inference_provider } = place.ok_or_else(nowhere)?;
+                let Site { uri, model, inference_provider } = site.ok_or_else(nowhere)?;
                 Ok(Sending { uri, body: request.forward(model), inference_provider, form: Form::OpenAi })
             }
             Outgoing::Embeddings(request) => {
-                let place = upstream.config.embeddings_place(&offer.upstream_model);
+                let site = upstream.config.embeddings_site(&offer.upstream_model);
                 let nowhere = || Failure::Malformed(format!("{} makes no embeddings there", offer.provider));
-                let (Place { uri, model, inference_provider }, form) = place.ok_or_else(nowhere)?;
+                let (Site { uri, model, inference_provider }, form) = site.ok_or_else(nowhere)?;
                 Ok(Sending { uri, body: request.forward(form, model), inference_provider, form })
             }
         }

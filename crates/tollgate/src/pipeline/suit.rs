@@ -44,9 +44,9 @@ fn may_be(offer: &Offer, kind: ModelKind) -> bool {
 
 /// Whether texts are completed there as they are.
 fn completes(gateway: &Gateway, offer: &Offer) -> bool {
-    let place = provider(gateway, offer)
-        .and_then(|provider| provider.completions_place(&offer.upstream_model, offer.kind));
-    place.is_some() && offer.kind != Some(ModelKind::Embeddings)
+    let site = provider(gateway, offer)
+        .and_then(|provider| provider.completions_site(&offer.upstream_model, offer.kind));
+    site.is_some() && offer.kind != Some(ModelKind::Embeddings)
 }
 
 fn leave_makers_of_vectors(
@@ -55,7 +55,7 @@ fn leave_makers_of_vectors(
     route: &mut Route,
 ) -> Result<(), Refusal> {
     if !route.offers.iter().any(|offer| may_be(offer, ModelKind::Embeddings)) {
-        let message = format!("The model '{}' makes no embeddings: it makes texts.", request.model());
+        let message = format!("The model '{}' makes no embeddings: it makes texts.", request.target().model);
         return Err(Refusal::Route(ResolveError::NotServed(message)));
     }
     let mut why = Ok(());
@@ -73,9 +73,8 @@ fn leave_makers_of_vectors(
 }
 
 fn makes_vectors(gateway: &Gateway, request: &EmbeddingsRequest, offer: &Offer) -> Result<(), Refusal> {
-    let place =
-        provider(gateway, offer).and_then(|provider| provider.embeddings_place(&offer.upstream_model));
-    let (_, form) = place.ok_or_else(|| {
+    let site = provider(gateway, offer).and_then(|provider| provider.embeddings_site(&offer.upstream_model));
+    let (_, form) = site.ok_or_else(|| {
         let message =
             format!("The provider '{}' makes no embeddings with '{}'.", offer.provider, offer.model);
         Refusal::Route(ResolveError::NotServed(message))
@@ -89,7 +88,7 @@ fn provider<'a>(gateway: &'a Gateway, offer: &Offer) -> Option<&'a ProviderConfi
 
 /// Why none of the route's offers takes a chat.
 fn no_chat(what: &What, route: &Route) -> Refusal {
-    let model = what.model();
+    let model = &what.target().model;
     let completes = route.offers.iter().any(|offer| offer.kind == Some(ModelKind::Completions));
     let message = match what {
         What::Completions(_) if completes => format!(

@@ -100,7 +100,7 @@ mod tests {
     use super::{Fit, Overflow, fit};
 
     fn says(role: Role, text: &str) -> Item {
-        Item::Message { role, parts: vec![Part::Text(text.to_owned())] }
+        Item::message(role, vec![Part::Text(text.to_owned())])
     }
 
     fn call(id: &str) -> Item {

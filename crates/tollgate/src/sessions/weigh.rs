@@ -3,7 +3,7 @@
 use domain::Offer;
 use domain::usage::estimate_tokens;
 use wire::chat::{IMAGE_TOKENS_ESTIMATED, MESSAGE_TOKENS};
-use wire::pivot::{Item, Part, Request};
+use wire::pivot::{Item, Part, ParticipantName, Request};
 
 use crate::tokens::{CountSource, Tokenizers};
 
@@ -45,8 +45,9 @@ pub(crate) fn estimate_new(ask: &Request) -> u64 {
 
 /// The texts of an item, in their order.
 fn texts(item: &Item) -> impl Iterator<Item = &str> {
-    let (parts, call): (&[Part], [&str; 2]) = match item {
-        Item::Message { parts, .. } | Item::Output { parts, .. } => (parts, ["", ""]),
+    let (parts, words): (&[Part], [&str; 2]) = match item {
+        Item::Message { parts, name, .. } => (parts, [name.as_ref().map_or("", ParticipantName::as_str), ""]),
+        Item::Output { parts, .. } => (parts, ["", ""]),
         Item::Call { name, arguments, .. } => (&[], [name, arguments]),
         // What was thought earlier is not sent again.
         Item::Reasoning { .. } => (&[], ["", ""]),
@@ -55,7 +56,7 @@ fn texts(item: &Item) -> impl Iterator<Item = &str> {
         Part::Text(text) | Part::Refusal(text) | Part::Other(text) => Some(text.as_str()),
         Part::Image { .. } => None,
     });
-    said.chain(call)
+    said.chain(words)
 }
 
 fn text_bytes(item: &Item) -> u64 {

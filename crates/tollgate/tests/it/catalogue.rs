@@ -191,7 +191,8 @@ async fn another_servers_list_names_models_and_the_file_prices_them() {
             gateway.client.get("/v1/models/unpriced").await.status == 200
         })
         .await;
-    assert_eq!(gateway.client.get("/v1/models/unpriced").await.json()["pricing"], Value::Null);
+    let unpriced = gateway.client.get("/v1/models/unpriced").await.json();
+    assert_eq!((&unpriced["pricing"], &unpriced["mode"]), (&Value::Null, &Value::Null));
     assert_eq!(gateway.client.get("/v1/models/known").await.json()["pricing"]["output"], "2.00");
     let mut body = ask("Hello");
     body["model"] = "unpriced".into();
@@ -229,6 +230,38 @@ async fn the_list_has_openais_shape_plus_price_context_and_abilities() {
     assert_eq!(listed["pricing"], json!({"input": "0.10", "output": "0.50", "free": false}), "the dearest");
     assert_eq!(listed["offers"].as_array().map(Vec::len), Some(3));
     assert_eq!(find("Qwen/Qwen3-VL-30B-A3B-Instruct")["input_modalities"], json!(["text", "image"]));
+    assert!(gateway.finish().await);
+}
+
+#[tokio::test]
+async fn the_list_tells_base_models_and_makers_of_vectors_from_those_that_chat() {
+    let toml = "[models.base]\nprovider = \"huggingface\"\nkind = \"completions\"\n\
+        [models.vectors]\nprovider = \"huggingface\"\nkind = \"embeddings\"\n\
+        [models.chatty]\nprovider = \"huggingface\"\n\
+        [routes.bases]\noffers = [\"huggingface/base\", \"huggingface/openai/gpt-oss-20b\"]\n\
+        [routes.talk]\noffers = [\"huggingface/openai/gpt-oss-20b\"]\n";
+    let gateway = Gateway::start_with(Setup { toml: toml.to_owned(), ..Setup::default() }).await;
+    let list = gateway.client.get(MODELS).await.json();
+    let in_list = |id: &str| {
+        let card = list["data"].as_array().expect("a list").iter().find(|card| card["id"] == id);
+        card.unwrap_or_else(|| panic!("{id} is listed")).clone()
+    };
+    let expected = [
+        ("base", "completion", "text"),
+        ("vectors", "embedding", "embeddings"),
+        ("chatty", "chat", "text"),
+        (MODEL, "chat", "text"),
+        ("bases", "completion", "text"),
+        ("talk", "chat", "text"),
+    ];
+    for (id, mode, makes) in expected {
+        let card = in_list(id);
+        assert_eq!((&card["mode"], &card["output_modalities"]), (&json!(mode), &json!([makes])), "{id}");
+        assert_eq!(gateway.client.get(&format!("{MODELS}/{id}")).await.json(), card, "{id}");
+    }
+    let document = gateway.client.get("/openapi.json").await.json();
+    let described = document["components"]["schemas"]["ModelMode"].to_string();
+    assert!(expected.iter().all(|(_, mode, _)| described.contains(&format!("\"{mode}\""))), "{described}");
     assert!(gateway.finish().await);
 }
 

@@ -296,7 +296,7 @@ async fn a_base_model_does_nothing_else() {
     assert_eq!((told.status.as_u16(), told.code().as_str()), (400, "model_not_supported"), "{told:?}");
     assert!(asked(&gateway).is_empty());
     let card = gateway.client.get("/v1/models/openai-community/gpt2").await.json();
-    assert_eq!(card["output_modalities"], json!(["text"]));
+    assert_eq!((&card["mode"], &card["output_modalities"]), (&json!("completion"), &json!(["text"])));
     gateway.settled().await;
     assert!(gateway.finish().await);
 }

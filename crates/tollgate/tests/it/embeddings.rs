@@ -226,7 +226,7 @@ async fn a_session_is_told_on_the_receipt_and_a_model_in_the_list() {
     assert_eq!(last_body(&gateway), json!({"inputs": ["Hello"]}));
     assert_eq!(gateway.receipt(&reply.call_id()).await["session"], "books");
     let card = gateway.client.get("/v1/models/BAAI/bge-m3").await.json();
-    assert_eq!(card["output_modalities"], json!(["embeddings"]));
+    assert_eq!((&card["mode"], &card["output_modalities"]), (&json!("embedding"), &json!(["embeddings"])));
     assert_eq!(card["pricing"], json!({"input": "0.10", "output": "0.00", "free": false}));
     let receipt = gateway.admin.get(&format!("/admin/receipts/{}", reply.call_id())).await.json();
     assert_eq!(receipt["dialect"], "embeddings");

@@ -66,6 +66,7 @@ mod secrets;
 mod sessions;
 mod sessions_crash;
 mod sessions_locked;
+mod sessions_named;
 mod sessions_refused;
 mod sessions_room;
 mod shutdown;

@@ -1,11 +1,10 @@
-//! Conversations that the gateway keeps: chains and branches of responses, and sessions that a client names in any
-//! dialect. The upstream hears exactly the history, and nothing is kept that was not to be.
+//! Conversations that the gateway keeps: chains and branches of responses, and what is the same of them in every dialect.
+//! The upstream hears exactly the history, and nothing is kept that was not to be.
 
-use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::client::{Client, Stream};
-use crate::dialects::{DIALECTS, Dialect, Seen, heard, stored};
+use crate::dialects::{Dialect, Seen, heard, stored};
 use crate::harness::Gateway;
 use crate::raw::{ANSWER, RAW_MODEL, Raw, reply};
 use crate::secrets::assert_database_free_of;
@@ -109,70 +108,6 @@ async fn what_is_not_to_be_stored_leaves_nothing_on_the_disk() {
     // The same, stored, is there, and gone when it is deleted and the store has been tidied.
     let kept = respond(&gateway.client, &says("to be kept", "kept"), None).await;
     assert_eq!(stored(&gateway.client, &kept.response()).await.status, 200);
-    assert!(gateway.finish().await);
-}
-
-/// Where a client names its session.
-#[derive(Clone, Copy, Debug)]
-enum Named {
-    Body,
-    Query,
-    Header,
-}
-
-async fn in_session(
-    client: &Client,
-    dialect: Dialect,
-    named: Named,
-    session: &str,
-    text: &str,
-    streamed: bool,
-) -> Seen {
-    let mut body = dialect.ask(text);
-    body["stream"] = json!(streamed);
-    let mut path = dialect.path().to_owned();
-    let mut headers = vec![("content-type", "application/json")];
-    match named {
-        Named::Body => body["session_id"] = json!(session),
-        Named::Query => path.push_str(&format!("?session_id={session}")),
-        Named::Header => headers.push(("x-tollgate-session-id", session)),
-    }
-    dialect.see(client.send_with(Method::POST, &path, &headers, body.to_string()).await).await
-}
-
-#[tokio::test]
-async fn a_named_session_goes_on_in_every_dialect_wherever_it_is_named() {
-    let gateway = Gateway::start().await;
-    let mut told = Vec::new();
-    let mut last = None;
-    for streamed in [false, true] {
-        for named in [Named::Body, Named::Query, Named::Header] {
-            for dialect in DIALECTS {
-                let name = format!("{dialect:?} {named:?} {streamed}");
-                let question = says(&name, &format!("Answer to {name}"));
-                let seen = in_session(&gateway.client, dialect, named, "mine", &question, streamed).await;
-                assert_eq!((seen.status, seen.complete), (200, true), "{name}: {}", seen.raw);
-                assert_eq!(seen.text, format!("Answer to {name}"), "{}", seen.raw);
-                told.push(format!("user: {question}"));
-                assert_eq!(gateway.heard(), told, "{name}");
-                told.push(format!("assistant: {}", seen.text));
-                // What any dialect has said is a stored response of this conversation.
-                let kept = stored(&gateway.client, &seen.response()).await.json();
-                assert_eq!(kept["status"], "completed", "{name}");
-                assert_eq!(kept["output"][0]["content"][0]["text"], seen.text, "{name}");
-                last = Some(kept["conversation"]["id"].as_str().expect("a conversation").to_owned());
-            }
-        }
-    }
-    // Read back whole, as items, page by page.
-    let conversation = last.expect("a conversation");
-    assert_eq!(items(&gateway.client, &conversation).await, told);
-    let shown = gateway.client.get(&format!("/v1/conversations/{conversation}")).await.json();
-    assert_eq!(shown["session_id"], "mine");
-    // Another name is another conversation.
-    let other = in_session(&gateway.client, Dialect::Messages, Named::Header, "yours", "Hello", false).await;
-    assert_eq!((other.status, gateway.heard()), (200, vec!["user: Hello".to_owned()]));
-    gateway.books().check().await;
     assert!(gateway.finish().await);
 }
 

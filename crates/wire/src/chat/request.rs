@@ -12,6 +12,7 @@ use crate::forward::{Forward, Kept, Original, Role};
 use crate::json::{self, Field, Unreadable};
 use crate::request_error::RequestError;
 use crate::session;
+use crate::target::Target;
 
 /// Arrays and objects that may nest in a body, itself included. Real requests, tool schemas included, stay below 20.
 const DEPTH_MAX: usize = 64;
@@ -23,9 +24,7 @@ const FIELDS_MAX: usize = 1_000;
 #[derive(Clone, Debug)]
 pub struct ChatRequest {
     original: Original,
-    model: String,
-    provider: Option<String>,
-    session_id: Option<String>,
+    target: Target,
     stream: bool,
     usage_asked: bool,
     output_tokens: Option<u64>,
@@ -58,22 +57,10 @@ impl ChatRequest {
         self.original.body()
     }
 
-    /// The model that was asked for; never empty.
+    /// Where it is to go.
     #[must_use]
-    pub fn model(&self) -> &str {
-        &self.model
-    }
-
-    /// The provider that was asked for, by its name at the gateway.
-    #[must_use]
-    pub fn provider(&self) -> Option<&str> {
-        self.provider.as_deref()
-    }
-
-    /// The conversation that is to be gone on in, by the client's own name.
-    #[must_use]
-    pub fn session_id(&self) -> Option<&str> {
-        self.session_id.as_deref()
+    pub fn target(&self) -> &Target {
+        &self.target
     }
 
     /// Whether the answer is to be streamed.
@@ -171,9 +158,7 @@ impl Draft {
         }
         Ok(ChatRequest {
             original: Original::new(body, self.kept),
-            model,
-            provider: self.provider,
-            session_id: self.session_id,
+            target: Target { model, provider: self.provider, session_id: self.session_id },
             stream: self.stream,
             usage_asked: self.stream && self.usage_asked,
             output_tokens: self.output_tokens,

@@ -5,14 +5,14 @@ use bytes::Bytes;
 use super::text::TextRequest;
 use crate::json;
 use crate::object::Object;
-use crate::passing::{self, Place, passing};
+use crate::passing::{self, Door, passing};
 use crate::pivot::{Item, Part, Request, Role, Settings};
 use crate::request_error::RequestError;
 
 /// The output limit where the client gives none, in tokens, as at OpenAI.
 pub(super) const OUTPUT_TOKENS_DEFAULT: u64 = 16;
 
-pub(super) const HERE: Place = Place {
+pub(super) const HERE: Door = Door {
     route: "/v1/completions",
     instead: &[("input", "prompt"), ("max_completion_tokens", "max_tokens")],
 };
@@ -61,11 +61,10 @@ impl CompletionsRequest {
 fn as_chat(text: &TextRequest, body: &Object<'_>) -> Result<Request, RequestError> {
     refuse_unsupported(body)?;
     Ok(Request {
-        model: text.model().to_owned(),
-        provider: text.provider().map(str::to_owned),
+        target: text.target().clone(),
         stream: text.stream(),
         instructions: None,
-        input: vec![Item::Message { role: Role::User, parts: vec![Part::Text(prompt(body)?)] }],
+        input: vec![Item::message(Role::User, vec![Part::Text(prompt(body)?)])],
         settings: Settings {
             output_tokens: text.bound().output_tokens,
             stop: passing::stop(body, "stop")?,

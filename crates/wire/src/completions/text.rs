@@ -11,6 +11,7 @@ use crate::json::Field;
 use crate::object::Object;
 use crate::passing;
 use crate::request_error::RequestError;
+use crate::target::Target;
 use crate::texts::{Counted, Empty, count};
 
 /// What a server puts around one prompt, in tokens: markers of its begin and end, and those around a suffix.
@@ -20,9 +21,7 @@ const PROMPT_TOKENS: u64 = 16;
 #[derive(Clone, Debug)]
 pub struct TextRequest {
     original: Original,
-    model: String,
-    provider: Option<String>,
-    session_id: Option<String>,
+    target: Target,
     stream: bool,
     usage_asked: bool,
     output_tokens: u64,
@@ -53,9 +52,7 @@ impl TextRequest {
         let kept = object.fields().iter().filter_map(|field| Kept::of(text, field)).collect();
         Ok(TextRequest {
             original: Original::new(body.clone(), kept),
-            model: passing::model(object)?,
-            provider: passing::provider(object)?,
-            session_id: passing::session_id(object)?,
+            target: Target::read(object)?,
             stream,
             usage_asked: stream && usage_asked,
             output_tokens: output_limit(object, echo)?,
@@ -66,22 +63,10 @@ impl TextRequest {
         })
     }
 
-    /// The model that was asked for; never empty.
+    /// Where it is to go.
     #[must_use]
-    pub fn model(&self) -> &str {
-        &self.model
-    }
-
-    /// The provider that was asked for, by its name at the gateway.
-    #[must_use]
-    pub fn provider(&self) -> Option<&str> {
-        self.provider.as_deref()
-    }
-
-    /// The conversation that is to be gone on in, by the client's own name.
-    #[must_use]
-    pub fn session_id(&self) -> Option<&str> {
-        self.session_id.as_deref()
+    pub fn target(&self) -> &Target {
+        &self.target
     }
 
     /// Whether the answer is to be streamed.

@@ -120,9 +120,9 @@ fn of_task(text: &str, request: &EmbeddingsRequest) -> Result<EmbeddingsReply, R
     // Of a single text, some models give the bare vector.
     let alone = request.texts() == 1 && is_vector(text);
     let vectors = if alone { checked(text)? } else { one_each(text, request)? };
-    let mut open = Vec::with_capacity(text.len() + vectors.len() * 64 + request.model().len());
+    let mut open = Vec::with_capacity(text.len() + vectors.len() * 64 + request.target().model.len());
     open.extend_from_slice(b"{\"object\":\"list\",\"model\":");
-    json::write_string(&mut open, request.model());
+    json::write_string(&mut open, &request.target().model);
     open.extend_from_slice(b",\"data\":[");
     for (at, vector) in vectors.iter().enumerate() {
         if !is_vector(vector) {

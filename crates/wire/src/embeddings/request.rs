@@ -9,8 +9,8 @@ use crate::chat::parameters;
 use crate::forward::Kept;
 use crate::json::{self, Field};
 use crate::object::Object;
-use crate::passing;
 use crate::request_error::RequestError;
+use crate::target::Target;
 use crate::texts::{Counted, Empty, count};
 
 /// Numbers of one vector. Real ones have a few thousand.
@@ -28,9 +28,7 @@ const READ: [&str; 8] =
 #[derive(Clone, Debug)]
 pub struct EmbeddingsRequest {
     body: Bytes,
-    model: String,
-    provider: Option<String>,
-    session_id: Option<String>,
+    target: Target,
     /// The fields to send, in order.
     kept: Vec<Kept<Role>>,
     input: Counted,
@@ -71,9 +69,7 @@ impl EmbeddingsRequest {
         let text = str::from_utf8(&read).unwrap_or_default();
         Ok(EmbeddingsRequest {
             body,
-            model: passing::model(&object)?,
-            provider: passing::provider(&object)?,
-            session_id: passing::session_id(&object)?,
+            target: Target::read(&object)?,
             kept: object.fields().iter().filter_map(|field| kept(text, field)).collect(),
             input_tokens: bound(&input, object.fields()),
             base64: wants_base64(&object)?,
@@ -82,22 +78,10 @@ impl EmbeddingsRequest {
         })
     }
 
-    /// The model that was asked for; never empty.
+    /// Where it is to go.
     #[must_use]
-    pub fn model(&self) -> &str {
-        &self.model
-    }
-
-    /// The provider that was asked for, by its name at the gateway.
-    #[must_use]
-    pub fn provider(&self) -> Option<&str> {
-        self.provider.as_deref()
-    }
-
-    /// The client's name for what the call belongs to.
-    #[must_use]
-    pub fn session_id(&self) -> Option<&str> {
-        self.session_id.as_deref()
+    pub fn target(&self) -> &Target {
+        &self.target
     }
 
     /// How many texts there are; from 1 to 2,048.

@@ -75,7 +75,7 @@ impl Reading {
         let path = message.path_of("content");
         let raw = message.raw("content").ok_or_else(|| RequestError::missing(&path))?;
         if let Some(text) = json::string(raw) {
-            self.items.push(Item::Message { role, parts: vec![Part::Text(text.into_owned())] });
+            self.items.push(Item::message(role, vec![Part::Text(text.into_owned())]));
             return Ok(());
         }
         let mut parts = Vec::new();
@@ -107,7 +107,7 @@ impl Reading {
     /// What was said so far becomes a message.
     fn say(&mut self, role: Role, parts: &mut Vec<Part>) {
         if !parts.is_empty() {
-            self.items.push(Item::Message { role, parts: std::mem::take(parts) });
+            self.items.push(Item::message(role, std::mem::take(parts)));
         }
     }
 }

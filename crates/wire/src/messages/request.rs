@@ -2,14 +2,15 @@
 
 use super::{conversation, settings, tools};
 use crate::object::Object;
-use crate::passing::{self, Place, passing};
+use crate::passing::{self, Door, passing};
 use crate::pivot::{Request, Settings};
 use crate::request_error::RequestError;
+use crate::target::Target;
 
 /// Characters of `metadata.user_id`. Coding agents put about 200 into it.
 const USER_ID_CHARS_MAX: usize = 512;
 
-const HERE: Place = Place {
+const HERE: Door = Door {
     route: "/v1/messages",
     instead: &[
         ("instructions", "system"),
@@ -63,8 +64,6 @@ const LEFT_OUT: [&str; 8] = [
 pub struct MessagesRequest {
     /// What is asked for.
     pub ask: Request,
-    /// The session that it goes on with.
-    pub session_id: Option<String>,
     /// Who the client says the answer is for: `metadata.user_id`. It is not sent on.
     pub user_id: Option<String>,
 }
@@ -93,14 +92,13 @@ impl MessagesRequest {
             None => None,
         };
         let ask = Request {
-            model: passing::model(&body)?,
-            provider: passing::provider(&body)?,
+            target: Target::read(&body)?,
             stream: body.boolean("stream")?.unwrap_or(false),
             instructions: conversation::instructions(&body)?,
             input: conversation::items(&body)?,
             settings: settings_of(&body)?,
         };
-        Ok(MessagesRequest { ask, session_id: passing::session_id(&body)?, user_id })
+        Ok(MessagesRequest { ask, user_id })
     }
 }
 

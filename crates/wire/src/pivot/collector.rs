@@ -109,7 +109,7 @@ impl Collector {
 }
 
 fn said(part: Part) -> Item {
-    Item::Message { role: Role::Assistant, parts: vec![part] }
+    Item::message(Role::Assistant, vec![part])
 }
 
 fn same_kind(one: &Item, other: &Item) -> bool {

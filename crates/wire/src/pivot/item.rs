@@ -1,5 +1,7 @@
 //! The pieces of a conversation.
 
+use crate::json;
+
 /// One piece of a conversation, in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
@@ -9,6 +11,8 @@ pub enum Item {
         role: Role,
         /// What, in order.
         parts: Vec<Part>,
+        /// What they are called, where several have the same role. Chat alone has names.
+        name: Option<ParticipantName>,
     },
     /// What the model thought before it went on.
     Reasoning {
@@ -37,6 +41,28 @@ pub enum Item {
         /// Whether the client says that the tool failed.
         failed: bool,
     },
+}
+
+/// What a participant of a conversation is called, in 1 to 256 bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParticipantName(String);
+
+/// The longest name of a participant, in bytes: the 64 characters that OpenAI takes, at four bytes each.
+const PARTICIPANT_NAME_BYTES_MAX: usize = 256;
+
+impl ParticipantName {
+    /// The name in a field of JSON, as a client or the store has it. What is empty, longer or no text is none.
+    #[must_use]
+    pub(crate) fn read(raw: &str) -> Option<ParticipantName> {
+        let name = json::string(raw)?;
+        (1..=PARTICIPANT_NAME_BYTES_MAX).contains(&name.len()).then(|| ParticipantName(name.into_owned()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// Who says a message.
@@ -80,6 +106,12 @@ pub enum ToolKind {
 }
 
 impl Item {
+    /// What somebody without a name says.
+    #[must_use]
+    pub fn message(role: Role, parts: Vec<Part>) -> Item {
+        Item::Message { role, parts, name: None }
+    }
+
     /// The text of a message, a thought, the arguments of a call: what a stream adds to piece by piece.
     #[must_use]
     pub fn text(&self) -> &str {

@@ -1,7 +1,7 @@
 //! Items become chat messages, written in one pass.
 //!
 //! Chat has one message where a conversation has several items: what the model says and calls in a row is one
-//! message, with its texts joined by a line end and told before its calls. Refusals are told as text, because few
+//! message, with its texts joined by a line end and told before its calls. Who has another name begins another. Refusals are told as text, because few
 //! upstreams read the field of chat. A model's message that says nothing is left out.
 
 use std::borrow::Cow;
@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::de::IgnoredAny;
 
-use super::item::{Item, Part, Role, ToolKind};
+use super::item::{Item, Part, ParticipantName, Role, ToolKind};
 use crate::json;
 
 /// The output of a call that has none: upstreams refuse a conversation that goes on without one.
@@ -60,9 +60,10 @@ impl<'i, 'o> Messages<'i, 'o> {
                     at = self.turn(at, answered)
                 }
                 Item::Output { .. } => at = self.tool_outputs(at, &[], answered),
-                Item::Message { role, parts } => {
+                Item::Message { role, parts, name } => {
                     self.open(if *role == Role::User { "user" } else { "system" });
                     self.content(parts.iter());
+                    self.participant(name.as_ref());
                     self.out.push(b'}');
                     at += 1;
                 }
@@ -73,8 +74,14 @@ impl<'i, 'o> Messages<'i, 'o> {
 
     /// What the model says and calls in a row from `start` on, and the outputs. Returns the place behind.
     fn turn(&mut self, start: usize, answered: &HashSet<String>) -> usize {
-        let is_model =
-            |item: &&&Item| matches!(item, Item::Message { role: Role::Assistant, .. } | Item::Call { .. });
+        let speaker = match self.items[start] {
+            Item::Message { name, .. } => name.as_ref(),
+            _ => None,
+        };
+        let is_model = |item: &&&Item| match item {
+            Item::Message { role: Role::Assistant, name, .. } => name.as_ref() == speaker,
+            item => matches!(item, Item::Call { .. }),
+        };
         let run: Vec<&'i Item> = self.items[start..].iter().take_while(is_model).copied().collect();
         let end = start + run.len();
         let parts = run.iter().filter_map(|item| match item {
@@ -92,6 +99,7 @@ impl<'i, 'o> Messages<'i, 'o> {
         } else {
             self.content(parts.into_iter());
         }
+        self.participant(speaker);
         for (at, call) in calls.iter().enumerate() {
             self.out.extend_from_slice(if at == 0 { b",\"tool_calls\":[" } else { b"," });
             self.call(call);
@@ -200,6 +208,13 @@ impl<'i, 'o> Messages<'i, 'o> {
         self.out.extend_from_slice(b"{\"role\":\"");
         self.out.extend_from_slice(role.as_bytes());
         self.out.extend_from_slice(b"\",\"content\":");
+    }
+
+    fn participant(&mut self, name: Option<&ParticipantName>) {
+        if let Some(name) = name {
+            self.out.extend_from_slice(b",\"name\":");
+            json::write_string(self.out, name.as_str());
+        }
     }
 
     /// Text alone as a string, which every upstream takes; else the parts.

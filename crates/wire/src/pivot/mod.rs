@@ -20,7 +20,7 @@ mod writer;
 
 pub use collector::{Collector, Progress};
 pub use event::{Event, Finish};
-pub use item::{Item, Part, Role, ToolKind};
+pub use item::{Item, Part, ParticipantName, Role, ToolKind};
 pub use of_chat::OwnMessages;
 pub use reader::Reader;
 pub use request::{Callable, Choice, Format, Request, Settings, Tool};

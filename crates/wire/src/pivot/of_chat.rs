@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 
-use super::item::{Item, Part, Role, ToolKind};
+use super::item::{Item, Part, ParticipantName, Role, ToolKind};
 use super::messages::Messages;
 use crate::chat::MESSAGES_MAX;
 use crate::json::{self, Field};
@@ -37,8 +37,7 @@ impl<'a> OwnMessages<'a> {
         Some(OwnMessages { body, array, messages })
     }
 
-    /// Their items, without the leading system messages, which are the client's instructions. The name of a participant
-    /// has no place in an item.
+    /// Their items, without the leading system messages, which are the client's instructions.
     #[must_use]
     pub fn items(&self) -> Vec<Item> {
         let mut reading = Reading::default();
@@ -114,6 +113,10 @@ impl<'a> Message<'a> {
         value(&self.fields, name).map(json::text).filter(|text| !text.is_empty())
     }
 
+    fn participant(&self) -> Option<ParticipantName> {
+        value(&self.fields, "name").and_then(ParticipantName::read)
+    }
+
     fn parts(&self) -> Vec<Part> {
         let content = value(&self.fields, "content").unwrap_or("null");
         let mut parts: Vec<Part> = match json::elements(content, ELEMENTS_MAX) {
@@ -147,16 +150,17 @@ impl Reading {
             "developer" => Role::Developer,
             _ => Role::User,
         };
-        self.items.push(Item::Message { role, parts: message.parts() });
+        self.items.push(Item::Message { role, parts: message.parts(), name: message.participant() });
     }
 
     fn assistant(&mut self, message: &Message<'_>) {
         if let Some(text) = REASONING.iter().find_map(|name| message.text(name)) {
             self.items.push(Item::Reasoning { text: text.into_owned() });
         }
-        let parts = message.parts();
-        if !parts.is_empty() {
-            self.items.push(Item::Message { role: Role::Assistant, parts });
+        let (parts, name) = (message.parts(), message.participant());
+        // A name alone says who calls the tools that follow.
+        if !parts.is_empty() || name.is_some() {
+            self.items.push(Item::Message { role: Role::Assistant, parts, name });
         }
         let calls =
             value(&message.fields, "tool_calls").and_then(|raw| json::elements(raw, ELEMENTS_MAX).ok());

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use super::item::{Item, ToolKind};
+use crate::target::Target;
 
 /// A request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
-    /// The model that is asked for; never empty.
-    pub model: String,
-    /// The gateway's provider that is asked for.
-    pub provider: Option<String>,
+    /// Where it is to go.
+    pub target: Target,
     /// Whether the answer is to be streamed.
     pub stream: bool,
     /// What the model is told before the conversation, for this call alone: it is not part of the history.

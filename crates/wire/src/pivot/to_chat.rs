@@ -22,8 +22,8 @@ const FREE_TEXT: &str = r#"{"type":"object","properties":{"input":{"type":"strin
 #[must_use]
 pub fn to_chat(request: &Request, history: &[Item]) -> Bytes {
     let mut out = b"{\"model\":".to_vec();
-    json::write_string(&mut out, &request.model);
-    if let Some(provider) = &request.provider {
+    json::write_string(&mut out, &request.target.model);
+    if let Some(provider) = &request.target.provider {
         string(&mut out, "provider", provider);
     }
     if request.stream {

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use super::content::{self, From};
 use super::extras::Namespaced;
 use super::hosted::{Dropped, HostedTools, is_hosted_item};
+use super::item::PARTICIPANT;
 use super::parameters::{at, text, text_required, unknown, word_required};
 use crate::object::{self, Object};
-use crate::pivot::{Item, Part, Role, ToolKind};
+use crate::pivot::{Item, Part, ParticipantName, Role, ToolKind};
 use crate::request_error::RequestError;
 
 /// Items of one request, as many as a chat request may have messages.
@@ -31,7 +32,7 @@ pub(super) fn read_input(
     let Some(raw) = body.raw("input") else { return Ok(input) };
     if raw.starts_with('"') {
         let parts = content::read(raw, "input", From::Client)?;
-        input.items.push(Item::Message { role: Role::User, parts });
+        input.items.push(Item::message(Role::User, parts));
         return Ok(input);
     }
     for (index, raw) in object::elements(raw, "input", ITEMS_MAX)?.into_iter().enumerate() {
@@ -111,7 +112,12 @@ fn message(object: &Object<'_>, from: From) -> Result<Item, RequestError> {
         let expected = "'user', 'assistant', 'system' or 'developer'";
         RequestError::wrong_value(&object.path_of("role"), expected)
     })?;
-    Ok(Item::Message { role, parts: parts(object, "content", from)? })
+    let name = match from {
+        // This dialect has no names.
+        From::Client => None,
+        From::Store => object.raw(PARTICIPANT).and_then(ParticipantName::read),
+    };
+    Ok(Item::Message { role, parts: parts(object, "content", from)?, name })
 }
 
 fn call(object: &Object<'_>, from: From, kind: ToolKind) -> Result<Item, RequestError> {

@@ -1,4 +1,4 @@
-//! The JSON of items, as clients see it and as it is stored.
+//! The JSON of items, as it is stored and as clients see it.
 
 use std::borrow::Cow;
 
@@ -6,9 +6,13 @@ use super::content;
 use super::extras::Namespaced;
 use super::object_writer::ObjectWriter;
 use super::status::ItemStatus;
+use crate::object::Object;
 use crate::pivot::{Item, Part, ToolKind};
 
-/// An item of the input, as `/input_items` shows it and as it is stored.
+/// The key of a participant's name in a stored message.
+pub(super) const PARTICIPANT: &str = "name";
+
+/// An item of the input, as it is stored. [`shown_item`] is what `/input_items` shows of it.
 #[must_use]
 pub fn input_item(item: &Item, id: &str) -> String {
     output_item(item, id, ItemStatus::Completed)
@@ -18,6 +22,18 @@ pub fn input_item(item: &Item, id: &str) -> String {
 #[must_use]
 pub fn output_item(item: &Item, id: &str, status: ItemStatus) -> String {
     Dress::default().item(item, id, status, None)
+}
+
+/// A stored item as clients see it: without the name of a participant, which items have no place for.
+#[must_use]
+pub fn shown_item(stored: &str) -> Cow<'_, str> {
+    let Ok(item) = Object::read(stored, String::new()) else { return stored.into() };
+    // Calls have a name as well, which is the tool's. Messages alone have a role.
+    if item.raw("role").is_none() || item.raw(PARTICIPANT).is_none() {
+        return stored.into();
+    }
+    let fields = item.fields().iter().filter(|field| field.key != PARTICIPANT);
+    fields.fold(ObjectWriter::default(), |shown, field| shown.raw(&field.key, field.value)).close().into()
 }
 
 /// The id of the item at `index` of a call's items: what it is, the call, its place.
@@ -47,10 +63,15 @@ impl Dress {
     /// The JSON of an item. `sealed` is the `encrypted_content` of reasoning.
     pub(super) fn item(&self, item: &Item, id: &str, status: ItemStatus, sealed: Option<&str>) -> String {
         match item {
-            Item::Message { role, parts } => begun("message", id, status)
-                .text("role", content::role_word(*role))
-                .raw("content", &content::message(*role, parts))
-                .close(),
+            Item::Message { role, parts, name } => {
+                let message = begun("message", id, status)
+                    .text("role", content::role_word(*role))
+                    .raw("content", &content::message(*role, parts));
+                match name {
+                    Some(name) => message.text(PARTICIPANT, name.as_str()).close(),
+                    None => message.close(),
+                }
+            }
             Item::Reasoning { text } => self.reasoning(text, begun("reasoning", id, status), sealed),
             Item::Call { call_id, name, arguments, kind: ToolKind::Custom } => {
                 begun("custom_tool_call", id, status)

@@ -9,11 +9,12 @@ use super::text::Text;
 use super::tools::Tools;
 use crate::chat::parameters::refuse_ambiguous;
 use crate::object::Object;
-use crate::passing::{self, Place, passing};
+use crate::passing::{self, Door, passing};
 use crate::pivot::{self, Choice, Settings};
 use crate::request_error::RequestError;
+use crate::target::Target;
 
-const HERE: Place = Place {
+const HERE: Door = Door {
     route: "/v1/responses",
     instead: &[
         ("function_call", "tool_choice"),
@@ -77,8 +78,6 @@ pub struct ResponsesRequest {
     pub previous: Option<String>,
     /// The id of the conversation to go on with, as the client wrote it. Never together with `previous`.
     pub conversation: Option<String>,
-    /// The session that it goes on with.
-    pub session_id: Option<String>,
     /// The ids of stored items that the input refers to, in order, each with the place in `ask.input` in front of which
     /// it stands.
     pub references: Vec<(usize, String)>,
@@ -105,8 +104,7 @@ impl ResponsesRequest {
         let mut extras = extras(&body)?;
         let input = read_input(&body, hosted, &mut dropped)?;
         let ask = pivot::Request {
-            model: passing::model(&body)?,
-            provider: passing::provider(&body)?,
+            target: Target::read(&body)?,
             stream: body.boolean("stream")?.unwrap_or(false),
             instructions: text(&body, "instructions")?,
             input: input.items,
@@ -117,7 +115,6 @@ impl ResponsesRequest {
             extras,
             previous: word(&body, "previous_response_id")?,
             conversation: parameters::conversation(&body)?,
-            session_id: passing::session_id(&body)?,
             references: input.references,
             sealed: input.sealed,
             include_sealed: parameters::include(&body)?,
@@ -137,8 +134,9 @@ impl ResponsesRequest {
             let message = "'background' needs 'store': a response that is not stored could not be fetched";
             return Err(RequestError::new("invalid_value", "background", message));
         }
-        let goes_on = self.previous.is_some() || self.conversation.is_some() || self.session_id.is_some();
-        if self.ask.input.is_empty() && self.references.is_empty() && !goes_on {
+        let goes_on = [&self.previous, &self.conversation, &self.ask.target.session_id];
+        if self.ask.input.is_empty() && self.references.is_empty() && goes_on.into_iter().all(Option::is_none)
+        {
             return Err(RequestError::missing("input"));
         }
         Ok(())

@@ -125,7 +125,7 @@ impl ResponsesWriter {
 }
 
 fn said_nothing(role: Role) -> Item {
-    Item::Message { role, parts: Vec::new() }
+    Item::message(role, Vec::new())
 }
 
 /// Events of texts must have the key; there are no log probabilities.

@@ -30,10 +30,13 @@ fn a_prompt_is_the_message_of_a_user() {
         "stream": true, "stream_options": {"include_usage": true},
     }))
     .unwrap();
-    assert_eq!((read.text.session_id(), read.text.usage_asked()), (Some("s"), true));
+    assert_eq!((read.text.target().session_id.as_deref(), read.text.usage_asked()), (Some("s"), true));
     let ask = read.chat.unwrap();
-    assert_eq!((ask.model.as_str(), ask.provider.as_deref(), ask.stream), ("m", Some("acme"), true));
-    assert_eq!(ask.input, [Item::Message { role: Role::User, parts: vec![Part::Text("Once".to_owned())] }]);
+    assert_eq!(
+        (ask.target.model.as_str(), ask.target.provider.as_deref(), ask.stream),
+        ("m", Some("acme"), true)
+    );
+    assert_eq!(ask.input, [Item::message(Role::User, vec![Part::Text("Once".to_owned())])]);
     assert_eq!((ask.settings.output_tokens, ask.settings.stop), (Some(5), vec!["\n".to_owned()]));
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     assert_eq!(ask.settings.passing, [pair("temperature", "0"), pair("seed", "7"), pair("user", "\"u\"")]);

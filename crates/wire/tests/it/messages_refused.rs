@@ -264,7 +264,7 @@ proptest! {
             json!({"model": "m", "max_tokens": 1, "messages": [{"role": "assistant", "content": [messages]}]}),
         ] {
             if let Ok(read) = MessagesRequest::parse(body.to_string().as_bytes()) {
-                prop_assert_eq!(read.ask.model, "m");
+                prop_assert_eq!(read.ask.target.model, "m");
             }
         }
     }

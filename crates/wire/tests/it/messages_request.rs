@@ -21,16 +21,16 @@ pub(crate) fn items(role: &str, blocks: Value) -> Result<Vec<Item>, RequestError
 }
 
 fn message(role: Role, texts: &[&str]) -> Item {
-    Item::Message { role, parts: texts.iter().map(|text| Part::Text((*text).to_owned())).collect() }
+    Item::message(role, texts.iter().map(|text| Part::Text((*text).to_owned())).collect())
 }
 
 #[test]
 fn the_request_of_a_coding_agent() {
     let read = MessagesRequest::parse(include_bytes!("../fixtures/messages/coding-agent.json")).unwrap();
     assert!(read.user_id.unwrap().contains("00000000-0000-7000-8000-000000000001"));
-    assert_eq!(read.session_id, None);
+    assert_eq!(read.ask.target.session_id, None);
     let ask = read.ask;
-    assert_eq!((ask.model.as_str(), ask.stream), ("meta-llama/Llama-3.1-8B-Instruct", true));
+    assert_eq!((ask.target.model.as_str(), ask.stream), ("meta-llama/Llama-3.1-8B-Instruct", true));
     // The attribution tells a model nothing.
     assert_eq!(ask.instructions.unwrap(), "You are an agent.\n\n\nWork with the user.");
     assert_eq!(
@@ -100,11 +100,7 @@ fn blocks_become_items_and_parts() {
             vec![text("T\ns"), text("c")],
         ),
     ] {
-        assert_eq!(
-            items("user", json!([block])).unwrap(),
-            [Item::Message { role: Role::User, parts }],
-            "{block}"
-        );
+        assert_eq!(items("user", json!([block])).unwrap(), [Item::message(Role::User, parts)], "{block}");
     }
 }
 
@@ -184,7 +180,10 @@ fn settings_are_told_in_the_words_of_chat() {
         "mcp_servers": [], "container": null,
     }))
     .unwrap();
-    assert_eq!((read.session_id.as_deref(), read.ask.provider.as_deref()), (Some("s-1"), Some("acme")));
+    assert_eq!(
+        (read.ask.target.session_id.as_deref(), read.ask.target.provider.as_deref()),
+        (Some("s-1"), Some("acme"))
+    );
     let settings = read.ask.settings;
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     assert_eq!(settings.passing, [pair("temperature", "0.5"), pair("top_k", "40"), pair("seed", "7")]);

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use wire::Target;
 use wire::chat::ChatRequest;
 use wire::pivot::{Choice, Format, Item, Part, Request, Role, Settings, Tool, ToolKind, to_chat};
 
@@ -34,8 +35,7 @@ fn everything_that_is_asked_for_is_in_the_body() {
         passing: vec![("temperature".to_owned(), "0.10".to_owned()), ("user".to_owned(), "\"u\"".to_owned())],
     };
     let request = Request {
-        model: "m\"".to_owned(),
-        provider: Some("p".to_owned()),
+        target: Target { provider: Some("p".to_owned()), session_id: Some("s".to_owned()), ..target("m\"") },
         stream: true,
         instructions: Some("Be short.".to_owned()),
         input: vec![user("Hi")],
@@ -43,7 +43,7 @@ fn everything_that_is_asked_for_is_in_the_body() {
     };
     let body = to_chat(&request, &[user("Earlier")]);
     let checked = ChatRequest::parse(body.clone()).unwrap();
-    assert_eq!((checked.model(), checked.provider(), checked.stream()), ("m\"", Some("p"), true));
+    assert_eq!((checked.target(), checked.stream()), (&Target { session_id: None, ..request.target }, true));
     assert!(body.windows(18).any(|found| found == b"\"temperature\":0.10"), "numbers keep their digits");
     let function = |value: Value| json!({"type": "function", "function": value});
     let input = json!({"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"], "additionalProperties": false});
@@ -70,7 +70,7 @@ fn everything_that_is_asked_for_is_in_the_body() {
 
 #[test]
 fn what_is_not_asked_for_is_not_in_the_body() {
-    let mut request = Request { model: "m".to_owned(), input: vec![user("Hi")], ..Request::default() };
+    let mut request = Request { target: target("m"), input: vec![user("Hi")], ..Request::default() };
     let plain = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}]});
     assert_eq!(serde_json::from_slice::<Value>(&to_chat(&request, &[])).unwrap(), plain);
     // Upstreams refuse these without tools.
@@ -98,7 +98,7 @@ fn what_is_not_asked_for_is_not_in_the_body() {
 fn a_conversation_folds_into_messages_that_upstreams_take() {
     let image = || Part::Image { url: "https://a/b.png".to_owned(), detail: Some("low".to_owned()) };
     let image_part = json!({"type": "image_url", "image_url": {"url": "https://a/b.png", "detail": "low"}});
-    let message = |role, parts| Item::Message { role, parts };
+    let message = Item::message;
     let text = |text: &str| Part::Text(text.to_owned());
     let reasoning = || Item::Reasoning { text: "Hm.".to_owned() };
     let table = [
@@ -220,20 +220,25 @@ fn fold<const N: usize>(table: [(Vec<Item>, Value); N]) {
     for (items, messages) in table {
         assert_eq!(messages_of(&items), messages, "{items:?}");
         let cut = items.len() / 2;
-        let request = Request { model: "m".to_owned(), input: items[cut..].to_vec(), ..Request::default() };
+        let request = Request { target: target("m"), input: items[cut..].to_vec(), ..Request::default() };
         let body: Value = serde_json::from_slice(&to_chat(&request, &items[..cut])).unwrap();
         assert_eq!(body["messages"], messages, "what is history makes no difference");
     }
 }
 
 fn messages_of(items: &[Item]) -> Value {
-    let request = Request { model: "m".to_owned(), input: items.to_vec(), ..Request::default() };
+    let request = Request { target: target("m"), input: items.to_vec(), ..Request::default() };
     let body: Bytes = to_chat(&request, &[]);
     serde_json::from_slice::<Value>(&body).unwrap()["messages"].clone()
 }
 
 fn said(role: Role, text: &str) -> Item {
-    Item::Message { role, parts: vec![Part::Text(text.to_owned())] }
+    Item::message(role, vec![Part::Text(text.to_owned())])
+}
+
+/// A call that names its model alone.
+pub(crate) fn target(model: &str) -> Target {
+    Target { model: model.to_owned(), ..Target::default() }
 }
 
 pub(crate) fn user(text: &str) -> Item {

@@ -57,7 +57,11 @@ fn a_call_is_taken_only_where_it_is_meant() {
 /// Where an answer was cut, nobody knows whether the model would have gone on with words about the call.
 #[test]
 fn a_call_in_the_text_of_an_answer_that_was_cut_is_none() {
-    let calls = [r#"<tool_call>{"name":"one","arguments":{}}</tool_call>"#, "<function=one>\n</function>"];
+    let calls = [
+        r#"<tool_call>{"name":"one","arguments":{}}</tool_call>"#,
+        "<function=one>\n</function>",
+        "<function=one>\n<parameter=a>\n1\n</function>",
+    ];
     for text in calls.map(|call| format!("For example `{call}")) {
         for (reason, calls) in [("stop", 1), ("length", 0), ("content_filter", 0)] {
             let message = serde_json::json!({"content": text});

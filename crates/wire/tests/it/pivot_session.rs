@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use wire::chat::ChatRequest;
 use wire::pivot::{Item, OwnMessages, Part, Request, Role, ToolKind, to_chat};
 
-use crate::pivot_chat::{assistant, call, model, tool, user};
+use crate::pivot_chat::{assistant, call, model, target, tool, user};
 
 fn items_of_chat(body: &[u8]) -> Option<Vec<Item>> {
     OwnMessages::of(body).map(|own| own.items())
@@ -68,7 +68,7 @@ fn every_shape_of_a_message_is_read() {
     let body = json!({"messages": [
         {"role": "system", "content": "S"},
         {"role": "developer", "content": "D"},
-        {"role": "user", "name": "Ann", "content": ["a", {"type": "text", "text": "b", "cache_control": {}}, {"type": "image_url", "image_url": {"url": "u", "detail": "low"}}, {"type": "image_url", "image_url": "v"}, {"type": "input_audio", "input_audio": {"data": ""}}]},
+        {"role": "user", "content": ["a", {"type": "text", "text": "b", "cache_control": {}}, {"type": "image_url", "image_url": {"url": "u", "detail": "low"}}, {"type": "image_url", "image_url": "v"}, {"type": "input_audio", "input_audio": {"data": ""}}]},
         {"role": "assistant", "content": "c", "reasoning": "Hm.", "refusal": "No.", "tool_calls": [
             {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}},
             {"id": "2", "type": "custom", "custom": {"name": "patch", "input": "text"}},
@@ -98,21 +98,65 @@ fn every_shape_of_a_message_is_read() {
     };
     let audio = Part::Other(r#"{"input_audio":{"data":""},"type":"input_audio"}"#.to_owned());
     let expected = [
-        Item::Message {
-            role: Role::User,
-            parts: vec![text("a"), text("b"), image("u", Some("low")), image("v", None), audio],
-        },
+        Item::message(
+            Role::User,
+            vec![text("a"), text("b"), image("u", Some("low")), image("v", None), audio],
+        ),
         Item::Reasoning { text: "Hm.".to_owned() },
-        Item::Message { role: Role::Assistant, parts: vec![text("c"), Part::Refusal("No.".to_owned())] },
+        Item::message(Role::Assistant, vec![text("c"), Part::Refusal("No.".to_owned())]),
         call("1", "f", "{}", ToolKind::Function),
         call("2", "patch", "text", ToolKind::Custom),
         output("2", "o2", ToolKind::Custom),
         output("1", "o1", ToolKind::Function),
         call("call_2", "g", "{\"x\":1}", ToolKind::Function),
         output("call_2", "o3", ToolKind::Function),
-        Item::Message { role: Role::System, parts: vec![text("later")] },
+        Item::message(Role::System, vec![text("later")]),
     ];
     assert_eq!(items_of_chat(body.to_string().as_bytes()).unwrap(), expected);
+}
+
+/// What chat clients send, kept as items and told again behind them.
+#[test]
+fn the_names_of_participants_come_back() {
+    let call = json!({"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let messages = json!([
+        {"role": "user", "content": "a", "name": "ann"},
+        {"role": "user", "content": "b"},
+        {"role": "user", "content": "c", "name": "é\"\\"},
+        {"role": "system", "content": "later", "name": "moderator"},
+        {"role": "assistant", "content": "d", "name": "bob"},
+        {"role": "assistant", "content": "e", "name": "cleo", "tool_calls": [call]},
+        {"role": "tool", "content": "o", "tool_call_id": "1"},
+        {"role": "assistant", "content": null, "name": "bob", "tool_calls": [call]},
+        {"role": "tool", "content": "o", "tool_call_id": "1"},
+        {"role": "assistant", "content": "f"},
+        {"role": "user", "content": "g", "name": "n".repeat(256)},
+    ]);
+    let retold = |messages: &Value| {
+        let items = items_of_chat(json!({"messages": messages}).to_string().as_bytes()).unwrap();
+        let body = with_history(br#"{"messages":[]}"#, &items).unwrap();
+        serde_json::from_slice::<Value>(&body).unwrap()["messages"].clone()
+    };
+    assert_eq!(retold(&messages), messages);
+    // What the model says in a row is one message, as long as it is the same who speaks.
+    let row = json!([
+        {"role": "assistant", "content": "a", "name": "bob"},
+        {"role": "assistant", "content": "b", "name": "bob"},
+        {"role": "assistant", "content": "c"},
+        {"role": "assistant", "content": null, "name": "cleo"},
+        {"role": "assistant", "content": "d"},
+    ]);
+    let folded = json!([
+        {"role": "assistant", "content": "a\nb", "name": "bob"},
+        {"role": "assistant", "content": "c"},
+        {"role": "assistant", "content": "d"},
+    ]);
+    assert_eq!(retold(&row), folded);
+    // What is too long or no text is not kept; its message is.
+    for name in [json!("n".repeat(257)), json!(""), json!(7), json!(null), json!(["a"])] {
+        let named = json!([{"role": "user", "content": "a", "name": name}]);
+        assert_eq!(retold(&named), json!([{"role": "user", "content": "a"}]), "{name}");
+    }
 }
 
 proptest! {
@@ -126,7 +170,7 @@ proptest! {
             turn_items(at, turn, &mut items);
         }
         let cut = cut.index(items.len());
-        let request = Request { model: "m".to_owned(), input: items[cut..].to_vec(), instructions: Some("S".to_owned()), ..Request::default() };
+        let request = Request { target: target("m"), input: items[cut..].to_vec(), instructions: Some("S".to_owned()), ..Request::default() };
         let body = to_chat(&request, &items[..cut]);
         prop_assert!(ChatRequest::parse(body.clone()).is_ok());
         let kept: Vec<Item> = items.into_iter().filter(|item| !matches!(item, Item::Reasoning { .. })).collect();
@@ -164,7 +208,7 @@ fn turn() -> impl Strategy<Value = Turn> {
 }
 
 fn turn_items(at: usize, (said, thinks, answer, outputs): Turn, items: &mut Vec<Item>) {
-    items.push(Item::Message { role: if at % 3 == 2 { Role::System } else { Role::User }, parts: said });
+    items.push(Item::message(if at % 3 == 2 { Role::System } else { Role::User }, said));
     if at == 0
         && let Some(Item::Message { role, .. }) = items.first_mut()
     {

@@ -11,12 +11,15 @@ fn a_plain_request_is_read() {
         r#"{"messages":[{"role":"user","content":"hi"}],"model":"org/m:cheapest","provider":"huggingface",
             "n":2,"max_tokens":10,"stream":true,"stream_options":{"include_usage":true}}"#,
     );
-    assert_eq!((request.model(), request.provider()), ("org/m:cheapest", Some("huggingface")));
+    assert_eq!(
+        (request.target().model.as_str(), request.target().provider.as_deref()),
+        ("org/m:cheapest", Some("huggingface"))
+    );
     assert!(request.stream() && request.usage_asked());
     let bound = request.bound();
     assert_eq!((bound.output_tokens, bound.n), (Some(10), 2));
     let plain = with("");
-    assert_eq!((plain.provider(), plain.stream(), plain.usage_asked()), (None, false, false));
+    assert_eq!((&plain.target().provider, plain.stream(), plain.usage_asked()), (&None, false, false));
     assert_eq!((plain.bound().output_tokens, plain.bound().n), (None, 1));
     assert_eq!(plain.prompt_tokens_estimate(), 1);
     assert!(!with(r#","stream_options":{"include_usage":true}"#).usage_asked(), "nothing streams");

@@ -23,7 +23,7 @@ proptest! {
         let output_tokens = limit.or(parsed.bound().output_tokens);
         prop_assert_eq!(again.bound(), CallBound { output_tokens, ..parsed.bound() });
         prop_assert_eq!(again.prompt_tokens_estimate(), parsed.prompt_tokens_estimate());
-        prop_assert!(again.provider().is_none());
+        prop_assert!(again.target().provider.is_none());
         prop_assert_eq!(again.usage_asked(), parsed.stream());
 
         let mut expected = request;

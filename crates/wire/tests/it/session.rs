@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use wire::Target;
 use wire::chat::{ChatRequest, RequestError};
 use wire::completions::CompletionsRequest;
 use wire::embeddings::EmbeddingsRequest;
@@ -16,13 +17,13 @@ fn read(name: &Value) -> Vec<Result<Option<String>, RequestError>> {
     let chat = body.to_string();
     let other = |key: &str| json!({"model": "m", key: "a", "session_id": name}).to_string();
     let (input, prompt) = (other("input"), other("prompt"));
-    let owned = |name: Option<&str>| name.map(str::to_owned);
+    let named = |target: &Target| target.session_id.clone();
     vec![
-        ChatRequest::parse(chat.clone().into()).map(|asks| owned(asks.session_id())),
-        MessagesRequest::parse(chat.as_bytes()).map(|asks| asks.session_id),
-        ResponsesRequest::parse(input.as_bytes(), HostedTools::default()).map(|asks| asks.session_id),
-        CompletionsRequest::parse(&Bytes::from(prompt)).map(|asks| owned(asks.text.session_id())),
-        EmbeddingsRequest::parse(input.into()).map(|asks| owned(asks.session_id())),
+        ChatRequest::parse(chat.clone().into()).map(|asks| named(asks.target())),
+        MessagesRequest::parse(chat.as_bytes()).map(|asks| named(&asks.ask.target)),
+        ResponsesRequest::parse(input.as_bytes(), HostedTools::default()).map(|asks| named(&asks.ask.target)),
+        CompletionsRequest::parse(&Bytes::from(prompt)).map(|asks| named(asks.text.target())),
+        EmbeddingsRequest::parse(input.into()).map(|asks| named(asks.target())),
     ]
 }
 

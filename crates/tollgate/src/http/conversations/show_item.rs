@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
+use wire::responses::shown_item;
 
 use super::find;
 use super::place::{ItemPlace, no_item};
@@ -32,7 +33,7 @@ pub(in crate::http) async fn show(
     let (gateway, account) = (&worker.gateway, principal.account.id);
     find(gateway, account, id).await?;
     let item = gateway.ledger.conversation_item(account, id, &item).await?.ok_or_else(no_item)?;
-    let mut response = Response::new(Body::from(item.body));
+    let mut response = Response::new(Body::from(shown_item(&item.body).into_owned()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
 }

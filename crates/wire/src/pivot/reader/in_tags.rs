@@ -5,6 +5,9 @@
 //!
 //! Nothing in a value is escaped, and it may well hold the tag that closes values. So a value ends at the first such tag
 //! that is followed, behind white space, by the next parameter or by the end of the call.
+//!
+//! Qwen3-Coder at times leaves out the tag that closes the last value, and both of its parsers take the call all the same.
+//! Here that waits for the end of the answer: only then it is known that no such tag comes.
 
 use std::ops::{ControlFlow, Range};
 
@@ -37,6 +40,8 @@ pub(super) struct Tags {
     closers: &'static [&'static str],
     /// Whether a line break at each end of a value is the template's.
     lines: bool,
+    /// Whether models leave out what stands behind the last value.
+    leaves_open: bool,
 }
 
 /// Qwen3-Coder: `<function=NAME>`, then `<parameter=KEY>\nVALUE\n</parameter>` for each, `</function>`.
@@ -51,6 +56,7 @@ pub(super) const fn qwen(opens: &'static str) -> Tags {
         ends: "</function>",
         closers: &["</tool_call>"],
         lines: true,
+        leaves_open: true,
     }
 }
 
@@ -66,6 +72,7 @@ pub(super) const GLM: Tags = Tags {
     ends: "</tool_call>",
     closers: &[],
     lines: false,
+    leaves_open: false,
 };
 
 /// Follows one call while its text arrives.
@@ -200,6 +207,23 @@ impl InTags {
         }
         *seen = closed;
         ControlFlow::Continue(())
+    }
+
+    /// Reads `text` again where nothing follows it: the last value may have no end but that of the call. It is a call
+    /// where no tag behind the value leaves a doubt about that.
+    pub(super) fn read_end(&mut self, text: &str, offered: &[Callable]) -> Read {
+        let (tags, start) = (self.tags, self.at);
+        let Place::Value { key, .. } = &mut self.place else { return Read::More };
+        let here = &text[start..];
+        let mut ends = here.match_indices(tags.ends);
+        let (Some((len, _)), None) = (ends.next(), ends.next()) else { return Read::More };
+        if !tags.leaves_open || here.contains(tags.before_key) || here.contains(tags.behind_value) {
+            return Read::More;
+        }
+        let key = std::mem::take(key);
+        self.parameters.push(Parameter { key, value: start..start + len });
+        (self.at, self.place) = (start + len, Place::Next);
+        self.read(text, offered)
     }
 
     /// The call that was read from `text`.

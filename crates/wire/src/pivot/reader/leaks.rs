@@ -97,6 +97,9 @@ impl Leaks {
 
     /// Lets go of what is held back: something else follows, or nothing.
     pub(super) fn flush(&mut self, next: Next, tell: &mut dyn FnMut(Piece<'_>)) {
+        if next == Next::Nothing {
+            self.read_end(tell);
+        }
         let held = mem::take(&mut self.held);
         let closer = match mem::replace(&mut self.place, Place::Text) {
             Place::Between { closers } => closers.first().copied().unwrap_or_default(),
@@ -115,6 +118,21 @@ impl Leaks {
         }
         self.say(&held, tell);
         self.decide(false, tell);
+    }
+
+    /// Takes a call that is one because the text ends here, and reads what is behind it.
+    fn read_end(&mut self, tell: &mut dyn FnMut(Piece<'_>)) {
+        let Place::Behind(behind) = &mut self.place else { return };
+        let Read::Calls(end, calls, closers) = behind.read_end(&self.held, &self.offered) else { return };
+        let held = mem::take(&mut self.held);
+        self.take_calls(&held[..end], calls, closers);
+        self.read(&held[end..], tell);
+    }
+
+    fn take_calls(&mut self, text: &str, calls: Vec<Leaked>, closers: &'static [&'static str]) {
+        self.found.calls.extend(calls);
+        self.found.text.push_str(text);
+        self.place = Place::Between { closers };
     }
 
     /// Tells text, which decides about the calls before it.
@@ -218,10 +236,8 @@ impl Leaks {
             Read::More => text.len(),
             Read::Not(at) => at,
             Read::Calls(end, calls, closers) => {
-                self.found.calls.extend(calls);
-                self.found.text.push_str(&rest[..end]);
+                self.take_calls(&rest[..end], calls, closers);
                 *rest = &rest[end..];
-                self.place = Place::Between { closers };
                 return true;
             }
         };

@@ -92,6 +92,14 @@ impl Behind {
         }
     }
 
+    /// Reads `text` again, of which all was read, where nothing follows it.
+    pub(super) fn read_end(&mut self, text: &str, offered: &[Callable]) -> Read {
+        match &mut self.form {
+            Some(In::Tags(form)) => form.read_end(text, offered),
+            Some(In::Json(_)) | None => Read::More,
+        }
+    }
+
     fn read_form(&mut self, text: &str, offered: &[Callable]) -> Read {
         let marker = self.template.marker.len();
         let here = text[marker..].trim_start();

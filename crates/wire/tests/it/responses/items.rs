@@ -3,14 +3,16 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use wire::pivot::{Item, Part, Role, ToolKind};
-use wire::responses::{Extras, ItemStatus, Namespaced, input_item, item_id, output_item, read_item};
+use wire::pivot::{Item, OwnMessages, Part, Role, ToolKind};
+use wire::responses::{
+    Extras, ItemStatus, Namespaced, input_item, item_id, output_item, read_item, shown_item,
+};
 
 use super::{CALL, config, head};
 
 #[test]
 fn items_look_as_the_api_shows_them() {
-    let said = |role, part| Item::Message { role, parts: vec![part] };
+    let said = |role, part| Item::message(role, vec![part]);
     let text = || Part::Text("Hi".to_owned());
     let call = |kind| Item::Call {
         call_id: "c1".to_owned(),
@@ -63,6 +65,39 @@ fn items_look_as_the_api_shows_them() {
         expected["status"] = json!("completed");
         assert_eq!(serde_json::from_str::<Value>(&input_item(&item, "id_1")).unwrap(), expected);
     }
+}
+
+/// Chat alone makes messages with a name.
+fn named_message(role: Role, parts: Vec<Part>, name: &str) -> Item {
+    let body = json!({"messages": [{"role": "user", "content": "", "name": name}]}).to_string();
+    let own = OwnMessages::of(body.as_bytes()).unwrap().items();
+    let Some(Item::Message { name, .. }) = own.into_iter().next() else { panic!("{body}") };
+    assert!(name.is_some(), "{body}");
+    Item::Message { role, parts, name }
+}
+
+#[test]
+fn a_participants_name_is_stored_and_not_shown() {
+    let parts = || vec![Part::Text("Hi".to_owned())];
+    for (role, name) in [(Role::User, "ann"), (Role::Assistant, "é\"\\\n")] {
+        let (named, without) = (named_message(role, parts(), name), Item::message(role, parts()));
+        let stored = input_item(&named, "id_1");
+        assert_eq!(serde_json::from_str::<Value>(&stored).unwrap()["name"], name);
+        assert_eq!(read_item(&stored).unwrap(), named);
+        assert_eq!(shown_item(&stored), input_item(&without, "id_1"));
+        // What was stored before there were names is read and shown as it was.
+        let earlier = input_item(&without, "id_1");
+        assert_eq!(read_item(&earlier).unwrap(), without);
+        assert_eq!(shown_item(&earlier), earlier);
+    }
+    // A name that no chat would have brought is none.
+    for name in [json!(""), json!(7), json!("n".repeat(257)), json!(null)] {
+        let stored = json!({"type": "message", "role": "user", "content": "Hi", "name": name}).to_string();
+        assert_eq!(read_item(&stored).unwrap(), Item::message(Role::User, parts()), "{name}");
+    }
+    // The name of a tool is another thing.
+    let call = r#"{"type":"function_call","id":"fc_1","call_id":"c1","name":"f","arguments":"{}"}"#;
+    assert_eq!(shown_item(call), call);
 }
 
 #[test]
@@ -122,7 +157,8 @@ pub(super) fn item() -> impl Strategy<Value = Item> {
     let role = prop::sample::select(vec![Role::System, Role::Developer, Role::User, Role::Assistant]);
     let kind = prop::sample::select(vec![ToolKind::Function, ToolKind::Custom]);
     prop_oneof![
-        (role, vec(part(), 0..4)).prop_map(|(role, parts)| Item::Message { role, parts }),
+        (role, vec(part(), 0..4)).prop_map(|(role, parts)| Item::message(role, parts)),
+        (vec(part(), 0..4), "\\PC{1,64}").prop_map(|(parts, name)| named_message(Role::User, parts, &name)),
         any::<String>().prop_map(|text| Item::Reasoning { text }),
         (any::<String>(), any::<String>(), any::<String>(), kind.clone())
             .prop_map(|(call_id, name, arguments, kind)| Item::Call { call_id, name, arguments, kind }),

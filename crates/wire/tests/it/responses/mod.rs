@@ -14,6 +14,8 @@ use wire::error::ErrorBody;
 use wire::pivot::{Collector, Ending, Event, Finish, Item, Names, Request, ToolKind, Writer};
 use wire::responses::{Extras, Head, ResponsesWriter};
 
+use crate::pivot_chat::target;
+
 /// 32 hexadecimal digits, as the ids of calls are.
 const CALL: &str = "0123456789abcdef0123456789abcdef";
 
@@ -22,7 +24,7 @@ fn names() -> Names {
 }
 
 fn head(extras: &Extras) -> Head {
-    Head::new(&names(), &Request { model: "org/model".to_owned(), ..Request::default() }, extras, None, None)
+    Head::new(&names(), &Request { target: target("org/model"), ..Request::default() }, extras, None, None)
 }
 
 fn writer(extras: &Extras) -> ResponsesWriter {

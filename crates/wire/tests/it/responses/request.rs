@@ -9,7 +9,7 @@ fn parse(body: &Value) -> ResponsesRequest {
 }
 
 fn message(role: Role, parts: Vec<Part>) -> Item {
-    Item::Message { role, parts }
+    Item::message(role, parts)
 }
 
 fn text(text: &str) -> Part {
@@ -20,7 +20,7 @@ fn text(text: &str) -> Part {
 fn a_text_is_what_the_user_says() {
     let request =
         parse(&json!({"model": "org/model", "input": "Hi", "instructions": "Be brief.", "stream": true}));
-    assert_eq!(request.ask.model, "org/model");
+    assert_eq!(request.ask.target.model, "org/model");
     assert_eq!(request.ask.input, [message(Role::User, vec![text("Hi")])]);
     assert_eq!(request.ask.instructions.as_deref(), Some("Be brief."));
     assert!(request.ask.stream);
@@ -223,9 +223,9 @@ fn state_is_read() {
     assert_eq!(from(json!({"previous_response_id": "resp_1"})).previous.as_deref(), Some("resp_1"));
     assert_eq!(from(json!({"conversation": "conv_1"})).conversation.as_deref(), Some("conv_1"));
     assert_eq!(from(json!({"conversation": {"id": "conv_1"}})).conversation.as_deref(), Some("conv_1"));
-    assert_eq!(from(json!({"session_id": "my-chat"})).session_id.as_deref(), Some("my-chat"));
+    assert_eq!(from(json!({"session_id": "my-chat"})).ask.target.session_id.as_deref(), Some("my-chat"));
     assert!(from(json!({"input": "x", "background": true})).extras.background);
-    assert_eq!(from(json!({"input": "x", "provider": "hf"})).ask.provider.as_deref(), Some("hf"));
+    assert_eq!(from(json!({"input": "x", "provider": "hf"})).ask.target.provider.as_deref(), Some("hf"));
 }
 
 #[test]

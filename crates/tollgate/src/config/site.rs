@@ -12,7 +12,7 @@ pub(super) const INFERENCE_PROVIDER_DEFAULT: &str = "hf-inference";
 
 /// Where something is done with one model.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place<'a> {
+pub struct Site<'a> {
     /// The address.
     pub uri: Uri,
     /// The model's name there.
@@ -21,10 +21,10 @@ pub struct Place<'a> {
     pub inference_provider: Option<&'static str>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Site<'a> {
     /// At `path` below the provider's address.
-    pub(super) fn below(base_url: &BaseUrl, path: &str, upstream_model: &'a str) -> Option<Place<'a>> {
-        Some(Place { uri: base_url.join(path)?, model: upstream_model, inference_provider: None })
+    pub(super) fn below(base_url: &BaseUrl, path: &str, upstream_model: &'a str) -> Option<Site<'a>> {
+        Some(Site { uri: base_url.join(path)?, model: upstream_model, inference_provider: None })
     }
 
     /// At the path of the inference provider `name`, in which `{model}` stands for the model.
@@ -32,9 +32,9 @@ impl<'a> Place<'a> {
         base_url: &BaseUrl,
         (name, path): (&'static str, &str),
         model: &'a str,
-    ) -> Option<Place<'a>> {
+    ) -> Option<Site<'a>> {
         let uri = base_url.join_above_v1(&path.replace("{model}", &in_path(model)?))?;
-        Some(Place { uri, model, inference_provider: Some(name) })
+        Some(Site { uri, model, inference_provider: Some(name) })
     }
 }
 
