@@ -1,5 +1,7 @@
 //! The repository's own rules, each checked by reading files: a rule that matters is enforced.
 
+mod floors;
+mod imports;
 mod prose;
 mod rust_files;
 
@@ -46,6 +48,7 @@ pub(crate) fn check(root: &Path) -> Result<()> {
         }
     }
     findings.extend(prose::check_changelog(&pages));
+    findings.extend(floors::check(&pages));
     for finding in &findings {
         say(format_args!("{}: {}", finding.place, finding.problem));
     }
