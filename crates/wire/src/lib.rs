@@ -3,6 +3,7 @@
 //! Everything here is pure: bytes in, values out. There is no I/O, no async and no clock. Nothing panics on hostile
 //! bytes, and every loop and buffer has a limit.
 
+mod body;
 pub mod catalogue;
 pub mod chat;
 pub mod completions;
@@ -12,6 +13,7 @@ mod forward;
 mod json;
 pub mod messages;
 mod object;
+mod parameters;
 mod passing;
 pub mod pivot;
 mod request_error;

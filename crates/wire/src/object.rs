@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::chat::parameters;
-use crate::chat::request::fields_of_body;
+use crate::body::fields_of_body;
 use crate::json::{self, Field, Unreadable};
+use crate::parameters;
 use crate::request_error::RequestError;
 
 /// Fields of an object inside a body. The objects that are read have at most a dozen; every pair of names is compared.

@@ -1,8 +1,8 @@
 //! Fields that dialects share: settings, and what passes to the upstream as it is.
 
-use crate::chat::parameters;
 use crate::json::{self, Field};
 use crate::object::Object;
+use crate::parameters;
 use crate::request_error::RequestError;
 
 /// Texts at which an answer ends. OpenAI takes 4; who needs more than this needs another way.

@@ -1,7 +1,7 @@
 //! What a call of every dialect names in its body.
 
-use crate::chat::parameters;
 use crate::object::Object;
+use crate::parameters;
 use crate::request_error::RequestError;
 use crate::session;
 

@@ -3,8 +3,8 @@
 
 use domain::usage::estimate_tokens;
 
-use crate::chat::parameters;
 use crate::json::{self, Unreadable};
+use crate::parameters;
 use crate::request_error::RequestError;
 
 /// Texts of one request, as at OpenAI.

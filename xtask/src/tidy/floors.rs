@@ -7,7 +7,8 @@ use super::imports::{Import, files, imports, module};
 use super::{Finding, Page};
 
 /// The sources of the crates whose top-level modules import each other in one direction.
-const WITHOUT_CIRCLES: [&str; 3] = ["crates/domain/src", "crates/tollgate/src", "xtask/src"];
+const WITHOUT_CIRCLES: [&str; 4] =
+    ["crates/domain/src", "crates/tollgate/src", "crates/wire/src", "xtask/src"];
 
 /// The sources whose floors are listed, and where: from the top, one line for each, behind the line that says this.
 const LISTED: &str = "crates/tollgate/src";

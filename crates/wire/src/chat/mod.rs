@@ -2,7 +2,6 @@
 
 pub(crate) mod answer;
 mod echo;
-pub(crate) mod parameters;
 mod pattern;
 mod prompt;
 pub(crate) mod reply;

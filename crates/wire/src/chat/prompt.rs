@@ -6,8 +6,8 @@
 
 use domain::usage::{TOKENS_MAX, estimate_tokens};
 
-use super::parameters::refuse_other_spelling;
 use crate::json::{self, Field, Unreadable};
+use crate::parameters::refuse_other_spelling;
 use crate::request_error::RequestError;
 
 /// Messages of one request, whether a client wrote it or the gateway put it together from a session: twice the 50,000

@@ -5,10 +5,11 @@ use domain::CallBound;
 use domain::usage::TOKENS_MAX;
 
 use super::request::{HERE, OUTPUT_TOKENS_DEFAULT, READ};
-use crate::chat::{Echo, SETTINGS, parameters};
+use crate::chat::{Echo, SETTINGS};
 use crate::forward::{Forward, Kept, Original};
 use crate::json::Field;
 use crate::object::Object;
+use crate::parameters;
 use crate::passing;
 use crate::request_error::RequestError;
 use crate::target::Target;

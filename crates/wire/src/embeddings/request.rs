@@ -5,10 +5,10 @@ use domain::CallBound;
 use domain::usage::TOKENS_MAX;
 
 use super::Form;
-use crate::chat::parameters;
 use crate::forward::Kept;
 use crate::json::{self, Field};
 use crate::object::Object;
+use crate::parameters;
 use crate::request_error::RequestError;
 use crate::target::Target;
 use crate::texts::{Counted, Empty, count};

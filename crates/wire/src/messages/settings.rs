@@ -1,7 +1,7 @@
 //! How the answer is to be made, where Anthropic says it otherwise than chat: thinking, the form, what cannot be had.
 
-use crate::chat::parameters;
 use crate::object::Object;
+use crate::parameters;
 use crate::pivot::Format;
 use crate::request_error::RequestError;
 

@@ -1,7 +1,7 @@
 //! Parameters that only this dialect has.
 
-use crate::chat::parameters;
 use crate::object::Object;
+use crate::parameters;
 use crate::request_error::RequestError;
 
 /// Characters of words and names that are only echoed. OpenAI takes 64 of the longest.
