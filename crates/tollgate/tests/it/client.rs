@@ -5,8 +5,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client as Pool, Error};
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use wire::sse::{Decoder, Event};
@@ -78,7 +78,7 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Response<Incoming> {
-        self.try_send_with(method, path, headers, body).await.expect("a response")
+        self.request(method, path, headers, body).await.expect("a response")
     }
 
     /// A request to a server that may die. `None` when it did before it answered.
@@ -89,6 +89,16 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Option<Response<Incoming>> {
+        self.request(method, path, headers, body).await.ok()
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Response<Incoming>, Error> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
         if !self.key.is_empty() {
             request = request.header(AUTHORIZATION, format!("Bearer {}", self.key));
@@ -97,7 +107,7 @@ impl Client {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(body.into())).expect("a request");
-        self.pool.request(request).await.ok()
+        self.pool.request(request).await
     }
 
     /// A chat call to a server that may die.

