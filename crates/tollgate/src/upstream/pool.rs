@@ -36,14 +36,14 @@ const CONNECTION_WINDOW_BYTES: u32 = (1 << 31) - 1;
 
 /// How long a connection of HTTP/2 may say nothing, while answers are due on it, before it is asked whether its other end
 /// is still there. All new calls go the way of the one connection: should a host lose power, or a NAT forget it, they
-/// would be swallowed one after the other until TCP gives up after many minutes. Together with the time below it is half
-/// of the shortest usual deadline. A connection that was idle for that long is asked along with its first call.
+/// would be swallowed one after the other until TCP gives up after many minutes. With the time below it makes half of the
+/// default for a first byte. A connection that was idle for that long is asked along with its next call.
 pub(super) const PING_INTERVAL: Duration = Duration::from_secs(15);
 
 /// How long its answer is waited for. TCP bridges a loss of 12 s with its first six repetitions.
 pub(super) const PING_TIME_MAX: Duration = Duration::from_secs(15);
 
-/// How long a connection is silent before TCP asks the same. It is all that HTTP/1 has.
+/// How long a connection is silent before TCP asks the same. HTTP/1 has only this and the deadlines of calls.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
 
 /// How often TCP asks again.
