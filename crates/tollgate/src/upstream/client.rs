@@ -1,4 +1,4 @@
-//! The HTTP client of a provider: connections, credential, deadlines. It never follows a redirect, so the credential
+//! The HTTP client of a provider: credential, deadlines, and why a request got no response. It never follows a redirect, so the credential
 //! goes to the configured origin and nowhere else.
 
 use std::collections::HashMap;
@@ -11,34 +11,12 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Response, Uri};
-use hyper_rustls::{HttpsConnectorBuilder, MaybeHttpsStream};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::net::TcpStream;
+use hyper_util::client;
 use tokio::time::timeout;
-use tower::util::BoxCloneSyncService;
-use tower::{BoxError, ServiceExt, service_fn};
 
-use super::{Secrets, tls};
-use crate::config::{CaFile, ProviderConfig};
-
-/// Idle connections kept per provider and worker: enough for a burst, far below the usual limit on open files.
-const IDLE_CONNECTIONS_MAX: usize = 256;
-
-/// How long an idle connection is kept. Most servers close theirs after 60 to 120 s.
-const IDLE_CONNECTION_AGE_MAX: Duration = Duration::from_secs(55);
-
-/// What the system may take in ahead of a client that does not read. Left to itself it is tens of megabytes for each
-/// stream (`tcp_rmem`), and no answer needs that much in flight.
-const RECEIVE_BUFFER_BYTES: usize = 256 << 10;
-
-/// The same for each stream of a connection of HTTP/2.
-const STREAM_WINDOW_BYTES: u32 = 256 << 10;
-
-/// What all streams of a connection may hold together: the most that HTTP/2 can say. With less, some clients that do not
-/// read would stop the answers of all the others on it.
-const CONNECTION_WINDOW_BYTES: u32 = (1 << 31) - 1;
+use super::Secrets;
+use super::pool::{HttpClient, http_client};
+use crate::config::ProviderConfig;
 
 /// The largest catalogue that is read: ten times the largest one seen.
 const CATALOGUE_BYTES_MAX: usize = 16 << 20;
@@ -51,12 +29,6 @@ const BILL_TO: HeaderName = HeaderName::from_static("x-hf-bill-to");
 
 /// The header of the trace context (W3C Trace Context, section 3.2).
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-
-/// What opens connections, TLS included.
-pub(crate) type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
-
-/// A pooled HTTP client.
-pub(crate) type HttpClient = Client<Connector, Full<Bytes>>;
 
 /// The providers of one worker, each with its own connections.
 #[derive(Debug)]
@@ -193,49 +165,20 @@ impl Upstream {
         request: Request<Full<Bytes>>,
         deadline: Duration,
     ) -> Result<Response<Incoming>, SendError> {
-        match timeout(deadline, self.client.request(request)).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) if error.is_connect() => Err(SendError::Connect(chain(&error))),
-            Ok(Err(error)) if is_turned_away(&error) => Err(SendError::TurnedAway(chain(&error))),
-            Ok(Err(error)) => Err(SendError::Broken(chain(&error))),
-            Err(_) => Err(SendError::Timeout(deadline)),
-        }
+        let response = timeout(deadline, self.client.request(request)).await;
+        Ok(response.map_err(|_| SendError::Timeout(deadline))??)
     }
 }
 
-/// A client with connections of its own, each opened within `connect_max` to a server that `ca_file` vouches for, or
-/// without one the built-in roots. No other client uses them, so whom it trusts is true of all.
-pub(crate) fn http_client(connect_max: Duration, ca_file: Option<&CaFile>) -> HttpClient {
-    Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE_CONNECTION_AGE_MAX)
-        .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-        .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .build(connector(connect_max, ca_file))
-}
-
-/// Opens connections, each within `connect_max`, to servers that `ca_file` vouches for, or the built-in roots.
-pub(crate) fn connector(connect_max: Duration, ca_file: Option<&CaFile>) -> Connector {
-    let mut http = HttpConnector::new();
-    http.enforce_http(false);
-    // Without it, small writes wait for the peer's delayed acknowledgement: 40 ms stalls in streams.
-    http.set_nodelay(true);
-    // Shared out among the addresses of a name, so that one that is dead leaves time for the others.
-    http.set_connect_timeout(Some(connect_max));
-    http.set_keepalive(Some(Duration::from_secs(30)));
-    http.set_recv_buffer_size(Some(RECEIVE_BUFFER_BYTES));
-    let https =
-        HttpsConnectorBuilder::new().with_tls_config(tls(ca_file)).https_or_http().enable_all_versions();
-    let https = https.wrap_connector(http);
-    // The time above ends with TCP's part of it.
-    BoxCloneSyncService::new(service_fn(move |uri: Uri| {
-        let connecting = timeout(connect_max, https.clone().oneshot(uri));
-        async move {
-            let late = |_| Err(format!("no connection within {} ms", connect_max.as_millis()).into());
-            connecting.await.unwrap_or_else(late)
+impl From<client::legacy::Error> for SendError {
+    fn from(error: client::legacy::Error) -> SendError {
+        let why = chain(&error);
+        match error {
+            error if error.is_connect() => SendError::Connect(why),
+            error if is_turned_away(&error) => SendError::TurnedAway(why),
+            _ => SendError::Broken(why),
         }
-    }))
+    }
 }
 
 /// The headers that every request to the provider carries. No header of a client ever reaches an upstream.

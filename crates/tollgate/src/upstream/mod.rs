@@ -1,10 +1,13 @@
 //! Upstreams: one pooled HTTP client per provider, and what is read from it.
 
 mod client;
+mod pool;
 mod secrets;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 pub use client::{BadProvider, SendError, TRACEPARENT, Upstream, Upstreams};
-pub(crate) use client::{Connector, HttpClient, connector, http_client};
+pub(crate) use pool::{Connector, HttpClient, connector, http_client};
 pub use secrets::Secrets;
 pub(crate) use tls::tls;
