@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use socket2::SockRef;
 use tokio::sync::watch;
 
 use crate::catalogue::Status;
@@ -14,6 +15,9 @@ use crate::script::{Match, Rule, Script};
 use crate::server;
 use crate::state::State;
 use crate::usage::Usage;
+
+/// Connections that the system keeps until they are accepted: a burst of callers.
+const BACKLOG: i32 = 4_096;
 
 /// A running simulator. Dropping it closes its socket, breaks all its connections and waits for its threads.
 pub struct HfSim {
@@ -33,6 +37,7 @@ impl HfSim {
     pub fn start(config: SimConfig) -> io::Result<Self> {
         let listener = TcpListener::bind(config.listen)?;
         listener.set_nonblocking(true)?;
+        SockRef::from(&listener).listen(BACKLOG)?;
         let addr = listener.local_addr()?;
         let workers = config.workers.max(1);
         let state = Arc::new(State::new(config));

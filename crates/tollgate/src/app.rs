@@ -23,11 +23,10 @@ use crate::entropy::Entropy;
 use crate::gateway::{Gateway, Worker};
 use crate::idempotency;
 use crate::keys::{AdminKey, KeyRing, Secret, load_meters};
-use crate::ledger::{Ledger, LedgerError, StoreConfig};
-
 use crate::ledger::sessions::Locks;
+use crate::ledger::{Ledger, LedgerError, StoreConfig};
 use crate::plans::PlanBook;
-use crate::serve::{Workers, serve_here};
+use crate::serve::{Workers, listen, serve_here};
 use crate::sessions::Vault;
 use crate::sessions::runs::Runs;
 use crate::signals::Signals;
@@ -110,8 +109,8 @@ pub async fn start_at(config: Config, clock: Clock) -> Result<Running, StartErro
     let catalogue = Arc::new(Catalogue::new(&config));
     let sync_upstreams = Upstreams::new(&config.providers)?;
     catalog::load_copies(&catalogue, &sync_upstreams, &ledger).await;
-    let (public, listen) = bind(config.server.listen).await?;
-    let (admin, admin_listen) = bind(config.admin.listen).await?;
+    let (public, listen) = bind(config.server.listen)?;
+    let (admin, admin_listen) = bind(config.admin.listen)?;
     let plans = PlanBook::open(&ledger, config.plans.iter().cloned()).await?;
     warn_of_missing_plans(&plans, &ledger);
     load_meters(&ledger, &keys).await?;
@@ -274,10 +273,10 @@ fn warn_of_missing_plans(plans: &PlanBook, ledger: &Ledger) {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let listen = |source| StartError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(listen)?;
-    let bound = listener.local_addr().map_err(listen)?;
+fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let refused = |source| StartError::Listen { address, source };
+    let listener = listen(address).map_err(refused)?;
+    let bound = listener.local_addr().map_err(refused)?;
     Ok((listener, bound))
 }
 

@@ -3,13 +3,13 @@
 //! paced event than on a shared runtime).
 
 use std::io;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,10 @@ use crate::http;
 /// Open connections. Each costs some tens of kilobytes and a file; beyond this, new ones wait to be accepted.
 pub(crate) const CONNECTIONS_MAX: usize = 16_384;
 
+/// Connections that the system keeps until they are accepted, if it allows as many: a burst of clients. One that finds
+/// no room waits for seconds, or is reset.
+const BACKLOG: u32 = 4_096;
+
 /// Accepted connections that wait for a worker to take them up.
 const HANDOVER_MAX: usize = 1_024;
 
@@ -31,6 +35,18 @@ const FLUSH_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// A connection on its way to a worker, and its place among the open ones.
 type Handover = (TcpStream, OwnedSemaphorePermit);
+
+/// Listens on an address, within a runtime.
+///
+/// # Errors
+/// The address is in use, or is not this machine's.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // So that a gateway that is started again does not wait for the last connections of the one before.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// The places for connections of clients. Clones are the same places.
 #[derive(Clone, Debug)]
@@ -160,6 +176,25 @@ async fn run(worker: Arc<Worker>, mut handovers: mpsc::Receiver<Handover>, quit:
         () = &mut closing => quit.cancelled().await,
         () = quit.cancelled() => {
             let _ = timeout(FLUSH_TIME_MAX, closing).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_burst_of_clients_waits_until_it_is_accepted() {
+        let listener = listen(([127, 0, 0, 1], 0).into()).expect("an address");
+        let address = listener.local_addr().expect("an address");
+        let burst: Vec<_> = (0..1_000)
+            .map(|_| TcpStream::connect_timeout(&address, Duration::from_secs(60)).expect("a connection"))
+            .collect();
+        for client in &burst {
+            let (accepted, peer) = listener.accept().await.expect("a connection");
+            assert_eq!(peer, client.local_addr().expect("an address"), "in their order");
+            drop(accepted);
         }
     }
 }

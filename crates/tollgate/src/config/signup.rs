@@ -2,11 +2,11 @@
 
 use axum::http::Uri;
 use domain::PlanName;
+use domain::trial::TRIAL_PLAN;
 
 use super::base_url::BaseUrl;
 use super::error::ConfigError;
 use super::section::Section;
-use domain::trial::TRIAL_PLAN;
 
 /// Where an issuer's configuration is, below its name (OpenID Connect Discovery 1.0, section 4).
 const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
