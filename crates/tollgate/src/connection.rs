@@ -16,7 +16,7 @@ use tracing::{debug, warn};
 
 use crate::config::ServerConfig;
 use crate::idle::Activity;
-use crate::lingering::{LINGER_MAX, Lingering, Unread};
+use crate::lingering::{Lingering, Unread};
 use crate::pipeline::Peer;
 use crate::write_deadline::WriteDeadline;
 
@@ -76,7 +76,7 @@ impl Connections {
         let activity = Activity::new();
         let stream = WriteDeadline::new(stream, self.stall_max, activity.clone(), self.stop.clone());
         let unread = Unread::default();
-        let stream = Lingering::new(stream, LINGER_MAX, unread.clone());
+        let stream = Lingering::new(stream, unread.clone());
         let (router, requests) = (self.router.clone(), activity.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
             if let Some(peer) = peer {

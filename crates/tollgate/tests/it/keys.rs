@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tollgate::clock::Clock;
 
 use crate::client::{Client, Reply};
-use crate::harness::{Gateway, Setup, ask};
+use crate::harness::{Gateway, Setup, answers, ask};
 use crate::rates::{Rates, nanos};
 
 /// Calls that want a key's cap at once.
@@ -67,7 +67,7 @@ pub(crate) async fn patch(client: &Client, path: &str, body: Value) -> Reply {
 #[tokio::test]
 async fn a_cap_is_never_passed_by_a_nano_and_can_be_used_to_its_end() {
     let gateway = Gateway::start().await;
-    let body = ask("Hello [[sim first_token_ms=2000]]");
+    let body = ask("Hello [[sim held=cap]]");
     let hold = Rates::HELD.hold(&body, 64);
     let cap = nanos(u128::try_from(hold.nanos()).expect("positive") * 3);
     let key = gateway.make_key(json!({"name": "capped", "limits": {"spend_total": cap.to_string()}})).await;
@@ -82,13 +82,13 @@ async fn a_cap_is_never_passed_by_a_nano_and_can_be_used_to_its_end() {
             (reply.status.as_u16(), (reply.status != 200).then(|| reply.code()))
         });
     }
-    let answers = calls.join_all().await;
+    let answers = answers(calls, 3, "cap", &gateway.sim).await;
     let served = answers.iter().filter(|(status, _)| *status == 200).count();
     let refused = answers
         .iter()
         .filter(|(status, code)| *status == 402 && code.as_deref() == Some("spend_cap_reached"));
     assert_eq!(served + refused.count(), CALLS, "nothing else is answered");
-    assert!(served >= 3, "only {served} of the 3 that the cap is worth");
+    assert_eq!(served, 3, "what the cap is worth");
 
     // What open calls did not use is there again: calls are served for as long as one fits.
     gateway.settled().await;

@@ -285,18 +285,15 @@ async fn a_thousand_calls_at_once_get_exactly_what_the_limit_allows() {
 
 #[tokio::test]
 async fn a_cap_on_money_is_not_a_nano_dollar_over_under_a_thousand_calls() {
-    let body = ask("Hello [[sim tokens=64]]");
+    let body = ask("Hello [[sim tokens=64 held=cap]]");
     let hold = Rates::HELD.hold(&body, 64);
     // Three and a half holds.
     let cap = crate::rates::nanos(u128::from(hold.nanos().unsigned_abs()) * 7 / 2);
     let (gateway, _time) = gateway(&format!("[plans.p.key]\nspend_total = \"{cap}\"\n")).await;
     let member = gateway.member("p").await;
-    let statuses = at_once(&member, 1_000, "tokens=64 first_token_ms=2000").join_all().await;
-    let served = statuses.iter().filter(|&&status| status == 200).count();
-    assert!(
-        served >= 3 && statuses.iter().all(|status| [200, 402].contains(status)),
-        "{served} {statuses:?}"
-    );
+    let statuses = answers(at_once(&member, 1_000, "tokens=64 held=cap"), 3, "cap", &gateway.sim).await;
+    let count = |wanted: u16| statuses.iter().filter(|&&status| status == wanted).count();
+    assert_eq!((count(200), count(402)), (3, 997));
     let books = crate::books::Books { admin: &gateway.admin, account: &member.account };
     assert!(books.balance().await.spent <= cap, "{:?} {cap}", books.balance().await);
     books.check().await;
