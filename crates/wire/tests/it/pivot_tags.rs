@@ -221,6 +221,13 @@ fn a_last_value_that_nothing_closes_ends_with_its_call() {
         format!("{open}\n{open}"),
         format!("{open} or </parameter>"),
         "<function=write>\n<parameter=path>\na\n<parameter=lines>\n1\n</function>".to_owned(),
+        // The value goes on behind what would be its end, which it only quotes: with other markup, with a text, at the end
+        // of a code block, and with a call.
+        "<function=write>\n<parameter=lines>\n<root>\n<function>f</function>\n<b/>\n</root>".to_owned(),
+        "<function=write>\n<parameter=path>\nclose it with </function>\nand then\nrm -rf".to_owned(),
+        format!("{open}\n```\nThat is how a call looks."),
+        "<function=write>\n<parameter=path>\nuse </function> then\n<tool_call>{\"name\":\"write\",\"arguments\":{}}</tool_call>"
+            .to_owned(),
         // In the middle of a text, and where no reader takes such a call.
         format!("One writes {open} for that."),
         format!("{open} is a call."),
