@@ -56,7 +56,7 @@ impl<'a> OwnMessages<'a> {
         let answered: HashSet<String> =
             answers.filter_map(|answer| answer.text("tool_call_id")).map(Cow::into_owned).collect();
         let mut written = Vec::new();
-        Messages::new(&mut written, history.iter()).write(&answered);
+        Messages::new(&mut written, history.iter()).with_names().write(&answered);
         let at = match self.messages[..leading].last() {
             Some(last) => json::range_in(self.body, last.raw).end,
             None => json::range_in(self.body, self.array).start + 1,

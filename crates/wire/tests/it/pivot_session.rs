@@ -159,6 +159,33 @@ fn the_names_of_participants_come_back() {
     }
 }
 
+/// Clients of the other dialects have no names, and cannot help it if an upstream refuses those of a history.
+#[test]
+fn a_request_of_a_dialect_without_names_tells_none() {
+    let call = json!({"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let messages = json!([
+        {"role": "user", "content": "a", "name": "ann"},
+        {"role": "assistant", "content": "b", "name": "bob"},
+        {"role": "assistant", "content": "c", "name": "cleo"},
+        {"role": "assistant", "content": "d", "name": "bob", "tool_calls": [call]},
+        {"role": "tool", "content": "o", "tool_call_id": "1"},
+        {"role": "system", "content": "later", "name": "moderator"},
+    ]);
+    let nameless = json!([
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": "b\nc\nd", "tool_calls": [call]},
+        {"role": "tool", "content": "o", "tool_call_id": "1"},
+        {"role": "system", "content": "later"},
+    ]);
+    let items = items_of_chat(json!({"messages": messages}).to_string().as_bytes()).unwrap();
+    let request = Request { target: target("m"), ..Request::default() };
+    let body: Value = serde_json::from_slice(&to_chat(&request, &items)).unwrap();
+    assert_eq!(body["messages"], nameless);
+    let request = Request { input: items, ..request };
+    let body: Value = serde_json::from_slice(&to_chat(&request, &[])).unwrap();
+    assert_eq!(body["messages"], nameless, "what is referred to is heard as what is remembered");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, fork: false, ..ProptestConfig::default() })]
 
