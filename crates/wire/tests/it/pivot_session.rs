@@ -127,8 +127,6 @@ fn the_names_of_participants_come_back() {
         {"role": "assistant", "content": "d", "name": "bob"},
         {"role": "assistant", "content": "e", "name": "cleo", "tool_calls": [call]},
         {"role": "tool", "content": "o", "tool_call_id": "1"},
-        {"role": "assistant", "content": null, "name": "bob", "tool_calls": [call]},
-        {"role": "tool", "content": "o", "tool_call_id": "1"},
         {"role": "assistant", "content": "f"},
         {"role": "user", "content": "g", "name": "n".repeat(256)},
     ]);
@@ -148,10 +146,20 @@ fn the_names_of_participants_come_back() {
     ]);
     let folded = json!([
         {"role": "assistant", "content": "a\nb", "name": "bob"},
-        {"role": "assistant", "content": "c"},
-        {"role": "assistant", "content": "d"},
+        {"role": "assistant", "content": "c\nd"},
     ]);
     assert_eq!(retold(&row), folded);
+    // Who says nothing has no message, so nobody is shown an empty one. Calls stand without a name.
+    let silent = json!([
+        {"role": "assistant", "content": "", "name": "bob"},
+        {"role": "assistant", "content": null, "name": "bob", "tool_calls": [call]},
+        {"role": "tool", "content": "o", "tool_call_id": "1"},
+        {"role": "assistant", "content": [], "name": "bob"},
+    ]);
+    let items = items_of_chat(json!({"messages": silent}).to_string().as_bytes()).unwrap();
+    assert!(matches!(items.as_slice(), [Item::Call { .. }, Item::Output { .. }]), "{items:?}");
+    let called = json!({"role": "assistant", "content": null, "tool_calls": [call]});
+    assert_eq!(retold(&silent), json!([called, silent[2]]));
     // What is too long or no text is not kept; its message is.
     for name in [json!("n".repeat(257)), json!(""), json!(7), json!(null), json!(["a"])] {
         let named = json!([{"role": "user", "content": "a", "name": name}]);
