@@ -81,7 +81,8 @@ impl Found {
         if self.message.is_none() {
             self.message = ["message", "detail", "msg", "error_message", "error", "reason"]
                 .iter()
-                .find_map(|key| message_of(object.get(key)?));
+                .find_map(|key| message_of(object.get(key)?))
+                .or_else(|| ["message", "detail"].iter().find_map(|key| compact(object.get(key)?)));
         }
         let word = |keys: &[&str]| keys.iter().find_map(|key| scalar(object.get(key)?));
         self.code = self.code.take().or_else(|| word(&["code", "status_code", "http_status_code"]));
@@ -108,7 +109,10 @@ fn message_of(value: &Value) -> Option<String> {
     match value {
         Value::Array(items) => list_message(items),
         Value::Object(object) => {
-            ["message", "msg", "detail"].iter().find_map(|key| scalar(object.get(*key)?))
+            ["message", "msg", "detail"].iter().find_map(|key| match object.get(*key)? {
+                Value::Array(items) => list_message(items),
+                other => scalar(other),
+            })
         }
         other => scalar(other),
     }
@@ -137,6 +141,16 @@ fn scalar(value: &Value) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
+}
+
+/// An object or a list that says something nobody knows how to read, as it is.
+fn compact(value: &Value) -> Option<String> {
+    let says = match value {
+        Value::Object(object) => !object.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        _ => false,
+    };
+    says.then(|| value.to_string())
 }
 
 /// The title of an HTML page, or the text itself.

@@ -37,7 +37,7 @@ pub struct ModelCard {
     supports_tools: Option<bool>,
     supports_structured_output: Option<bool>,
     /// Which calls the model is for, in the words that LiteLLM has for it; `null` where its provider does not say. A
-    /// route's is that of its first offer.
+    /// route's is `chat` where one of its offers chats, else what all its offers are for; `null` where they differ.
     mode: Option<ModelMode>,
     input_modalities: Vec<&'static str>,
     /// `text`, or `embeddings` of models that make vectors.
@@ -123,7 +123,7 @@ impl Snapshot {
     fn route_card(&self, route: &RouteConfig) -> ModelCard {
         let offers = self.resolve_route(route).map(|route| route.offers).unwrap_or_default();
         let dearest = offers.iter().filter_map(|offer| offer.pricing.price()).reduce(domain::Price::dearest);
-        let kind = offers.first().and_then(|offer| offer.kind);
+        let kind = common_kind(offers.iter().map(|offer| offer.kind));
         ModelCard {
             id: route.name.to_string(),
             object: "model",
@@ -213,6 +213,15 @@ fn price_card(pricing: &Pricing) -> Option<PriceCard> {
 
 fn modalities(vision: Option<bool>) -> Vec<&'static str> {
     if vision == Some(true) { vec!["text", "image"] } else { vec!["text"] }
+}
+
+/// What offers of these kinds can do as one model. A call goes to those that fit, so one that chats is enough for a chat.
+fn common_kind(kinds: impl Iterator<Item = Option<ModelKind>> + Clone) -> Option<ModelKind> {
+    let chat = Some(ModelKind::Chat);
+    if kinds.clone().any(|kind| kind == chat) {
+        return chat;
+    }
+    kinds.reduce(|common, kind| common.filter(|_| common == kind)).flatten()
 }
 
 /// What a model makes. Text, where nobody said.

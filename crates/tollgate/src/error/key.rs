@@ -45,7 +45,7 @@ pub(crate) fn maker() -> ApiError {
 }
 
 /// What a key that is right may not do, however often it tries.
-pub(crate) fn forbidden(code: &'static str, message: impl Into<String>) -> ApiError {
+pub(super) fn forbidden(code: &'static str, message: impl Into<String>) -> ApiError {
     ApiError::new(StatusCode::FORBIDDEN, "permission_error", code, message).retry(false)
 }
 

@@ -1,4 +1,4 @@
-//! The public API: one endpoint per file, every route in [`router`].
+//! The public API: one endpoint per file, every route in [`router()`].
 
 mod activity;
 pub(crate) mod activity_reply;

@@ -238,7 +238,10 @@ async fn the_list_tells_base_models_and_makers_of_vectors_from_those_that_chat()
     let toml = "[models.base]\nprovider = \"huggingface\"\nkind = \"completions\"\n\
         [models.vectors]\nprovider = \"huggingface\"\nkind = \"embeddings\"\n\
         [models.chatty]\nprovider = \"huggingface\"\n\
-        [routes.bases]\noffers = [\"huggingface/base\", \"huggingface/openai/gpt-oss-20b\"]\n\
+        [models.old]\nprovider = \"huggingface\"\nkind = \"completions\"\n\
+        [routes.either]\noffers = [\"huggingface/base\", \"huggingface/openai/gpt-oss-20b\"]\n\
+        [routes.bases]\noffers = [\"huggingface/base\", \"huggingface/old\"]\n\
+        [routes.unlike]\noffers = [\"huggingface/vectors\", \"huggingface/base\"]\n\
         [routes.talk]\noffers = [\"huggingface/openai/gpt-oss-20b\"]\n";
     let gateway = Gateway::start_with(Setup { toml: toml.to_owned(), ..Setup::default() }).await;
     let list = gateway.client.get(MODELS).await.json();
@@ -251,6 +254,8 @@ async fn the_list_tells_base_models_and_makers_of_vectors_from_those_that_chat()
         ("vectors", "embedding", "embeddings"),
         ("chatty", "chat", "text"),
         (MODEL, "chat", "text"),
+        // A chat to it is served by the one that chats.
+        ("either", "chat", "text"),
         ("bases", "completion", "text"),
         ("talk", "chat", "text"),
     ];
@@ -259,6 +264,8 @@ async fn the_list_tells_base_models_and_makers_of_vectors_from_those_that_chat()
         assert_eq!((&card["mode"], &card["output_modalities"]), (&json!(mode), &json!([makes])), "{id}");
         assert_eq!(gateway.client.get(&format!("{MODELS}/{id}")).await.json(), card, "{id}");
     }
+    let unlike = in_list("unlike");
+    assert_eq!((&unlike["mode"], &unlike["output_modalities"]), (&Value::Null, &json!(["text"])));
     let document = gateway.client.get("/openapi.json").await.json();
     let described = document["components"]["schemas"]["ModelMode"].to_string();
     assert!(expected.iter().all(|(_, mode, _)| described.contains(&format!("\"{mode}\""))), "{described}");

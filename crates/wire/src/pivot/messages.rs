@@ -1,8 +1,9 @@
 //! Items become chat messages, written in one pass.
 //!
-//! Chat has one message where a conversation has several items: what the model says and calls in a row is one
-//! message, with its texts joined by a line end and told before its calls. Who has another name begins another. Refusals are told as text, because few
-//! upstreams read the field of chat. A model's message that says nothing is left out.
+//! Chat has one message where a conversation has several items: what the model says and calls in a row is one message,
+//! with its texts joined by a line end and told before its calls. Where names are told, who has another name begins
+//! another. Refusals are told as text, because few upstreams read the field of chat. A model's message that says nothing
+//! is left out.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -25,6 +26,8 @@ const FAILED: &str = "Error: ";
 pub(super) struct Messages<'i, 'o> {
     out: &'o mut Vec<u8>,
     any: bool,
+    /// Whether the names of participants are told.
+    names: bool,
     items: Vec<&'i Item>,
     /// Places of calls and outputs, by the id of the call; filled when it is first needed.
     places: Option<HashMap<&'i str, Vec<usize>>>,
@@ -36,11 +39,17 @@ pub(super) struct Messages<'i, 'o> {
 type Rest<'i> = Vec<&'i Part>;
 
 impl<'i, 'o> Messages<'i, 'o> {
-    /// Messages of `items`, to be appended to `out`.
+    /// Messages of `items`, to be appended to `out`. They have no names.
     pub(super) fn new(out: &'o mut Vec<u8>, items: impl Iterator<Item = &'i Item>) -> Messages<'i, 'o> {
         // Reasoning is the business of the upstream that made it; others refuse it in a history, or bill it as input.
         let items = items.filter(|item| !matches!(item, Item::Reasoning { .. })).collect();
-        Messages { out, any: false, items, places: None, told: HashSet::new() }
+        Messages { out, any: false, names: false, items, places: None, told: HashSet::new() }
+    }
+
+    /// The same with the names of participants. Some upstreams refuse any: they are for clients whose dialect has them, who
+    /// see why.
+    pub(super) fn with_names(self) -> Messages<'i, 'o> {
+        Messages { names: true, ..self }
     }
 
     /// A system message before all others.
@@ -54,16 +63,16 @@ impl<'i, 'o> Messages<'i, 'o> {
     /// get a text that says so, except those that are `answered` by what the caller writes next.
     pub(super) fn write(&mut self, answered: &HashSet<String>) {
         let mut at = 0;
-        while let Some(item) = self.items.get(at) {
+        while let Some(item) = self.items.get(at).copied() {
             match item {
                 Item::Message { role: Role::Assistant, .. } | Item::Call { .. } => {
                     at = self.turn(at, answered)
                 }
                 Item::Output { .. } => at = self.tool_outputs(at, &[], answered),
-                Item::Message { role, parts, name } => {
+                Item::Message { role, parts, .. } => {
                     self.open(if *role == Role::User { "user" } else { "system" });
                     self.content(parts.iter());
-                    self.participant(name.as_ref());
+                    self.participant(self.name(item));
                     self.out.push(b'}');
                     at += 1;
                 }
@@ -74,12 +83,9 @@ impl<'i, 'o> Messages<'i, 'o> {
 
     /// What the model says and calls in a row from `start` on, and the outputs. Returns the place behind.
     fn turn(&mut self, start: usize, answered: &HashSet<String>) -> usize {
-        let speaker = match self.items[start] {
-            Item::Message { name, .. } => name.as_ref(),
-            _ => None,
-        };
-        let is_model = |item: &&&Item| match item {
-            Item::Message { role: Role::Assistant, name, .. } => name.as_ref() == speaker,
+        let speaker = self.name(self.items[start]);
+        let is_model = |item: &&&'i Item| match item {
+            Item::Message { role: Role::Assistant, .. } => self.name(item) == speaker,
             item => matches!(item, Item::Call { .. }),
         };
         let run: Vec<&'i Item> = self.items[start..].iter().take_while(is_model).copied().collect();
@@ -208,6 +214,14 @@ impl<'i, 'o> Messages<'i, 'o> {
         self.out.extend_from_slice(b"{\"role\":\"");
         self.out.extend_from_slice(role.as_bytes());
         self.out.extend_from_slice(b"\",\"content\":");
+    }
+
+    /// What the speaker of `item` is called, where names are told.
+    fn name(&self, item: &'i Item) -> Option<&'i ParticipantName> {
+        match item {
+            Item::Message { name, .. } if self.names => name.as_ref(),
+            _ => None,
+        }
     }
 
     fn participant(&mut self, name: Option<&ParticipantName>) {

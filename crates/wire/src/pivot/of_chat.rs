@@ -56,7 +56,7 @@ impl<'a> OwnMessages<'a> {
         let answered: HashSet<String> =
             answers.filter_map(|answer| answer.text("tool_call_id")).map(Cow::into_owned).collect();
         let mut written = Vec::new();
-        Messages::new(&mut written, history.iter()).write(&answered);
+        Messages::new(&mut written, history.iter()).with_names().write(&answered);
         let at = match self.messages[..leading].last() {
             Some(last) => json::range_in(self.body, last.raw).end,
             None => json::range_in(self.body, self.array).start + 1,
@@ -157,10 +157,10 @@ impl Reading {
         if let Some(text) = REASONING.iter().find_map(|name| message.text(name)) {
             self.items.push(Item::Reasoning { text: text.into_owned() });
         }
-        let (parts, name) = (message.parts(), message.participant());
-        // A name alone says who calls the tools that follow.
-        if !parts.is_empty() || name.is_some() {
-            self.items.push(Item::Message { role: Role::Assistant, parts, name });
+        let parts = message.parts();
+        // The name goes with what is said: calls have no place for it.
+        if !parts.is_empty() {
+            self.items.push(Item::Message { role: Role::Assistant, parts, name: message.participant() });
         }
         let calls =
             value(&message.fields, "tool_calls").and_then(|raw| json::elements(raw, ELEMENTS_MAX).ok());

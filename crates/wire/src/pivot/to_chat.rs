@@ -18,7 +18,8 @@ const FREE_TEXT: &str = r#"{"type":"object","properties":{"input":{"type":"strin
 /// The chat body of a request that goes on from `history`: `instructions` first, then the history, then what is new.
 ///
 /// Every tool call in it has an output: the client's, wherever it stands, or `(no output)`. Outputs without a call are
-/// left for the upstream to judge.
+/// left for the upstream to judge. The names of a history's participants are left out: the dialects of such requests have
+/// none.
 #[must_use]
 pub fn to_chat(request: &Request, history: &[Item]) -> Bytes {
     let mut out = b"{\"model\":".to_vec();

@@ -29,6 +29,7 @@ mod pivot_session;
 mod pivot_tag_values;
 #[cfg(test)]
 mod pivot_tags;
+mod pivot_tags_unclosed;
 #[cfg(test)]
 mod relay;
 #[cfg(test)]

@@ -127,8 +127,6 @@ fn the_names_of_participants_come_back() {
         {"role": "assistant", "content": "d", "name": "bob"},
         {"role": "assistant", "content": "e", "name": "cleo", "tool_calls": [call]},
         {"role": "tool", "content": "o", "tool_call_id": "1"},
-        {"role": "assistant", "content": null, "name": "bob", "tool_calls": [call]},
-        {"role": "tool", "content": "o", "tool_call_id": "1"},
         {"role": "assistant", "content": "f"},
         {"role": "user", "content": "g", "name": "n".repeat(256)},
     ]);
@@ -148,15 +146,52 @@ fn the_names_of_participants_come_back() {
     ]);
     let folded = json!([
         {"role": "assistant", "content": "a\nb", "name": "bob"},
-        {"role": "assistant", "content": "c"},
-        {"role": "assistant", "content": "d"},
+        {"role": "assistant", "content": "c\nd"},
     ]);
     assert_eq!(retold(&row), folded);
+    // Who says nothing has no message, so nobody is shown an empty one. Calls stand without a name.
+    let silent = json!([
+        {"role": "assistant", "content": "", "name": "bob"},
+        {"role": "assistant", "content": null, "name": "bob", "tool_calls": [call]},
+        {"role": "tool", "content": "o", "tool_call_id": "1"},
+        {"role": "assistant", "content": [], "name": "bob"},
+    ]);
+    let items = items_of_chat(json!({"messages": silent}).to_string().as_bytes()).unwrap();
+    assert!(matches!(items.as_slice(), [Item::Call { .. }, Item::Output { .. }]), "{items:?}");
+    let called = json!({"role": "assistant", "content": null, "tool_calls": [call]});
+    assert_eq!(retold(&silent), json!([called, silent[2]]));
     // What is too long or no text is not kept; its message is.
     for name in [json!("n".repeat(257)), json!(""), json!(7), json!(null), json!(["a"])] {
         let named = json!([{"role": "user", "content": "a", "name": name}]);
         assert_eq!(retold(&named), json!([{"role": "user", "content": "a"}]), "{name}");
     }
+}
+
+/// Clients of the other dialects have no names, and cannot help it if an upstream refuses those of a history.
+#[test]
+fn a_request_of_a_dialect_without_names_tells_none() {
+    let call = json!({"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let messages = json!([
+        {"role": "user", "content": "a", "name": "ann"},
+        {"role": "assistant", "content": "b", "name": "bob"},
+        {"role": "assistant", "content": "c", "name": "cleo"},
+        {"role": "assistant", "content": "d", "name": "bob", "tool_calls": [call]},
+        {"role": "tool", "content": "o", "tool_call_id": "1"},
+        {"role": "system", "content": "later", "name": "moderator"},
+    ]);
+    let nameless = json!([
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": "b\nc\nd", "tool_calls": [call]},
+        {"role": "tool", "content": "o", "tool_call_id": "1"},
+        {"role": "system", "content": "later"},
+    ]);
+    let items = items_of_chat(json!({"messages": messages}).to_string().as_bytes()).unwrap();
+    let request = Request { target: target("m"), ..Request::default() };
+    let body: Value = serde_json::from_slice(&to_chat(&request, &items)).unwrap();
+    assert_eq!(body["messages"], nameless);
+    let request = Request { input: items, ..request };
+    let body: Value = serde_json::from_slice(&to_chat(&request, &[])).unwrap();
+    assert_eq!(body["messages"], nameless, "what is referred to is heard as what is remembered");
 }
 
 proptest! {

@@ -46,6 +46,11 @@ fn described(text: &str) -> Value {
 
 /// The items of a text that comes in pieces of about `size` bytes.
 pub(crate) fn items(text: &str, size: usize) -> Vec<Item> {
+    ended(text, size, Some("stop"))
+}
+
+/// The items of a text that comes in pieces and ends for a `reason`.
+pub(crate) fn ended(text: &str, size: usize, reason: Option<&str>) -> Vec<Item> {
     let writer = Some(Box::new(Checks::default()) as _);
     let mut telling = Telling::new(CALL, settings().callable(), vec!["patch".to_owned()], writer);
     let mut rest = text;
@@ -54,6 +59,7 @@ pub(crate) fn items(text: &str, size: usize) -> Vec<Item> {
         telling.chunk(json!({"choices": [{"delta": {"content": piece}}]}).to_string().as_bytes());
         rest = behind;
     }
+    telling.chunk(json!({"choices": [{"delta": {}, "finish_reason": reason}]}).to_string().as_bytes());
     telling.finish(|_| ending());
     telling.items().to_vec()
 }
@@ -189,44 +195,6 @@ fn what_is_no_call_stays_text() {
         format!("{} is a call.", glm(&[("path", "a")])),
     ];
     for text in texts {
-        assert_eq!(said(&told(&text)), [text.as_str()]);
-    }
-}
-
-/// Qwen3-Coder at times leaves the last `</parameter>` out.
-#[test]
-fn a_last_value_that_nothing_closes_ends_with_its_call() {
-    let open = "<function=write>\n<parameter=path>\na < </b>\n</function>";
-    let call = r#"write {"path":"a < </b>"}"#;
-    let two = "<tool_call>\n<function=write>\n<parameter=path>\na\n</parameter>\n<parameter=lines>\n1\n</function>\n</tool_call>";
-    let closed = qwen(&[("path", "b")]);
-    let cases = [
-        (open.to_owned(), vec![call]),
-        (format!("<tool_call>\n{open}\n</tool_call>\n"), vec![call]),
-        (format!("{open}\n</tool_call>"), vec![call]),
-        (
-            "<tool_call><function=write><parameter=path>a</function></tool_call>".to_owned(),
-            vec![r#"write {"path":"a"}"#],
-        ),
-        (two.to_owned(), vec![r#"write {"path":"a","lines":1}"#]),
-        (format!("So:\n{closed}\n{open}"), vec!["So:\n", r#"write {"path":"b"}"#, call]),
-        (format!("{open}\n</tool_call>\nSo much."), vec![call, "\nSo much."]),
-    ];
-    for (text, expected) in cases {
-        assert_eq!(said(&told(&text)), expected, "{text}");
-    }
-    for text in [
-        // The value may be meant to hold what stands for its end.
-        format!("{open}</function>"),
-        format!("{open}\n{open}"),
-        format!("{open} or </parameter>"),
-        "<function=write>\n<parameter=path>\na\n<parameter=lines>\n1\n</function>".to_owned(),
-        // In the middle of a text, and where no reader takes such a call.
-        format!("One writes {open} for that."),
-        format!("{open} is a call."),
-        "<tool_call>write\n<arg_key>path</arg_key>\n<arg_value>a\n</tool_call>".to_owned(),
-        open.replace("write", "delete"),
-    ] {
         assert_eq!(said(&told(&text)), [text.as_str()]);
     }
 }

@@ -6,7 +6,7 @@ use wire::error::{ErrorBody, UpstreamError};
 type Row =
     (u16, &'static str, &'static str, Option<&'static str>, Option<&'static str>, Option<&'static str>);
 
-const SHAPES: [Row; 24] = [
+const SHAPES: [Row; 30] = [
     (
         400,
         r#"{"error":{"message":"The requested model 'X' does not exist.","type":"invalid_request_error","param":"model","code":"model_not_found"}}"#,
@@ -53,6 +53,34 @@ const SHAPES: [Row; 24] = [
         422,
         r#"{"detail":[{"loc":["body","messages",0],"msg":"field required","type":"missing"},{"loc":["body","n"],"msg":"too big"}]}"#,
         "body.messages.0: field required; body.n: too big",
+        None,
+        None,
+        None,
+    ),
+    // A message that is a list or an object: Mistral's, and those that nobody knows, which are shown as they are.
+    (
+        422,
+        r#"{"object":"error","message":{"detail":[{"type":"extra_forbidden","loc":["body","messages",0,"user","name"],"msg":"Extra inputs are not permitted","input":"ann"}]},"type":"invalid_request_error","param":null,"code":"1000"}"#,
+        "body.messages.0.user.name: Extra inputs are not permitted",
+        Some("1000"),
+        Some("invalid_request_error"),
+        None,
+    ),
+    (
+        400,
+        r#"{"error":{"message":[ {"why":"too long"} ],"code":"x"}}"#,
+        r#"[{"why":"too long"}]"#,
+        Some("x"),
+        None,
+        None,
+    ),
+    (400, r#"{"message":{"n": ["too big"]}}"#, r#"{"n":["too big"]}"#, None, None, None),
+    (400, r#"{"detail":[["n", 3]]}"#, r#"[["n",3]]"#, None, None, None),
+    (400, r#"{"message":{"why":"hf_12345678"}}"#, r#"{"why":"hf_***"}"#, None, None, None),
+    (
+        500,
+        r#"{"message":{},"detail":[]}"#,
+        "the upstream sent an error without a message (status 500)",
         None,
         None,
         None,

@@ -210,7 +210,8 @@ impl InTags {
     }
 
     /// Reads `text` again where nothing follows it: the last value may have no end but that of the call. It is a call
-    /// where no tag behind the value leaves a doubt about that.
+    /// where no tag leaves a doubt about that, and nothing but what closes calls stands behind the tag that ends it: else
+    /// that tag may be quoted in the value.
     pub(super) fn read_end(&mut self, text: &str, offered: &[Callable]) -> Read {
         let (tags, start) = (self.tags, self.at);
         let Place::Value { key, .. } = &mut self.place else { return Read::More };
@@ -218,6 +219,10 @@ impl InTags {
         let mut ends = here.match_indices(tags.ends);
         let (Some((len, _)), None) = (ends.next(), ends.next()) else { return Read::More };
         if !tags.leaves_open || here.contains(tags.before_key) || here.contains(tags.behind_value) {
+            return Read::More;
+        }
+        let behind = here[len + tags.ends.len()..].trim_start();
+        if !behind.is_empty() && !tags.closers.iter().any(|closer| behind.starts_with(closer)) {
             return Read::More;
         }
         let key = std::mem::take(key);

@@ -33,6 +33,8 @@ pub(super) enum Next {
     Other,
     /// Nothing: the answer is at its end.
     Nothing,
+    /// Nothing, but nobody says that the answer is at its end. What has no end of its own may have been cut.
+    Unsaid,
     /// The answer broke off, or was cut. What it would have said is not known, so there are no calls.
     Cut,
 }
@@ -106,7 +108,7 @@ impl Leaks {
             _ => "",
         };
         let are_calls = match next {
-            Next::Nothing => true,
+            Next::Nothing | Next::Unsaid => true,
             Next::Other => self.at_start,
             Next::Cut => false,
         };

@@ -81,9 +81,13 @@ impl Reader {
     /// What was held back, when nothing more comes.
     pub fn end(&mut self) -> Vec<Event> {
         let mut out = Vec::new();
-        let cut = matches!(self.finish, Finish::Length | Finish::ContentFilter);
-        self.let_go(if cut { Next::Cut } else { Next::Nothing }, &mut out);
-        self.calls.end(cut, &mut out);
+        let next = match self.finish {
+            Finish::Stop | Finish::ToolCalls => Next::Nothing,
+            Finish::Length | Finish::ContentFilter => Next::Cut,
+            Finish::Unsaid => Next::Unsaid,
+        };
+        self.let_go(next, &mut out);
+        self.calls.end(next == Next::Cut, &mut out);
         out
     }
 
