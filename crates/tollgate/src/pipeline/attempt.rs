@@ -7,7 +7,6 @@ use domain::retry::{Verdict, decide};
 use domain::{Offer, Route};
 use http_body_util::{BodyExt, Limited};
 use hyper::Response;
-use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, warn};
@@ -22,7 +21,7 @@ use super::record::Record;
 use super::relay::Relay;
 use crate::error::Failure;
 use crate::gateway::Worker;
-use crate::upstream::Upstream;
+use crate::upstream::{ResponseBody, Upstream};
 
 /// The most that is read of an error's body. The longest seen are HTML pages of a few kilobytes.
 const ERROR_BYTES_MAX: usize = 64 << 10;
@@ -136,7 +135,7 @@ async fn open_stream(
     upstream: &Upstream,
     record: &Record,
     prepared: &Prepared,
-    response: Response<Incoming>,
+    response: Response<ResponseBody>,
     deadline: Instant,
 ) -> Result<Answer, Failure> {
     let content_type = header(response.headers(), CONTENT_TYPE.as_str()).unwrap_or_default();
@@ -160,7 +159,7 @@ async fn read_whole(
     record: &Record,
     prepared: &Prepared,
     form: Form,
-    response: Response<Incoming>,
+    response: Response<ResponseBody>,
 ) -> Result<Answer, Failure> {
     let body = collect(response, prepared.request.answer_bytes_max()).await?;
     match prepared.request.read(form, body) {
@@ -173,7 +172,7 @@ async fn read_whole(
     }
 }
 
-async fn collect(response: Response<Incoming>, bytes_max: usize) -> Result<Bytes, Failure> {
+async fn collect(response: Response<ResponseBody>, bytes_max: usize) -> Result<Bytes, Failure> {
     match Limited::new(response.into_body(), bytes_max).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => {
@@ -183,7 +182,7 @@ async fn collect(response: Response<Incoming>, bytes_max: usize) -> Result<Bytes
     }
 }
 
-async fn read_error(status: u16, response: Response<Incoming>, now_ms: i64) -> Failure {
+async fn read_error(status: u16, response: Response<ResponseBody>, now_ms: i64) -> Failure {
     let retry_after = retry_after(response.headers(), now_ms);
     let body = match timeout(ERROR_TIME_MAX, collect(response, ERROR_BYTES_MAX)).await {
         Ok(Ok(body)) => body,

@@ -8,21 +8,21 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use wire::chat::{ChatStream, End, Step};
 use wire::pivot::Telling;
 use wire::sse::{self, Decoder};
 
 use crate::error::Failure;
-use crate::upstream::{Secrets, SendError, Upstream};
+use crate::upstream::{ResponseBody, Secrets, SendError, Upstream};
 
 /// What is read after the end mark at one go: only the end of the body belongs there.
 const LEFTOVER_FRAMES_MAX: usize = 4;
 
 /// An upstream's stream on its way to a client.
 pub(super) struct Relay {
-    body: Incoming,
+    body: ResponseBody,
     decoder: Decoder,
     /// What was translated and counted so far.
     pub(super) chat: ChatStream,
@@ -46,7 +46,7 @@ pub(super) enum Turn {
 
 impl Relay {
     pub(super) fn new(
-        body: Incoming,
+        body: ResponseBody,
         event_bytes_max: usize,
         chat: ChatStream,
         telling: Option<Box<Telling>>,

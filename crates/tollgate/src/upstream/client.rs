@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::client;
 use tokio::time::timeout;
 
 use super::Secrets;
-use super::pool::{HttpClient, http_client};
+use super::lanes::{Lanes, ResponseBody};
+use super::pool::connector;
 use crate::config::ProviderConfig;
 
 /// The largest catalogue that is read: ten times the largest one seen.
@@ -43,7 +43,7 @@ pub struct Upstream {
     pub config: ProviderConfig,
     /// What it must not repeat to clients.
     pub secrets: Secrets,
-    client: HttpClient,
+    lanes: Lanes,
     chat_uri: Uri,
     models_uri: Uri,
     headers: HeaderMap,
@@ -103,7 +103,7 @@ impl Upstream {
             config.base_url.join(path).ok_or_else(|| format!("no address: {} with {path}", config.base_url))
         };
         Ok(Upstream {
-            client: http_client(config.timeouts.connect, config.ca_file.as_ref()),
+            lanes: Lanes::new(connector(config.timeouts.connect, config.ca_file.as_ref())),
             chat_uri: uri("/chat/completions")?,
             models_uri: uri("/models")?,
             headers: headers(config)?,
@@ -127,7 +127,7 @@ impl Upstream {
         body: Bytes,
         streams: bool,
         trace: Option<HeaderValue>,
-    ) -> Result<Response<Incoming>, SendError> {
+    ) -> Result<Response<ResponseBody>, SendError> {
         let timeouts = &self.config.timeouts;
         let deadline = if streams { timeouts.first_byte } else { timeouts.total };
         let mut request = self.request(Method::POST, uri, body);
@@ -164,8 +164,8 @@ impl Upstream {
         &self,
         request: Request<Full<Bytes>>,
         deadline: Duration,
-    ) -> Result<Response<Incoming>, SendError> {
-        let response = timeout(deadline, self.client.request(request)).await;
+    ) -> Result<Response<ResponseBody>, SendError> {
+        let response = timeout(deadline, self.lanes.request(request)).await;
         Ok(response.map_err(|_| SendError::Timeout(deadline))??)
     }
 }

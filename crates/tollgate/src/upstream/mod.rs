@@ -1,6 +1,7 @@
-//! Upstreams: one pooled HTTP client per provider, and what is read from it.
+//! Upstreams: the pooled HTTP clients of each provider, and what is read from it.
 
 mod client;
+mod lanes;
 mod pool;
 mod secrets;
 #[cfg(test)]
@@ -8,6 +9,7 @@ mod tests;
 mod tls;
 
 pub use client::{BadProvider, SendError, TRACEPARENT, Upstream, Upstreams};
+pub use lanes::ResponseBody;
 pub(crate) use pool::{Connector, HttpClient, connector, http_client};
 pub use secrets::Secrets;
 pub(crate) use tls::tls;

@@ -17,7 +17,7 @@ use tower::{BoxError, ServiceExt, service_fn};
 use super::tls;
 use crate::config::CaFile;
 
-/// Idle connections kept per provider and worker: enough for a burst, far below the usual limit on open files.
+/// Idle connections kept per client: all that the calls of a lane have used at once, so that the next burst finds them.
 const IDLE_CONNECTIONS_MAX: usize = 256;
 
 /// How long an idle connection is kept. Most servers close theirs after 60 to 120 s.
@@ -35,9 +35,9 @@ const STREAM_WINDOW_BYTES: u32 = 256 << 10;
 const CONNECTION_WINDOW_BYTES: u32 = (1 << 31) - 1;
 
 /// How long a connection of HTTP/2 may say nothing, while answers are due on it, before it is asked whether its other end
-/// is still there. All new calls go the way of the one connection: should a host lose power, or a NAT forget it, they
-/// would be swallowed one after the other until TCP gives up after many minutes. With the time below it makes half of the
-/// default for a first byte. A connection that was idle for that long is asked along with its next call.
+/// is still there. All new calls of a lane go the way of its one connection: should a host lose power, or a NAT forget it,
+/// they would be swallowed one after the other until TCP gives up after many minutes. With the time below it makes half of
+/// the default for a first byte. A connection that was idle for that long is asked along with its next call.
 pub(super) const PING_INTERVAL: Duration = Duration::from_secs(15);
 
 /// How long its answer is waited for. TCP bridges a loss of 12 s with its first six repetitions.

@@ -22,6 +22,9 @@ use crate::raw::CREDENTIAL;
 pub(crate) const H2: &str = "h2";
 pub(crate) const H1: &str = "http/1.1";
 
+/// The most requests at once on a connection of HTTP/2, as at many servers.
+pub(crate) const STREAMS_MAX: u32 = 100;
+
 /// A listening server. Dropping it ends it.
 pub(crate) struct TlsFront {
     url: String,
@@ -143,8 +146,10 @@ async fn serve(stream: TlsStream<TcpStream>, server: Uri, seen: Arc<Mutex<Seen>>
         seen.lock().expect("no panic").requests.push(request.version());
         forward(client.clone(), server.clone(), request)
     });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http2().max_concurrent_streams(STREAMS_MAX);
     // An error here is a client that left.
-    let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn forward(

@@ -3,21 +3,27 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use hf_sim::{HfSim, SimConfig};
-use hyper::Version;
+use hyper::{Method, Version};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
+use crate::answer::Answer;
 use crate::authority::Authority;
-use crate::harness::{Gateway, Setup, ask, ask_model, soon};
+use crate::harness::{Gateway, Setup, answers, ask, ask_model, soon};
 use crate::pressure::{slow_client, until_still};
 use crate::raw::{ANSWER, Raw, STREAM_HEAD, chunk, reply};
-use crate::tls_front::{Behind, H1, H2, TlsFront, provider};
+use crate::tls_front::{Behind, H1, H2, STREAMS_MAX, TlsFront, provider};
 
 /// Streams at once: far more than there are connections.
 const STREAMS: usize = 64;
+
+/// How often a condition is looked at.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Clients that do not read. With 2 MiB for each and 5 MiB for all, as is usual in HTTP/2, they would stop a connection.
 const STUCK: usize = 12;
@@ -41,6 +47,36 @@ impl Fronted {
             ..Setup::default()
         };
         Fronted { gateway: Gateway::start_with(setup).await, front, sim }
+    }
+
+    /// Adds calls, every other one streamed, until there are `count`, and waits until the upstream holds all of them.
+    async fn hold(&self, name: &str, count: usize, calls: &mut JoinSet<Answer>) {
+        let mut body = ask(&format!("Hello [[sim held={name}]]"));
+        while calls.len() < count {
+            let client = self.gateway.client.clone();
+            body["stream"] = calls.len().is_multiple_of(2).into();
+            let body = body.to_string();
+            calls.spawn(async move {
+                Answer::read(client.send(Method::POST, "/v1/chat/completions", body).await).await
+            });
+        }
+        let arrival = async {
+            while self.sim.open_requests() < count {
+                sleep(LOOK).await;
+            }
+        };
+        soon("all calls at the upstream", arrival).await;
+    }
+
+    /// Lets these calls go. All end well, and are charged.
+    async fn release(&self, name: &str, calls: JoinSet<Answer>) {
+        let all_held = calls.len();
+        for answer in answers(calls, all_held, name, &self.sim).await {
+            assert!(answer.status == 200 && answer.complete, "{answer:?}");
+            let receipt = self.gateway.receipt(&answer.call).await;
+            assert_eq!(receipt["outcome"], "complete");
+            assert!(receipt["total_cost"].as_f64().is_some_and(|cost| cost > 0.0), "{receipt}");
+        }
     }
 }
 
@@ -113,6 +149,33 @@ async fn many_streams_share_one_connection_of_http_2() {
     );
     assert!(!balance.spent.is_zero());
     assert!(gateway.finish().await);
+}
+
+#[tokio::test]
+async fn no_call_waits_for_room_on_a_connection() {
+    /// Calls at once: more than a connection takes.
+    const CALLS: usize = 150;
+    let room = usize::try_from(STREAMS_MAX).expect("a number");
+    let fronted = Fronted::start(&[H2]).await;
+    let Fronted { gateway, front, .. } = &fronted;
+    assert_eq!(gateway.client.chat(&ask("Hello")).await.status, 200);
+    let before = front.seen();
+    // One connection is filled, then one call opens the next one, and all others find it.
+    let mut calls = JoinSet::new();
+    for count in [room, room + 1, CALLS] {
+        fronted.hold("few", count, &mut calls).await;
+    }
+    assert_eq!(front.seen().connections, before.connections + 1);
+    fronted.release("few", calls).await;
+    let mut calls = JoinSet::new();
+    fronted.hold("many", CALLS, &mut calls).await;
+    fronted.release("many", calls).await;
+    assert_eq!(gateway.client.chat(&ask("Hello")).await.status, 200);
+    let after = front.seen();
+    assert_eq!(after.connections, before.connections + 1, "both serve all that came later");
+    assert_eq!(after.requests.len() - before.requests.len(), 2 * CALLS + 1, "none was sent twice");
+    gateway.settled().await;
+    assert!(fronted.gateway.finish().await);
 }
 
 #[tokio::test]
