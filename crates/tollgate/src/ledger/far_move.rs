@@ -32,17 +32,20 @@ impl FarMove {
         horizon > keep_from_ms.saturating_add(DAY_MS)
     }
 
-    /// A look at the clock while a move is due that waits since `before`.
-    pub(super) fn look(before: Option<FarMove>, now_ms: i64, of: &'static str) -> FarMove {
+    /// A look at the clock while a move is due that waits since `before`. `of` is what it deletes, if there is any: the
+    /// first move of a new store deletes nothing, and nobody has to know of it.
+    pub(super) fn look(before: Option<FarMove>, now_ms: i64, of: Option<&'static str>) -> FarMove {
         match before.filter(|before| now_ms.abs_diff(before.seen_ms) <= LEAP_MS.unsigned_abs()) {
             Some(before) => FarMove { seen_ms: now_ms, ..before },
             None => {
-                warn!(
-                    now_ms,
-                    of,
-                    hours = SURE_AFTER_MS / HOUR_MS,
-                    "more than a day of them is due to be deleted, which waits for some hours: is the clock right?"
-                );
+                if let Some(of) = of {
+                    warn!(
+                        now_ms,
+                        of,
+                        hours = SURE_AFTER_MS / HOUR_MS,
+                        "more than a day of them is due to be deleted, which waits for some hours: is the clock right?"
+                    );
+                }
                 FarMove { since_ms: now_ms, seen_ms: now_ms }
             }
         }

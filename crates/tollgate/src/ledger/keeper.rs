@@ -136,7 +136,8 @@ impl Keeper {
         let horizon = usage::horizon(now_ms, days);
         let keep_from_ms = usage::State::read(&self.connection)?.keep_from_ms;
         if FarMove::is_one(keep_from_ms, horizon) {
-            let far_move = FarMove::look(self.far_move, now_ms, "receipts");
+            let of = usage::keeps_from_before(&self.connection, horizon)?.then_some("receipts");
+            let far_move = FarMove::look(self.far_move, now_ms, of);
             self.far_move = Some(far_move);
             return Ok(far_move.is_sure().then_some(horizon));
         }

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use hf_sim::{HfSim, SimConfig};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::harness::{MODEL, ask, ask_model};
+use crate::harness::{MODEL, ask, ask_model, soon};
 use crate::process::Process;
 
 /// Serves calls of every kind and returns their ids, the log, and the receipts of the calls.
@@ -33,7 +34,7 @@ async fn served(folder: &Path, env: &str) -> (Vec<String>, String, Vec<Value>) {
     let mut receipts = Vec::new();
     for call in &calls {
         let path = format!("/v1/generation?id={call}");
-        let reply = crate::harness::soon("the receipt", async {
+        let reply = soon("the receipt", async {
             loop {
                 let reply = client.get(&path).await;
                 if reply.status.is_success() {
@@ -114,4 +115,29 @@ async fn lines_of_calls_can_be_turned_off() {
     let folder = tempfile::tempdir().expect("a folder");
     let (_, log, _) = served(folder.path(), "TOLLGATE_LOG=info,tollgate::call=off\n").await;
     assert!(log.contains("listening") && !log.contains("tollgate::call"), "{log}");
+}
+
+#[tokio::test]
+async fn a_new_gateway_warns_of_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sim = HfSim::start(SimConfig::default()).expect("the simulator");
+    let mut process = Process::start(folder.path(), &sim, "[usage]\nrollup_ms = 1000\n").await;
+    let client = Client::new(&process.url(), &process.text("key").expect("a key"));
+    let store = Connection::open(folder.path().join("tollgate.db")).expect("a database");
+    // When the second call is in the rollups, all is done that was due when the first one was put there.
+    for calls in 1..=2 {
+        assert_eq!(client.chat(&ask("Hello")).await.status, 200);
+        let rolled_up =
+            || store.query_row("SELECT rolled_seq FROM usage_state", [], |row| row.get::<_, i64>(0));
+        soon("the rollups", async {
+            while rolled_up().expect("a state") < calls {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+    }
+    process.signal("TERM");
+    assert!(process.exit().await.success());
+    let log = std::fs::read_to_string(folder.path().join("log")).expect("a log");
+    assert!(log.contains("INFO") && !log.contains("WARN") && !log.contains("ERROR"), "{log}");
 }

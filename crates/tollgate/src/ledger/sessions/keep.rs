@@ -57,7 +57,7 @@ impl SessionKeeper {
         let horizon = now_ms.saturating_sub(i64::from(days).saturating_mul(DAY_MS));
         let Some(oldest_ms) = sessions::oldest_use(connection)? else { return Ok(None) };
         if FarMove::is_one(oldest_ms, horizon) {
-            let far_move = FarMove::look(self.far_move, now_ms, "sessions");
+            let far_move = FarMove::look(self.far_move, now_ms, Some("sessions"));
             self.far_move = Some(far_move);
             return Ok(far_move.is_sure().then_some(horizon));
         }

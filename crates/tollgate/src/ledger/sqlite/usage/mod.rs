@@ -23,7 +23,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 pub(crate) use counts::counts;
 pub(crate) use fold::{AT_ONCE, IN_BACKGROUND, next_fold};
 pub(crate) use rebuild::{Mending, days_to_check, mend_day, mend_month, mend_totals, months_to_check};
-pub(crate) use retain::{expired, horizon, move_horizon, prune};
+pub(crate) use retain::{expired, horizon, keeps_from_before, move_horizon, prune};
 pub(crate) use rows::store;
 
 use super::{connect, refusal};

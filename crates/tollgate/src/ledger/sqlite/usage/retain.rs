@@ -24,6 +24,13 @@ pub(crate) fn move_horizon(connection: &Connection, keep_from_ms: i64) -> Result
     Ok(())
 }
 
+/// Whether there are receipts that a horizon there would delete.
+pub(crate) fn keeps_from_before(connection: &Connection, horizon: i64) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM (SELECT started_at_ms, settled_at_ms FROM receipts ORDER BY seq LIMIT ?1)
+                              WHERE started_at_ms < ?2 AND settled_at_ms < ?2)";
+    connection.prepare_cached(sql)?.query_row([LOOK_AT, horizon], |row| row.get(0))
+}
+
 /// The number of one receipt up to which some have expired; `None` when none has.
 ///
 /// The newest receipt always stays: its number is where the next one's comes from.
